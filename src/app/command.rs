@@ -1,0 +1,133 @@
+//! What an operator can tell the console to do. Keys and the palette both end here.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::ids::ActionId;
+
+/// One intent of the operator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    // --- moving about
+    /// One step back: closes the topmost layer, clears the filter, leaves the zoom.
+    Back,
+    /// As `Back`; at the root it leaves the program.
+    Quit,
+    /// Leaves the program from anywhere.
+    QuitNow,
+    /// Ctrl-C: cancels what is open; at the root a second press within 2 s leaves.
+    Interrupt,
+    /// To the pane of that number, from 1.
+    FocusPane(u8),
+    /// To the next pane.
+    NextPane,
+    /// To the pane before.
+    PreviousPane,
+    /// The focused pane alone, or back to all.
+    Zoom,
+    /// Moves the selection; negative is up.
+    Move(i32),
+    /// Moves the selection by pages; negative is up.
+    Page(i32),
+    /// To the first row.
+    First,
+    /// To the last row.
+    Last,
+    /// To the next tab or window of the pane: 1, 5, 15 minutes.
+    NextTab,
+    /// To the tab before.
+    PreviousTab,
+    /// Opens the selected row, or accepts the input.
+    Enter,
+
+    // --- layers
+    /// Help for where one is.
+    Help,
+    /// The command palette.
+    Palette,
+    /// The filter of the focused pane.
+    Filter,
+    /// The history of messages.
+    Messages,
+    /// The menu of actions.
+    ActionMenu,
+    /// The menu of faults, in the demo.
+    DemoMenu,
+
+    // --- data
+    /// Stops the panes at what they show; data is still collected.
+    Freeze,
+    /// Asks the sources of the focused pane now.
+    PollNow,
+    /// The focused pane's sources are asked less often.
+    Slower,
+    /// The focused pane's sources are asked more often.
+    Faster,
+    /// Counts the keys of the selected cache by prefix.
+    ScanKeys,
+    /// Shows or hides identifiers.
+    Unmask,
+    /// Copies the selected row.
+    Copy,
+    /// Copies the selected row as Markdown.
+    CopyMarkdown,
+    /// Writes the whole screen's state to a file.
+    Save,
+    /// Puts a deploy marker at now, with a label.
+    MarkDeploy(String),
+    /// Marks the selected escalation level as contacted.
+    Contacted,
+    /// Between UTC and local time.
+    ToggleUtc,
+
+    // --- actions
+    /// Allows actions for a time.
+    Arm {
+        /// How long.
+        lasting: Duration,
+        /// Why.
+        reason: String,
+    },
+    /// Forbids them again.
+    Disarm,
+    /// Opens the dialog of an action.
+    Prepare(ActionId),
+    /// `y` in a confirmation.
+    Confirm,
+    /// Cancels a run that has not been sent yet, or asks the runner to stop it.
+    CancelRun,
+
+    // --- the terminal
+    /// Draws everything again.
+    Redraw,
+    /// Suspends the program (Ctrl-Z).
+    Suspend,
+
+    // --- the demo
+    /// Turns a fault of the demo on or off.
+    DemoFault(String),
+}
+
+/// Editing of the line that is being typed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Edit {
+    /// A character.
+    Insert(char),
+    /// Text pasted in one piece.
+    Paste(String),
+    /// Removes the character before the cursor.
+    Backspace,
+    /// Removes the word before the cursor.
+    DeleteWord,
+    /// Removes everything.
+    Clear,
+    /// Completes the word.
+    Complete,
+    /// The next proposal, or the one before.
+    Choose(i32),
+    /// Takes the line.
+    Accept,
+}

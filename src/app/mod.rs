@@ -1,0 +1,33 @@
+//! The heart: [`state::State`], the messages that change it, and [`update::update`],
+//! which applies them. Pure: no I/O, no clock, no terminal. What must happen outside is
+//! returned as an [`msg::Effect`].
+
+pub mod command;
+
+pub mod msg;
+
+pub mod state;
+
+pub mod view;
+
+pub mod sources;
+
+pub mod health;
+
+pub mod cache;
+
+pub mod latency;
+
+pub mod limits;
+
+pub mod database;
+
+pub mod escalation;
+
+pub mod actions;
+
+pub mod notices;
+
+pub mod summary;
+
+pub mod update;

@@ -1,0 +1,189 @@
+//! What can happen, and what can be asked for.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::command::{Command, Edit};
+use crate::domain::{
+    action::{ActionEvent, ActionOutcome, PastRun, Previewed},
+    catalog::Catalog,
+    ids::{ActionId, RunId, SourceId},
+    observation::{KeyScan, Observation},
+    time::Moment,
+};
+
+/// Something that happened, and when. The record is made of these.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Msg {
+    /// When it happened.
+    pub at: Moment,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Everything that can happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Time passed. Sent once a second, and after every gap.
+    Tick,
+    /// A source answered, or did not.
+    Observed(Box<Observation>),
+    /// A poll's slot passed while the poll before it was still running, or the poller
+    /// could not run; counted as a latency of at least `waited`.
+    Skipped {
+        /// The source.
+        source: SourceId,
+        /// How long its slot has been waiting.
+        waited: Duration,
+    },
+    /// The operator's intent, from a key or the palette.
+    Command(Command),
+    /// The operator typed into a line.
+    Edit(Edit),
+    /// The size of the screen, in cells.
+    Resized {
+        /// Columns.
+        columns: u16,
+        /// Rows.
+        rows: u16,
+    },
+    /// A preview is ready.
+    Previewed(Box<Previewed>),
+    /// A run made progress.
+    Action(Box<ActionEvent>),
+    /// The runs that the journal remembers, newest first; sent at the start.
+    History(Vec<PastRun>),
+    /// The journal could not be written: nothing may be started.
+    JournalFailed(String),
+    /// The keys of a cache were counted.
+    Scanned(Box<KeyScan>),
+    /// A changed configuration was taken over.
+    Reloaded(Box<Catalog>),
+    /// A changed configuration was refused; the old one stays.
+    ReloadFailed(String),
+    /// Something to say to the operator.
+    Notice(Notice),
+    /// The process was stopped or the machine suspended: nothing was observed for so long.
+    Gap {
+        /// How long.
+        blind_for: Duration,
+    },
+}
+
+/// How loud a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// For the record.
+    Info,
+    /// Worth reading.
+    Warning,
+    /// Something went wrong.
+    Error,
+}
+
+/// A message to the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// How loud.
+    pub level: Level,
+    /// What.
+    pub text: String,
+}
+
+impl Notice {
+    /// For the record.
+    pub fn info(text: impl Into<String>) -> Self {
+        Self { level: Level::Info, text: text.into() }
+    }
+
+    /// Worth reading.
+    pub fn warning(text: impl Into<String>) -> Self {
+        Self { level: Level::Warning, text: text.into() }
+    }
+
+    /// Something went wrong.
+    pub fn error(text: impl Into<String>) -> Self {
+        Self { level: Level::Error, text: text.into() }
+    }
+}
+
+/// What the logic asks the world to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Something visible may have changed.
+    Draw,
+    /// Draw everything again, trusting nothing that is on the terminal.
+    Redraw,
+    /// Leave the program.
+    Quit,
+    /// Stop like any program on Ctrl-Z.
+    Suspend,
+    /// Ask these sources now.
+    Poll(Vec<SourceId>),
+    /// Ask this source at another interval.
+    SetInterval(SourceId, Duration),
+    /// Count the keys of this source, by the patterns of that cache.
+    Scan {
+        /// The source.
+        source: SourceId,
+        /// Name, pattern and whether it is protected.
+        groups: Vec<(String, String, bool)>,
+    },
+    /// Put the text on the clipboard, and into a file.
+    Copy(String),
+    /// Write the state to a file.
+    Save,
+    /// Measure what an action would do.
+    Preview {
+        /// The run it is for.
+        run: RunId,
+        /// The action.
+        action: ActionId,
+    },
+    /// Carry an action out. The runner writes the intent to the journal first.
+    Start(Box<StartRun>),
+    /// Stop a run.
+    Cancel(RunId),
+    /// Write the outcome of a run to the journal.
+    Conclude {
+        /// The run.
+        run: RunId,
+        /// The action.
+        action: ActionId,
+        /// How it ended.
+        outcome: ActionOutcome,
+        /// Why we think so, one line per proof.
+        evidence: Vec<String>,
+    },
+    /// Write a line about the operator to the journal: armed, disarmed, contacted.
+    Note {
+        /// What kind of line.
+        kind: &'static str,
+        /// The line.
+        text: String,
+    },
+    /// Turn a fault of the demo on or off.
+    DemoFault(String),
+}
+
+/// Everything that the runner needs to carry out exactly what was confirmed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartRun {
+    /// The run.
+    pub run: RunId,
+    /// The action.
+    pub action: ActionId,
+    /// The digest of the plan that was shown; another plan is refused.
+    pub digest: String,
+    /// `service/environment`.
+    pub target: String,
+    /// Why, in the operator's words.
+    pub reason: String,
+    /// How it was confirmed: `y`, or the phrase that was typed.
+    pub confirmation: String,
+    /// Readings before, as shown.
+    pub before: Vec<(Arc<str>, String)>,
+}

@@ -1,0 +1,188 @@
+//! What the operator is looking at. Part of the state, so that a test can press keys and
+//! look; but nothing in here changes what the console believes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::actions::Dialog;
+use crate::domain::time::Moment;
+
+/// The panes, in the order of their numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pane {
+    /// Checks.
+    Health,
+    /// Hit rate, memory, keys.
+    Cache,
+    /// Percentiles.
+    Latency,
+    /// Violations and pressure.
+    Limits,
+    /// Whom to call.
+    Escalation,
+    /// Postgres, where configured.
+    Database,
+}
+
+impl Pane {
+    /// All of them, in order.
+    pub const ALL: [Self; 6] =
+        [Self::Health, Self::Cache, Self::Latency, Self::Limits, Self::Escalation, Self::Database];
+
+    /// Its number, from 1.
+    pub fn number(self) -> u8 {
+        self as u8 + 1
+    }
+
+    /// Its title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Health => "Health",
+            Self::Cache => "Cache",
+            Self::Latency => "Latency",
+            Self::Limits => "Rate limits",
+            Self::Escalation => "Escalation",
+            Self::Database => "Database",
+        }
+    }
+}
+
+/// One pane's own position.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaneView {
+    /// The selected row, by its identity, so that a refresh does not move the selection
+    /// to another thing.
+    pub selected: Option<String>,
+    /// Only rows that contain this; a leading `!` turns it round.
+    pub filter: String,
+    /// The window or tab: index into 1, 5, 15 minutes for latency, into tabs elsewhere.
+    pub tab: usize,
+    /// How far the detail is scrolled.
+    pub scroll: usize,
+}
+
+/// Something that lies over the panes and takes the keys. The last one is the topmost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// Keys, for where one was.
+    Help {
+        /// How far it is scrolled.
+        scroll: usize,
+    },
+    /// The history of messages.
+    Messages {
+        /// How far it is scrolled.
+        scroll: usize,
+    },
+    /// The command palette.
+    Palette(Line),
+    /// The filter of the focused pane.
+    Filter(Line),
+    /// The menu of actions.
+    Actions {
+        /// The selected row.
+        selected: usize,
+    },
+    /// A guarded action on its way.
+    Dialog(Box<Dialog>),
+    /// The menu of faults of the demo.
+    Demo {
+        /// The selected row.
+        selected: usize,
+    },
+}
+
+/// A line being typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The text; the cursor is at its end.
+    pub text: String,
+    /// The chosen proposal.
+    pub chosen: usize,
+}
+
+/// What the operator is looking at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    /// The focused pane.
+    pub focus: Pane,
+    /// Whether it fills the screen.
+    pub zoomed: bool,
+    /// Each pane's position.
+    pub panes: BTreeMap<Pane, PaneView>,
+    /// What lies over the panes.
+    pub layers: Vec<Layer>,
+    /// Identifiers are shown in full.
+    pub unmasked: bool,
+    /// Times in UTC.
+    pub utc: bool,
+    /// The size of the screen: columns, rows.
+    pub size: (u16, u16),
+    /// When Ctrl-C was last pressed at the root.
+    pub interrupted: Option<Moment>,
+    /// When the panes were frozen.
+    pub frozen: Option<Moment>,
+}
+
+/// Which keys mean what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// The panes.
+    Panes,
+    /// Something to scroll: help, messages.
+    Scroll,
+    /// A list to choose from: actions, faults.
+    Menu,
+    /// The palette.
+    Palette,
+    /// A line: filter, reason, phrase.
+    Line,
+    /// A question: `y` or not.
+    Confirm,
+    /// A countdown: any key stops it.
+    Countdown,
+    /// A run going on or over.
+    Run,
+}
+
+impl View {
+    /// A fresh view.
+    pub fn new(utc: bool) -> Self {
+        Self {
+            focus: Pane::Health,
+            zoomed: false,
+            panes: BTreeMap::new(),
+            layers: Vec::new(),
+            unmasked: false,
+            utc,
+            size: (80, 24),
+            interrupted: None,
+            frozen: None,
+        }
+    }
+
+    /// The position of a pane.
+    pub fn pane(&self, pane: Pane) -> PaneView {
+        self.panes.get(&pane).cloned().unwrap_or_default()
+    }
+
+    /// The position of a pane, to change it.
+    pub fn pane_mut(&mut self, pane: Pane) -> &mut PaneView {
+        self.panes.entry(pane).or_default()
+    }
+
+    /// Which keys mean what now: the topmost layer decides.
+    pub fn context(&self) -> Context {
+        match self.layers.last() {
+            None => Context::Panes,
+            Some(Layer::Help { .. } | Layer::Messages { .. }) => Context::Scroll,
+            Some(Layer::Palette(_)) => Context::Palette,
+            Some(Layer::Filter(_)) => Context::Line,
+            Some(Layer::Actions { .. } | Layer::Demo { .. }) => Context::Menu,
+            Some(Layer::Dialog(dialog)) => dialog.context(),
+        }
+    }
+}

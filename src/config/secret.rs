@@ -1,0 +1,83 @@
+//! Values that must never be shown.
+
+use std::{collections::BTreeSet, fmt, sync::RwLock};
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A secret text. It has no `Display` and no `Serialize`, its `Debug` shows nothing, and
+/// its memory is wiped when it is dropped.
+#[derive(Clone)]
+pub struct Secret {
+    value: SecretString,
+    origin: String,
+}
+
+impl Secret {
+    /// Takes a secret and remembers its value for [`redact`]. `origin` says where it came
+    /// from, for messages: `env ADMIN_TOKEN`.
+    pub fn new(value: String, origin: impl Into<String>) -> Self {
+        remember(&value);
+        Self { value: SecretString::from(value), origin: origin.into() }
+    }
+
+    /// The secret itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        self.value.expose_secret()
+    }
+
+    /// Where it came from: `env ADMIN_TOKEN`.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// What stands for it wherever it would be shown: `⟨ADMIN_TOKEN⟩`.
+    pub fn placeholder(&self) -> String {
+        let name = self.origin.rsplit(' ').next().unwrap_or("secret");
+        format!("⟨{name}⟩")
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.placeholder())
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+/// Values that must not leave the process in any text. Kept for its whole life: a secret
+/// that was rotated away is still one.
+static KNOWN: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
+
+/// Shorter values would blank out ordinary words.
+const SHORTEST: usize = 6;
+
+fn remember(value: &str) {
+    if value.len() < SHORTEST {
+        return;
+    }
+    let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    let mut known = KNOWN.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    known.insert(encoded);
+    known.insert(value.to_owned());
+}
+
+/// The text with every known secret replaced. For the places where foreign text enters:
+/// error messages, answers, the output of commands.
+pub fn redact(text: &str) -> String {
+    let known = KNOWN.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut out = text.to_owned();
+    // Longest first, so that a secret that contains another is replaced whole.
+    let mut values: Vec<&String> = known.iter().collect();
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    for value in values {
+        if out.contains(value.as_str()) {
+            out = out.replace(value.as_str(), "⟨secret⟩");
+        }
+    }
+    out
+}

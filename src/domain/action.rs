@@ -1,0 +1,156 @@
+//! The life of an action, from preview to outcome.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    failure::Failure,
+    ids::{ActionId, ReadingName, RunId},
+    observation::KeyGroup,
+    time::Moment,
+    value::Value,
+};
+
+/// How a run ended. An exit code 0 or an HTTP 200 is never, by itself, success.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionOutcome {
+    /// It ran, and its effect was observed.
+    Confirmed,
+    /// It ran and claimed success, but its effect is not there.
+    Refuted,
+    /// It ran and said that it failed, or could not be carried out.
+    Failed,
+    /// Stopped by a person before it was done.
+    Cancelled,
+    /// It was never sent: safe to try again.
+    NeverStarted,
+    /// It may or may not have acted: look before trying again.
+    Unknown,
+}
+
+impl ActionOutcome {
+    /// The word on the screen and in the journal.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Confirmed => "CONFIRMED",
+            Self::Refuted => "REFUTED",
+            Self::Failed => "FAILED",
+            Self::Cancelled => "CANCELLED",
+            Self::NeverStarted => "NEVER STARTED",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+/// What an action would do, measured just now. What is confirmed is exactly this value,
+/// and what runs is checked against its digest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preview {
+    /// The action.
+    pub action: ActionId,
+    /// When it was measured.
+    pub at: Moment,
+    /// The exact request or argument vector, secrets masked, one line each.
+    pub request: Vec<String>,
+    /// What will be affected, as counted.
+    pub groups: Vec<KeyGroup>,
+    /// Further findings in words, such as the state of the target.
+    pub findings: Vec<String>,
+    /// Reasons why it must not be started now. Not empty: the dialog refuses.
+    pub refusals: Vec<String>,
+    /// Identifies the plan: SHA-256 over the request and its parameters, in hex.
+    pub digest: String,
+}
+
+/// A preview, or why it could not be made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Previewed {
+    /// The run it was made for.
+    pub run: RunId,
+    /// The result.
+    pub outcome: Result<Preview, Failure>,
+}
+
+/// A step in the life of a run, as the runner reports it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionEvent {
+    /// The run.
+    pub run: RunId,
+    /// The action it is a run of.
+    pub action: ActionId,
+    /// When.
+    pub at: Moment,
+    /// What happened.
+    pub stage: ActionStage,
+}
+
+/// What happened to a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionStage {
+    /// The intent is safely in the journal.
+    Journaled,
+    /// It was sent: from here on it may have acted.
+    Started,
+    /// How far it is.
+    Progress {
+        /// Done so far.
+        done: u64,
+        /// Of how many, where known.
+        total: Option<u64>,
+        /// In words.
+        note: String,
+    },
+    /// A line that the other side printed, control characters removed.
+    Output(String),
+    /// It is over; whether it had the effect is for the proof to say.
+    Finished(RunResult),
+}
+
+/// What the carrying out itself brought, before any proof.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// What became of the carrying out.
+    pub claim: Claim,
+    /// In words: the status line, the exit code, the counts.
+    pub summary: String,
+    /// Values out of the answer, for the proof: named `result.<name>` there.
+    pub readings: BTreeMap<ReadingName, Value>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What the other side claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Claim {
+    /// It says that it was done. Evidence, not proof.
+    Done,
+    /// It says that it was not done.
+    Refused,
+    /// No answer, or cut off: it may have acted.
+    Unclear,
+    /// It was never sent.
+    NotSent,
+    /// Stopped by a person.
+    Cancelled,
+}
+
+/// A run as the journal remembers it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PastRun {
+    /// The run.
+    pub run: RunId,
+    /// The action.
+    pub action: ActionId,
+    /// When it was started, or intended.
+    pub wall: jiff::Timestamp,
+    /// Who.
+    pub by: String,
+    /// How it ended; unknown where the journal has no end for it.
+    pub outcome: ActionOutcome,
+    /// Whether the journal holds an end at all.
+    pub resolved: bool,
+}

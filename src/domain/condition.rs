@@ -1,0 +1,355 @@
+//! One-line conditions on readings: `up == false`, `latency_ms > 100ms`,
+//! `status in ["degraded", "critical"]`, `api.ops < before * 0.5`.
+//!
+//! Grammar:
+//!
+//! ```text
+//! condition = reading op value
+//! reading   = [ source "." ] name          names are lower case, [a-z0-9_]
+//! op        = "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "not in"
+//! value     = number [ unit ] | "text" | true | false | [ value, … ] | before [ "*" number ]
+//! unit      = "ms" | "s" | "m" | "h" | "%" | "kB" | "MB" | "GB"
+//! ```
+//!
+//! Durations are milliseconds, `%` is a share of one, sizes are bytes. `before` is the
+//! value that the same reading had before an action began.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{ids::ReadingName, value::Value};
+
+/// A comparison of one reading with a constant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Condition {
+    /// The source, where it is not the one that the condition belongs to. `result` is
+    /// the answer of the action itself.
+    pub source: Option<Arc<str>>,
+    /// The reading.
+    pub reading: ReadingName,
+    /// How it is compared.
+    pub op: Op,
+    /// What it is compared with.
+    pub operand: Operand,
+    /// As it was written.
+    text: Arc<str>,
+}
+
+/// How a reading is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `<`
+    Less,
+    /// `<=`
+    LessOrEqual,
+    /// `>`
+    Greater,
+    /// `>=`
+    GreaterOrEqual,
+    /// `in`
+    In,
+    /// `not in`
+    NotIn,
+}
+
+/// What a reading is compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operand {
+    /// A constant.
+    One(Value),
+    /// A list of constants.
+    Many(Vec<Value>),
+    /// A multiple of the value before an action began.
+    Before(f64),
+}
+
+/// Why a condition cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ConditionError {
+    /// What is wrong, and what would be right.
+    pub message: String,
+    /// Where in the text, in bytes.
+    pub offset: usize,
+}
+
+impl Condition {
+    /// Reads a condition.
+    ///
+    /// # Errors
+    /// Says what is wrong and where, counted in bytes from the start.
+    pub fn parse(text: &str) -> Result<Self, ConditionError> {
+        let mut cursor = Cursor { text, at: 0 };
+        let first = cursor.word()?;
+        let (source, reading) =
+            if cursor.eat(".") { (Some(Arc::from(first)), cursor.word()?) } else { (None, first) };
+        let reading: ReadingName = Arc::from(reading);
+        let op = cursor.op()?;
+        let operand = cursor.operand()?;
+        cursor.end()?;
+        check_types(op, &operand, text)?;
+        Ok(Self { source, reading, op, operand, text: Arc::from(text) })
+    }
+
+    /// Whether the condition holds for `value`; `before` is the reading before an action.
+    /// None where it cannot be decided: a bound on the wrong side, a text where a number
+    /// is needed, no value from before.
+    pub fn holds(&self, value: &Value, before: Option<&Value>) -> Option<bool> {
+        match &self.operand {
+            Operand::One(constant) => compare(self.op, value, constant),
+            Operand::Many(constants) => {
+                let mut undecided = false;
+                for constant in constants {
+                    match compare(Op::Equal, value, constant) {
+                        Some(true) => return Some(self.op == Op::In),
+                        Some(false) => {}
+                        None => undecided = true,
+                    }
+                }
+                (!undecided).then_some(self.op == Op::NotIn)
+            }
+            Operand::Before(factor) => {
+                let before = before?.as_number()?;
+                compare(self.op, value, &Value::Number(before * factor))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<Condition> for String {
+    fn from(condition: Condition) -> Self {
+        condition.text.as_ref().to_owned()
+    }
+}
+
+impl TryFrom<String> for Condition {
+    type Error = ConditionError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+fn compare(op: Op, value: &Value, constant: &Value) -> Option<bool> {
+    use Op::{Equal, Greater, GreaterOrEqual, In, Less, LessOrEqual, NotEqual, NotIn};
+    match (value, constant) {
+        (Value::Bool(a), Value::Bool(b)) => equality(op, a == b),
+        (Value::Text(a), Value::Text(b)) => equality(op, a.eq_ignore_ascii_case(b)),
+        (Value::Number(a), Value::Number(b)) => Some(match op {
+            Equal | In => a == b,
+            NotEqual | NotIn => a != b,
+            Less => a < b,
+            LessOrEqual => a <= b,
+            Greater => a > b,
+            GreaterOrEqual => a >= b,
+        }),
+        // Only the bound is known: decide where it lies on the right side, else do not.
+        (Value::Below(bound), Value::Number(b)) if bound <= b => match op {
+            Less | LessOrEqual | NotEqual | NotIn => Some(true),
+            Greater | GreaterOrEqual | Equal | In => Some(false),
+        },
+        (Value::AtLeast(bound), Value::Number(b)) if bound > b => match op {
+            Greater | GreaterOrEqual | NotEqual | NotIn => Some(true),
+            Less | LessOrEqual | Equal | In => Some(false),
+        },
+        _ => None,
+    }
+}
+
+fn equality(op: Op, equal: bool) -> Option<bool> {
+    match op {
+        Op::Equal | Op::In => Some(equal),
+        Op::NotEqual | Op::NotIn => Some(!equal),
+        _ => None,
+    }
+}
+
+fn check_types(op: Op, operand: &Operand, text: &str) -> Result<(), ConditionError> {
+    let error =
+        |message: &str| Err(ConditionError { message: message.to_owned(), offset: text.len() });
+    let ordering = matches!(op, Op::Less | Op::LessOrEqual | Op::Greater | Op::GreaterOrEqual);
+    let listing = matches!(op, Op::In | Op::NotIn);
+    match operand {
+        Operand::One(Value::Bool(_) | Value::Text(_)) if ordering => {
+            error("only numbers can be smaller or greater; use == or !=")
+        }
+        Operand::One(_) | Operand::Before(_) if listing => {
+            error("`in` needs a list: [\"a\", \"b\"]")
+        }
+        Operand::Many(_) if !listing => error("a list can only be used with `in` or `not in`"),
+        _ => Ok(()),
+    }
+}
+
+/// A position in the text of a condition.
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or("")
+    }
+
+    fn skip_space(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start().len();
+    }
+
+    fn eat(&mut self, token: &str) -> bool {
+        let matches = self.rest().starts_with(token);
+        if matches {
+            self.at += token.len();
+        }
+        matches
+    }
+
+    fn fail<T>(&self, message: impl Into<String>) -> Result<T, ConditionError> {
+        Err(ConditionError { message: message.into(), offset: self.at })
+    }
+
+    fn word(&mut self) -> Result<&'a str, ConditionError> {
+        self.skip_space();
+        let rest = self.rest();
+        let end = rest
+            .find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'))
+            .unwrap_or(rest.len());
+        if end == 0 {
+            return self.fail("expected the name of a reading: lower-case letters, digits and _");
+        }
+        self.at += end;
+        Ok(&rest[..end])
+    }
+
+    fn op(&mut self) -> Result<Op, ConditionError> {
+        self.skip_space();
+        const SYMBOLS: [(&str, Op); 6] = [
+            ("==", Op::Equal),
+            ("!=", Op::NotEqual),
+            ("<=", Op::LessOrEqual),
+            (">=", Op::GreaterOrEqual),
+            ("<", Op::Less),
+            (">", Op::Greater),
+        ];
+        for (symbol, op) in SYMBOLS {
+            if self.eat(symbol) {
+                return Ok(op);
+            }
+        }
+        let words: Vec<&str> = self.rest().split_whitespace().take(2).collect();
+        match words.as_slice() {
+            ["in", ..] => {
+                self.at += "in".len();
+                Ok(Op::In)
+            }
+            ["not", "in", ..] => {
+                let skip = self.rest().find("in").unwrap_or(0) + "in".len();
+                self.at += skip;
+                Ok(Op::NotIn)
+            }
+            _ => self.fail("expected one of == != < <= > >= in, not in"),
+        }
+    }
+
+    fn operand(&mut self) -> Result<Operand, ConditionError> {
+        self.skip_space();
+        if self.eat("before") {
+            self.skip_space();
+            let factor = if self.eat("*") { self.number()? } else { 1.0 };
+            return Ok(Operand::Before(factor));
+        }
+        if !self.eat("[") {
+            return self.constant().map(Operand::One);
+        }
+        let mut items = vec![self.constant()?];
+        loop {
+            self.skip_space();
+            if self.eat("]") {
+                return Ok(Operand::Many(items));
+            }
+            if !self.eat(",") {
+                return self.fail("expected , or ] in the list");
+            }
+            items.push(self.constant()?);
+        }
+    }
+
+    fn constant(&mut self) -> Result<Value, ConditionError> {
+        self.skip_space();
+        if self.eat("true") {
+            return Ok(Value::Bool(true));
+        }
+        if self.eat("false") {
+            return Ok(Value::Bool(false));
+        }
+        if self.eat("\"") {
+            let rest = self.rest();
+            let Some(end) = rest.find('"') else {
+                return self.fail("the text is not closed by \"");
+            };
+            self.at += end + 1;
+            return Ok(Value::Text(Arc::from(&rest[..end])));
+        }
+        let number = self.number()?;
+        Ok(Value::Number(number * self.unit()?))
+    }
+
+    fn number(&mut self) -> Result<f64, ConditionError> {
+        self.skip_space();
+        let rest = self.rest();
+        let end = rest
+            .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '_')))
+            .unwrap_or(rest.len());
+        let digits = rest[..end].replace('_', "");
+        match digits.parse::<f64>() {
+            Ok(number) if number.is_finite() => {
+                self.at += end;
+                Ok(number)
+            }
+            _ => self.fail("expected a number, \"text\", true, false or a list"),
+        }
+    }
+
+    fn unit(&mut self) -> Result<f64, ConditionError> {
+        let rest = self.rest();
+        let end = rest.find(|c: char| !(c.is_ascii_alphabetic() || c == '%')).unwrap_or(rest.len());
+        let factor = match &rest[..end] {
+            "" | "ms" => 1.0,
+            "s" => 1_000.0,
+            "m" => 60_000.0,
+            "h" => 3_600_000.0,
+            "%" => 0.01,
+            "kB" => 1e3,
+            "MB" => 1e6,
+            "GB" => 1e9,
+            other => {
+                return self
+                    .fail(format!("unknown unit {other:?}; use ms, s, m, h, %, kB, MB or GB"));
+            }
+        };
+        self.at += end;
+        Ok(factor)
+    }
+
+    fn end(&mut self) -> Result<(), ConditionError> {
+        self.skip_space();
+        if self.rest().is_empty() {
+            Ok(())
+        } else {
+            self.fail("unexpected text after the condition")
+        }
+    }
+}

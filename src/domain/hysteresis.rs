@@ -1,0 +1,65 @@
+//! Down after N failures in a row, up after M successes in a row.
+
+use serde::{Deserialize, Serialize};
+
+use super::verdict::Verdict;
+
+/// Counts bad and good looks, and says when a change of verdict has been confirmed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hysteresis {
+    bad: u32,
+    good: u32,
+    down: bool,
+}
+
+/// What the counts say about the newest look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The look may be taken as it is.
+    Yes,
+    /// Bad, but not often enough in a row to be called critical.
+    FailingSoft {
+        /// Bad looks in a row.
+        seen: u32,
+        /// How many make it critical.
+        of: u32,
+    },
+    /// Good again, but not often enough in a row to be called ok.
+    Recovering {
+        /// Good looks in a row.
+        seen: u32,
+        /// How many make it ok.
+        of: u32,
+    },
+}
+
+impl Hysteresis {
+    /// Takes a look into account. Only `Critical` is bad; an unknown verdict is no
+    /// evidence either way and changes nothing.
+    pub fn look(&mut self, verdict: Verdict, down_after: u32, up_after: u32) -> Settled {
+        let (down_after, up_after) = (down_after.max(1), up_after.max(1));
+        match verdict {
+            Verdict::Unknown => Settled::Yes,
+            Verdict::Critical => {
+                self.good = 0;
+                self.bad = self.bad.saturating_add(1);
+                if self.down || self.bad >= down_after {
+                    self.down = true;
+                    Settled::Yes
+                } else {
+                    Settled::FailingSoft { seen: self.bad, of: down_after }
+                }
+            }
+            Verdict::Ok | Verdict::Warning => {
+                self.bad = 0;
+                self.good = self.good.saturating_add(1);
+                if self.down && self.good < up_after {
+                    Settled::Recovering { seen: self.good, of: up_after }
+                } else {
+                    self.down = false;
+                    Settled::Yes
+                }
+            }
+        }
+    }
+}

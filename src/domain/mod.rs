@@ -1,0 +1,37 @@
+//! Plain types and arithmetic. No I/O, no clock, no async: nothing here can fail
+//! because of the world outside, and everything here can be tested with a table.
+//!
+//! Suggested reading order: [`time`], [`reading`], [`verdict`], [`observation`],
+//! [`catalog`], then the arithmetic.
+
+pub mod time;
+
+pub mod ids;
+
+pub mod verdict;
+
+pub mod failure;
+
+pub mod value;
+
+pub mod reading;
+
+pub mod observation;
+
+pub mod condition;
+
+pub mod guard;
+
+pub mod action;
+
+pub mod catalog;
+
+pub mod counter;
+
+pub mod percentile;
+
+pub mod hysteresis;
+
+pub mod violations;
+
+pub mod text;

@@ -1,0 +1,156 @@
+//! What one look at a source brought back.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    failure::Failure,
+    ids::{ReadingName, SourceId},
+    time::Moment,
+    value::Value,
+    violations::{Pressure, Violation},
+};
+
+/// The result of one poll, good or bad.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Who was asked.
+    pub source: SourceId,
+    /// When the answer was complete, or given up.
+    pub at: Moment,
+    /// From the intended start to `at`. A poll that had to wait for the one before it
+    /// includes that wait, so that a stall is not hidden.
+    pub took: Duration,
+    /// What was asked, for the "where from" line: `GET https://…/health`, `INFO, DBSIZE`.
+    /// Without secrets.
+    pub request: Arc<str>,
+    /// The phases of an HTTP exchange, as far as it got.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phases: Option<Phases>,
+    /// What it brought.
+    pub outcome: Result<Facts, Failure>,
+}
+
+/// The phases of one HTTP exchange over a new connection. Each is `None` where the
+/// exchange did not get that far, or had no such phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Phases {
+    /// Resolving the name.
+    pub dns: Option<Duration>,
+    /// Opening the TCP connection.
+    pub connect: Option<Duration>,
+    /// The TLS handshake.
+    pub tls: Option<Duration>,
+    /// From the request being sent to the first byte of the answer.
+    pub first_byte: Option<Duration>,
+    /// Reading the body.
+    pub body: Option<Duration>,
+}
+
+/// The contents of a good answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Values by name.
+    pub readings: BTreeMap<ReadingName, Value>,
+    /// Configured readings that the answer did not have, with the reason in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<(ReadingName, String)>,
+    /// Optional commands or sections that this server does not have: not an error.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_offered: Vec<String>,
+    /// Remarks for the operator, such as "certificate not verified".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+    /// Whatever is more than one value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exhibits: Vec<Exhibit>,
+}
+
+/// Structured parts of an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exhibit {
+    /// Redis: the newest slow commands.
+    SlowLog(Vec<SlowCommand>),
+    /// A page of rate-limit violations.
+    Violations(Vec<Violation>),
+    /// Who is near a rate limit now, and whether the scan saw every key.
+    Pressure {
+        /// The identifiers found, most used first.
+        entries: Vec<Pressure>,
+        /// Whether the budget sufficed to look at every key.
+        complete: bool,
+    },
+    /// Postgres: sessions that are long, blocked, blocking or idle in a transaction.
+    Sessions(Vec<Session>),
+}
+
+/// One line of the Redis slow log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlowCommand {
+    /// Its number on the server, unique per server run.
+    pub id: i64,
+    /// When it ran, by the server's clock, seconds since the epoch.
+    pub unix_seconds: i64,
+    /// How long it took on the server.
+    pub took: Duration,
+    /// The command's name and how many arguments it had. Arguments are data, and are
+    /// left on the server.
+    pub command: String,
+}
+
+/// A Postgres session worth looking at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its process id on the server.
+    pub pid: i64,
+    /// Role.
+    pub user: String,
+    /// Database.
+    pub database: String,
+    /// What the application calls itself.
+    pub application: String,
+    /// `active`, `idle in transaction` and so on, as the server says it.
+    pub state: String,
+    /// How long its transaction is open.
+    pub transaction_age: Option<Duration>,
+    /// How long its statement runs.
+    pub query_age: Option<Duration>,
+    /// What it waits for, as the server says it.
+    pub wait: Option<String>,
+    /// Sessions that block it.
+    pub blocked_by: Vec<i64>,
+    /// The start of the statement, with literals removed.
+    pub query: String,
+}
+
+/// The keys under one prefix, as counted by a bounded scan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyGroup {
+    /// The configured name of the group.
+    pub name: String,
+    /// The pattern that was scanned for.
+    pub pattern: String,
+    /// How many keys.
+    pub keys: u64,
+    /// Whether every key of the server was visited; otherwise the figures are estimates.
+    pub exact: bool,
+    /// Memory they use, from a sample, where the server tells.
+    pub bytes: Option<u64>,
+    /// Whether actions may delete them.
+    pub protected: bool,
+}
+
+/// The result of a scan that the operator asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyScan {
+    /// The Redis that was scanned.
+    pub source: SourceId,
+    /// When it was done.
+    pub at: Moment,
+    /// How long it took.
+    pub took: Duration,
+    /// The groups, or why not.
+    pub outcome: Result<Vec<KeyGroup>, Failure>,
+}

@@ -1,0 +1,123 @@
+//! Percentiles of raw samples, and when they may be shown.
+//!
+//! Nearest rank: the p-th percentile of n sorted samples is the one at position
+//! ceil(p·n/100), counted from one (Hyndman and Fan 1996, definition 1). It is always a
+//! value that was observed. Percentiles are never averaged and never merged.
+
+use std::{collections::VecDeque, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::time::Moment;
+
+/// One measured latency.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The slot it belongs to.
+    pub at: Moment,
+    /// Milliseconds.
+    pub ms: f64,
+    /// Given up after `ms`: the true value is at least that.
+    pub censored: bool,
+}
+
+/// Raw samples of one latency.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Samples {
+    kept: VecDeque<Sample>,
+}
+
+/// How long samples are kept.
+pub const KEEP: Duration = Duration::from_secs(3_600);
+
+/// The most samples that are kept.
+const CAPACITY: usize = 8_192;
+
+/// A percentile that may be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Percentile {
+    /// Milliseconds.
+    pub ms: f64,
+    /// The sample at this rank was given up: the true value is at least `ms`.
+    pub at_least: bool,
+    /// So few samples that the figure is a rough one.
+    pub rough: bool,
+}
+
+/// Percentiles over a window, as far as the number of samples allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Samples in the window.
+    pub n: usize,
+    /// How many of them were given up.
+    pub timeouts: usize,
+    /// Shown from 5 samples.
+    pub p50: Option<Percentile>,
+    /// Shown from 20 samples, rough below 59.
+    pub p95: Option<Percentile>,
+    /// Shown from 100 samples, rough below 299.
+    pub p99: Option<Percentile>,
+    /// The largest sample.
+    pub max: Option<Percentile>,
+}
+
+impl Samples {
+    /// Adds a sample; non-finite and negative ones are not latencies and are ignored.
+    pub fn add(&mut self, sample: Sample) {
+        if !sample.ms.is_finite() || sample.ms < 0.0 {
+            return;
+        }
+        self.kept.push_back(sample);
+        while self.kept.len() > CAPACITY
+            || self.kept.front().is_some_and(|first| sample.at.since(first.at) > KEEP)
+        {
+            self.kept.pop_front();
+        }
+    }
+
+    /// The samples in the last `window`.
+    pub fn within(&self, now: Moment, window: Duration) -> impl Iterator<Item = &Sample> {
+        self.kept.iter().filter(move |sample| now.since(sample.at) < window)
+    }
+
+    /// When the newest sample was taken.
+    pub fn last_at(&self) -> Option<Moment> {
+        self.kept.back().map(|sample| sample.at)
+    }
+
+    /// The percentiles over the last `window`.
+    pub fn summary(&self, now: Moment, window: Duration) -> Summary {
+        let in_window: Vec<Sample> = self.within(now, window).copied().collect();
+        summary(in_window)
+    }
+}
+
+/// The percentiles of some samples.
+pub fn summary(mut samples: Vec<Sample>) -> Summary {
+    samples.sort_by(|a, b| a.ms.total_cmp(&b.ms).then(a.censored.cmp(&b.censored)));
+    let n = samples.len();
+    let shown = |percent: f64, from: usize, firm: usize| {
+        (n >= from).then(|| nearest_rank(&samples, percent, n < firm)).flatten()
+    };
+    Summary {
+        n,
+        timeouts: samples.iter().filter(|sample| sample.censored).count(),
+        p50: shown(50.0, 5, 5),
+        p95: shown(95.0, 20, 59),
+        p99: shown(99.0, 100, 299),
+        max: samples.last().map(|last| Percentile {
+            ms: last.ms,
+            at_least: samples.iter().any(|sample| sample.censored),
+            rough: false,
+        }),
+    }
+}
+
+/// The nearest-rank percentile of sorted samples. Where any sample at or below the rank
+/// was given up, its true value may lie above the rank, so the figure is a lower bound.
+fn nearest_rank(sorted: &[Sample], percent: f64, rough: bool) -> Option<Percentile> {
+    let rank = (percent * sorted.len() as f64 / 100.0).ceil().max(1.0) as usize;
+    let sample = sorted.get(rank - 1)?;
+    let at_least = sorted[..rank].iter().any(|below| below.censored);
+    Some(Percentile { ms: sample.ms, at_least, rough })
+}

@@ -1,0 +1,80 @@
+//! Time as a value: the console never asks for the time inside its logic, it is told.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A point in time as the console saw it: the wall clock, for showing and for the
+/// ages that servers report, and a monotonic reading, for every duration.
+///
+/// Wall clocks are stepped and laptops are suspended; a duration is therefore only
+/// ever taken between two `mono` readings of the same run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Moment {
+    /// Monotonic time since the console started.
+    pub mono: Duration,
+    /// Wall-clock time, UTC.
+    pub wall: Timestamp,
+}
+
+impl Moment {
+    /// The time from `earlier` to this moment; zero where `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.mono.saturating_sub(earlier.mono)
+    }
+
+    /// This moment, `by` later on both clocks.
+    #[must_use]
+    pub fn plus(self, by: Duration) -> Self {
+        let wall = self.wall.saturating_add(by).unwrap_or(self.wall);
+        Self { mono: self.mono.saturating_add(by), wall }
+    }
+
+    /// A moment of a made-up run that began at 2026-01-01T00:00:00Z, `seconds` in.
+    /// For tests and examples.
+    pub fn at_seconds(seconds: f64) -> Self {
+        let mono = Duration::from_secs_f64(seconds.max(0.0));
+        let start = Timestamp::from_second(1_767_225_600).unwrap_or(Timestamp::UNIX_EPOCH);
+        Self { mono: Duration::ZERO, wall: start }.plus(mono)
+    }
+}
+
+/// An age in the fewest characters that still tell the truth: `now`, `40s`, `3m`, `2h`, `5d`.
+///
+/// Ages below ten seconds are all `now`, and up to a minute they move in steps of ten
+/// seconds: a figure that changes every second on every row would repaint the screen
+/// for nothing.
+pub fn coarse_age(age: Duration) -> String {
+    let seconds = age.as_secs();
+    match seconds {
+        0..=9 => "now".to_owned(),
+        10..=59 => format!("{}s", seconds / 10 * 10),
+        60..=3_599 => format!("{}m", seconds / 60),
+        3_600..=86_399 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// A duration to the second, as `m:ss` or `h:mm:ss`: for countdowns.
+pub fn clock(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+/// A duration in the largest unit that divides it, as the configuration writes it: `90s`, `5m`, `1h`.
+pub fn short_duration(duration: Duration) -> String {
+    let millis = duration.as_millis();
+    match millis {
+        0 => "0s".to_owned(),
+        m if m % 3_600_000 == 0 => format!("{}h", m / 3_600_000),
+        m if m % 60_000 == 0 => format!("{}m", m / 60_000),
+        m if m % 1_000 == 0 => format!("{}s", m / 1_000),
+        m => format!("{m}ms"),
+    }
+}

@@ -1,0 +1,90 @@
+//! One value out of an answer.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+/// A value as it was reported. A number is always finite: what cannot be read as one
+/// stays text, and is never replaced by zero.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// Yes or no.
+    Bool(bool),
+    /// A finite number.
+    Number(f64),
+    /// Reported only as an upper bound, such as `< 10ms`.
+    Below(f64),
+    /// Known only as a lower bound: a request that was given up after this long.
+    AtLeast(f64),
+    /// Anything else.
+    Text(Arc<str>),
+}
+
+impl Value {
+    /// A number, where it is finite.
+    pub fn number(number: f64) -> Option<Self> {
+        number.is_finite().then_some(Self::Number(number))
+    }
+
+    /// Text, or the number or the bound that it spells: `42`, `1.5`, `< 10ms`, `12%`.
+    /// A unit after the number is dropped; the configuration states what it is.
+    pub fn from_text(text: &str) -> Self {
+        let trimmed = text.trim();
+        if let Some(number) = parse_number(trimmed) {
+            return Self::Number(number);
+        }
+        if let Some(bound) = trimmed.strip_prefix('<').and_then(|rest| parse_number(rest.trim())) {
+            return Self::Below(bound);
+        }
+        if let Some(bound) = trimmed.strip_prefix('>').and_then(|rest| parse_number(rest.trim())) {
+            return Self::AtLeast(bound);
+        }
+        Self::Text(Arc::from(text))
+    }
+
+    /// The exact number, where there is one.
+    pub fn as_number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(true) => f.write_str("yes"),
+            Self::Bool(false) => f.write_str("no"),
+            Self::Number(number) => f.write_str(&tidy(*number)),
+            Self::Below(bound) => write!(f, "< {}", tidy(*bound)),
+            Self::AtLeast(bound) => write!(f, ">= {}", tidy(*bound)),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// A number with as many digits as are worth reading: four significant ones, no trailing zeros.
+pub fn tidy(number: f64) -> String {
+    if number == 0.0 {
+        return "0".to_owned();
+    }
+    let magnitude = number.abs().log10().floor();
+    let decimals = (3.0 - magnitude).clamp(0.0, 6.0) as usize;
+    let text = format!("{number:.decimals$}");
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+/// A finite number, with or without one of the units that services write behind numbers.
+fn parse_number(text: &str) -> Option<f64> {
+    const UNITS: [&str; 4] = ["ms", "us", "%", "s"];
+    let bare = UNITS.iter().find_map(|unit| text.strip_suffix(unit)).unwrap_or(text).trim_end();
+    let starts_right = bare.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.');
+    let number: f64 = bare.parse().ok()?;
+    (starts_right && number.is_finite()).then_some(number)
+}

@@ -3,6 +3,10 @@
 //! Everything that happens is a message; one owner applies it; everything else is derived.
 //! `ARCHITECTURE.md` has the map.
 
+pub mod app;
+
 pub mod config;
 
 pub mod domain;
+
+pub mod ui;

@@ -28,6 +28,10 @@ pub mod actions;
 
 pub mod notices;
 
+pub mod palette;
+
+pub mod rows;
+
 pub mod summary;
 
 pub mod update;

@@ -154,7 +154,8 @@ impl View {
         Self {
             focus: Pane::Health,
             zoomed: false,
-            panes: BTreeMap::new(),
+            // Percentiles are first shown over five minutes.
+            panes: BTreeMap::from([(Pane::Latency, PaneView { tab: 1, ..PaneView::default() })]),
             layers: Vec::new(),
             unmasked: false,
             utc,

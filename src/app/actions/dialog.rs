@@ -1,0 +1,146 @@
+//! The dialog that stands between a key and production.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::view::{Context, Line},
+    domain::{
+        action::Preview,
+        catalog::ActionSpec,
+        failure::Failure,
+        ids::{ActionId, RunId},
+        time::Moment,
+    },
+};
+
+/// Keys that arrive this soon after a stage has begun were typed before it could be read,
+/// and are dropped.
+pub const TYPE_AHEAD: Duration = Duration::from_millis(300);
+
+/// A preview that is older than this must be made again.
+pub const PREVIEW_LASTS: Duration = Duration::from_secs(60);
+
+/// How long the countdown of a disruptive action runs.
+pub const COUNTDOWN: Duration = Duration::from_secs(5);
+
+/// The shortest reason that is taken, in characters.
+pub const SHORTEST_REASON: usize = 4;
+
+/// A guarded action on its way from the menu to the runner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Dialog {
+    /// The run that it would become.
+    pub run: RunId,
+    /// The action.
+    pub action: ActionId,
+    /// What it acts on, pinned when the dialog was opened.
+    pub target: String,
+    /// What it would do.
+    pub preview: Option<Result<Preview, Failure>>,
+    /// How far the operator has come.
+    pub stage: Stage,
+    /// Since when it stands there.
+    pub stage_since: Moment,
+    /// The reason, once given.
+    pub reason: String,
+    /// What was wrong with the last input.
+    pub complaint: Option<String>,
+    /// How far the text is scrolled.
+    pub scroll: usize,
+}
+
+/// How far the operator has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The preview is being made.
+    Previewing,
+    /// It must not be started: the preview says why.
+    Blocked,
+    /// A reason is being typed.
+    Reason(Line),
+    /// The target's name is being typed.
+    Phrase(Line),
+    /// `y` starts it.
+    Confirm,
+    /// It starts when this is over; any key stops it.
+    Countdown {
+        /// When.
+        until: Moment,
+    },
+    /// It was handed to the runner.
+    Running,
+}
+
+impl Dialog {
+    /// A dialog that has just been opened.
+    pub fn new(run: RunId, action: ActionId, target: String, now: Moment) -> Self {
+        Self {
+            run,
+            action,
+            target,
+            preview: None,
+            stage: Stage::Previewing,
+            stage_since: now,
+            reason: String::new(),
+            complaint: None,
+            scroll: 0,
+        }
+    }
+
+    /// Which keys mean what.
+    pub fn context(&self) -> Context {
+        match self.stage {
+            Stage::Reason(_) | Stage::Phrase(_) => Context::Line,
+            Stage::Confirm => Context::Confirm,
+            Stage::Countdown { .. } => Context::Countdown,
+            Stage::Previewing | Stage::Blocked | Stage::Running => Context::Run,
+        }
+    }
+
+    /// Goes on to a stage.
+    pub fn enter(&mut self, stage: Stage, now: Moment) {
+        self.stage = stage;
+        self.stage_since = now;
+        self.complaint = None;
+    }
+
+    /// Whether a key that arrives now may have been typed before the stage could be read.
+    pub fn is_type_ahead(&self, now: Moment) -> bool {
+        now.since(self.stage_since) < TYPE_AHEAD
+    }
+
+    /// The line that is being typed.
+    pub fn line_mut(&mut self) -> Option<&mut Line> {
+        match &mut self.stage {
+            Stage::Reason(line) | Stage::Phrase(line) => Some(line),
+            _ => None,
+        }
+    }
+
+    /// Takes the preview and goes on to the first question, or blocks.
+    pub fn take_preview(
+        &mut self,
+        outcome: Result<Preview, Failure>,
+        spec: &ActionSpec,
+        now: Moment,
+    ) {
+        let blocked = outcome.as_ref().map_or(true, |preview| !preview.refusals.is_empty());
+        self.preview = Some(outcome);
+        let stage = if blocked {
+            Stage::Blocked
+        } else if spec.guard.wants_reason() {
+            Stage::Reason(Line::default())
+        } else {
+            Stage::Confirm
+        };
+        self.enter(stage, now);
+    }
+
+    /// The preview, where it was made and speaks against nothing.
+    pub fn clear_preview(&self) -> Option<&Preview> {
+        self.preview.as_ref()?.as_ref().ok().filter(|preview| preview.refusals.is_empty())
+    }
+}

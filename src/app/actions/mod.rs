@@ -1,0 +1,190 @@
+//! Guarded actions: whether one may be started, the dialog that guards it, the run, and
+//! the proof of its effect.
+
+pub mod dialog;
+
+pub mod run;
+
+use std::{collections::VecDeque, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    dialog::{Dialog, Stage},
+    run::{ProofState, Run},
+};
+use super::state::World;
+use crate::domain::{
+    action::PastRun,
+    catalog::ActionSpec,
+    guard::Guard,
+    ids::{ActionId, RunId},
+    time::{Moment, clock},
+};
+
+/// Runs of this console that are remembered.
+const RUNS: usize = 50;
+
+/// What may be done, what is being done, what was done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionsState {
+    /// Tells this console's runs from those of others.
+    pub console: String,
+    /// Nothing can be armed.
+    pub read_only: bool,
+    /// Actions are allowed for a time.
+    pub armed: Option<Armed>,
+    /// What the journal remembers, newest first.
+    pub history: Vec<PastRun>,
+    /// The runs of this console, oldest first.
+    pub runs: VecDeque<Run>,
+    /// Why the journal cannot be written, where it cannot.
+    pub journal_failure: Option<String>,
+    started: u32,
+}
+
+/// Actions are allowed until a time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Armed {
+    /// Since when.
+    pub since: Moment,
+    /// Until when.
+    pub until: Moment,
+    /// Why.
+    pub reason: String,
+}
+
+/// An action as shown in the menu.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActionRow {
+    /// What is configured.
+    pub spec: ActionSpec,
+    /// Why it cannot be started now.
+    pub why_not: Option<String>,
+    /// How its last run ended, when and by whom.
+    pub last: Option<PastRun>,
+}
+
+/// The longest time that actions can be allowed for.
+pub const LONGEST_ARMED: Duration = Duration::from_secs(3_600);
+
+impl ActionsState {
+    /// Nothing armed, nothing done.
+    pub fn new(console: String, read_only: bool) -> Self {
+        Self {
+            console,
+            read_only,
+            armed: None,
+            history: Vec::new(),
+            runs: VecDeque::new(),
+            journal_failure: None,
+            started: 0,
+        }
+    }
+
+    /// How long actions are still allowed.
+    pub fn armed_for(&self, now: Moment) -> Option<Duration> {
+        let armed = self.armed.as_ref()?;
+        armed.until.mono.checked_sub(now.mono).filter(|left| !left.is_zero())
+    }
+
+    /// The name of the next run: the time, this console, a number. Unique over consoles.
+    pub fn next_run(&mut self, now: Moment) -> RunId {
+        self.started += 1;
+        let stamp = now.wall.strftime("%Y%m%dT%H%M%SZ");
+        RunId::from(format!("{stamp}-{}-{}", self.console, self.started))
+    }
+
+    /// The run of that name.
+    pub fn run(&self, id: &RunId) -> Option<&Run> {
+        self.runs.iter().find(|run| run.id == *id)
+    }
+
+    /// The run of that name, to change it.
+    pub fn run_mut(&mut self, id: &RunId) -> Option<&mut Run> {
+        self.runs.iter_mut().find(|run| run.id == *id)
+    }
+
+    /// The run that is not over yet.
+    pub fn in_flight(&self) -> Option<&Run> {
+        self.runs.iter().find(|run| run.outcome.is_none())
+    }
+
+    /// Remembers a run.
+    pub fn push(&mut self, run: Run) {
+        self.runs.push_back(run);
+        if self.runs.len() > RUNS {
+            self.runs.pop_front();
+        }
+    }
+
+    /// Runs in the journal that have no end.
+    pub fn unresolved(&self) -> usize {
+        self.history.iter().filter(|run| !run.resolved).count()
+    }
+
+    /// How the last run of an action ended.
+    pub fn last_of(&self, action: &ActionId) -> Option<PastRun> {
+        let here = self.runs.iter().rev().find(|run| run.action == *action);
+        if let Some(run) = here {
+            return Some(PastRun {
+                run: run.id.clone(),
+                action: run.action.clone(),
+                wall: run.started.wall,
+                by: "here".to_owned(),
+                outcome: run.outcome.unwrap_or(crate::domain::action::ActionOutcome::Unknown),
+                resolved: run.outcome.is_some(),
+            });
+        }
+        self.history.iter().find(|run| run.action == *action).cloned()
+    }
+}
+
+/// Why an action cannot be started now, in words with the cure; none where it can.
+pub fn why_not(world: &World, spec: &ActionSpec) -> Option<String> {
+    let actions = &world.actions;
+    if let Some(reason) = &spec.disabled {
+        return Some(reason.clone());
+    }
+    if let Some(failure) = &actions.journal_failure {
+        return Some(format!("the journal cannot be written: {failure}"));
+    }
+    if spec.guard >= Guard::G4 {
+        return Some("needs a second person, which is not possible in this version".to_owned());
+    }
+    if let Some(run) = actions.in_flight() {
+        return Some(format!("{} is still running", run.action));
+    }
+    if spec.guard > Guard::G0 {
+        if actions.read_only {
+            return Some("read-only: the console was started so".to_owned());
+        }
+        if actions.armed_for(world.now).is_none() {
+            return Some("read-only; to allow actions: :arm 10m reason".to_owned());
+        }
+    }
+    cooling_down(world, spec).map(|left| format!("cooling down, {} left", clock(left)))
+}
+
+/// How long an action must still rest. By the wall clock, so that it also holds for runs
+/// of other consoles and before a restart.
+fn cooling_down(world: &World, spec: &ActionSpec) -> Option<Duration> {
+    let last = world.actions.last_of(&spec.id)?;
+    let elapsed = world.now.wall.duration_since(last.wall);
+    let elapsed = Duration::try_from(elapsed).unwrap_or(Duration::ZERO);
+    spec.cooldown.checked_sub(elapsed).filter(|left| !left.is_zero())
+}
+
+/// The menu of actions.
+pub fn rows(world: &World) -> Vec<ActionRow> {
+    world
+        .catalog
+        .actions
+        .iter()
+        .map(|spec| ActionRow {
+            spec: spec.clone(),
+            why_not: why_not(world, spec),
+            last: world.actions.last_of(&spec.id),
+        })
+        .collect()
+}

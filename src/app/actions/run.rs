@@ -1,0 +1,276 @@
+//! A run of an action, and whether its effect is there.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::{
+        health::{Decision, decide, shown_value},
+        sources::Lookup,
+        state::World,
+    },
+    domain::{
+        action::{ActionEvent, ActionOutcome, ActionStage, Claim, RunResult},
+        catalog::{ActionSpec, Proof},
+        condition::Condition,
+        ids::{ActionId, ReadingName, RunId, SourceId},
+        text,
+        time::Moment,
+        value::Value,
+    },
+};
+
+/// Lines of output that are kept on screen; the whole is in the run's file.
+const OUTPUT: usize = 200;
+
+/// A source named so reads the action's own answer.
+pub const RESULT: &str = "result";
+
+/// A run of this console.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its name.
+    pub id: RunId,
+    /// The action.
+    pub action: ActionId,
+    /// The title of the action.
+    pub title: String,
+    /// When it was handed to the runner.
+    pub started: Moment,
+    /// Whether the intent is in the journal.
+    pub journaled: bool,
+    /// Whether it was sent: from then on it may have acted.
+    pub sent: bool,
+    /// How far it is, in words.
+    pub progress: Option<String>,
+    /// What it printed, newest last.
+    pub output: VecDeque<String>,
+    /// What the carrying out brought.
+    pub result: Option<(RunResult, Moment)>,
+    /// The proofs of its effect.
+    pub proofs: Vec<ProofState>,
+    /// When the proofs must have held.
+    pub deadline: Option<Moment>,
+    /// How it ended.
+    pub outcome: Option<ActionOutcome>,
+    /// When it ended.
+    pub ended: Option<Moment>,
+    /// Somebody asked for it to be stopped.
+    pub cancelling: bool,
+    proof_within: Duration,
+    before: BTreeMap<Arc<str>, Value>,
+}
+
+/// One proof.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProofState {
+    /// The condition.
+    pub when: Condition,
+    /// Whether it holds; none where it cannot be said yet.
+    pub holds: Option<bool>,
+    /// What was seen, in words.
+    pub seen: String,
+}
+
+impl Run {
+    /// A run that is being handed to the runner, with the readings before it.
+    pub fn new(id: RunId, spec: &ActionSpec, world: &World) -> Self {
+        let before = spec
+            .proof
+            .iter()
+            .filter_map(|proof| {
+                let source = proof.when.source.as_deref()?;
+                match world.sources.lookup(source, &proof.when.reading) {
+                    Lookup::Known { value, .. } => Some((name_of(&proof.when), value.clone())),
+                    _ => None,
+                }
+            })
+            .collect();
+        Self {
+            id,
+            action: spec.id.clone(),
+            title: spec.title.clone(),
+            started: world.now,
+            journaled: false,
+            sent: false,
+            progress: None,
+            output: VecDeque::new(),
+            result: None,
+            proofs: spec.proof.iter().map(ProofState::open).collect(),
+            deadline: None,
+            outcome: None,
+            ended: None,
+            cancelling: false,
+            proof_within: spec.proof_within,
+            before,
+        }
+    }
+
+    /// The readings before the run, in words, for the journal.
+    pub fn before(&self) -> Vec<(ReadingName, String)> {
+        self.before.iter().map(|(name, value)| (Arc::clone(name), value.to_string())).collect()
+    }
+
+    /// The sources that its proofs read.
+    pub fn proof_sources(&self) -> Vec<SourceId> {
+        let mut sources: Vec<SourceId> = self
+            .proofs
+            .iter()
+            .filter_map(|proof| proof.when.source.as_deref())
+            .filter(|source| *source != RESULT)
+            .map(SourceId::from)
+            .collect();
+        sources.sort();
+        sources.dedup();
+        sources
+    }
+
+    /// Takes a report of the runner. Returns whether the carrying out is over with it.
+    pub fn report(&mut self, event: &ActionEvent) -> bool {
+        match &event.stage {
+            ActionStage::Journaled => self.journaled = true,
+            ActionStage::Started => self.sent = true,
+            ActionStage::Progress { done, total, note } => {
+                let of = total.map_or_else(String::new, |total| format!(" of {total}"));
+                self.progress = Some(format!("{done}{of} {}", text::clip(note, 80)));
+            }
+            ActionStage::Output(line) => {
+                self.output.push_back(text::clip(line, 500));
+                if self.output.len() > OUTPUT {
+                    self.output.pop_front();
+                }
+            }
+            ActionStage::Finished(result) if self.result.is_none() => {
+                self.finish(result.clone(), event.at);
+                return true;
+            }
+            ActionStage::Finished(_) => {}
+        }
+        false
+    }
+
+    fn finish(&mut self, result: RunResult, at: Moment) {
+        match result.claim {
+            Claim::Refused => self.end(ActionOutcome::Failed, at),
+            Claim::NotSent => self.end(ActionOutcome::NeverStarted, at),
+            Claim::Cancelled => self.end(ActionOutcome::Cancelled, at),
+            Claim::Done | Claim::Unclear if self.proofs.is_empty() => {
+                self.end(ActionOutcome::Unknown, at);
+            }
+            Claim::Done | Claim::Unclear => self.deadline = Some(at.plus(self.proof_within)),
+        }
+        self.result = Some((result, at));
+    }
+
+    fn end(&mut self, outcome: ActionOutcome, at: Moment) {
+        self.outcome = Some(outcome);
+        self.ended = Some(at);
+    }
+
+    /// Whether it waits for its proofs.
+    pub fn is_verifying(&self) -> bool {
+        self.outcome.is_none() && self.deadline.is_some()
+    }
+
+    /// Why we think what we think, one line per proof.
+    pub fn evidence(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self
+            .proofs
+            .iter()
+            .map(|proof| {
+                let word = match proof.holds {
+                    Some(true) => "holds",
+                    Some(false) => "does not hold",
+                    None => "not known",
+                };
+                format!("{}: {word}, {}", proof.when, proof.seen)
+            })
+            .collect();
+        if lines.is_empty() {
+            lines.push("no proof is configured for this action".to_owned());
+        }
+        lines
+    }
+}
+
+impl ProofState {
+    fn open(proof: &Proof) -> Self {
+        Self { when: proof.when.clone(), holds: None, seen: "not looked yet".to_owned() }
+    }
+}
+
+fn name_of(condition: &Condition) -> Arc<str> {
+    let source = condition.source.as_deref().unwrap_or("");
+    Arc::from(format!("{source}.{}", condition.reading))
+}
+
+/// Looks at the proofs of a run again. Only what was asked for after the carrying out was
+/// over counts as evidence. Ends the run when all hold, or when its time is over: refuted
+/// where the other side claimed to be done and every proof could be seen, otherwise unknown.
+pub fn verify(world: &World, run: &Run) -> Option<Run> {
+    let (result, finished) = run.result.as_ref()?;
+    let deadline = run.deadline.filter(|_| run.outcome.is_none())?;
+    let mut next = run.clone();
+    for proof in &mut next.proofs {
+        let before = run.before.get(&name_of(&proof.when));
+        let decision = if proof.when.source.as_deref() == Some(RESULT) {
+            decide_result(result, &proof.when)
+        } else {
+            decide_after(world, &proof.when, *finished, before)
+        };
+        (proof.holds, proof.seen) = match decision {
+            Decision::Holds(shown) => (Some(true), format!("it is {shown}")),
+            Decision::DoesNot(shown) => (Some(false), format!("it is {shown}")),
+            Decision::Open(why) => (None, why),
+        };
+    }
+    let over = world.now >= deadline;
+    let all_hold = next.proofs.iter().all(|proof| proof.holds == Some(true));
+    let all_seen = next.proofs.iter().all(|proof| proof.holds.is_some());
+    if all_hold {
+        next.end(ActionOutcome::Confirmed, world.now);
+    } else if over && all_seen && result.claim == Claim::Done {
+        next.end(ActionOutcome::Refuted, world.now);
+    } else if over {
+        next.end(ActionOutcome::Unknown, world.now);
+    }
+    (next != *run).then_some(next)
+}
+
+fn decide_result(result: &RunResult, condition: &Condition) -> Decision {
+    let Some(value) = result.readings.get(&condition.reading) else {
+        return Decision::Open(format!("the answer has no {}", condition.reading));
+    };
+    let shown = shown_value(&condition.reading, value);
+    match condition.holds(value, None) {
+        Some(true) => Decision::Holds(shown),
+        Some(false) => Decision::DoesNot(shown),
+        None => {
+            Decision::Open(format!("{} is {shown}, which cannot be compared", condition.reading))
+        }
+    }
+}
+
+fn decide_after(
+    world: &World,
+    condition: &Condition,
+    finished: Moment,
+    before: Option<&Value>,
+) -> Decision {
+    let home = SourceId::from(condition.source.as_deref().unwrap_or(""));
+    let asked_after = world
+        .sources
+        .get(&home)
+        .and_then(|source| source.last.as_ref())
+        .is_some_and(|last| last.at.mono.saturating_sub(last.took) >= finished.mono);
+    if asked_after {
+        decide(world, &home, condition, before)
+    } else {
+        Decision::Open("not looked since it ended".to_owned())
+    }
+}

@@ -1,0 +1,195 @@
+//! Everything the console knows, in one value with one owner.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    actions::ActionsState, cache::CacheState, escalation::Escalation, health::CheckState,
+    latency::LatencyState, limits::LimitsState, notices::Notices, sources::Sources, view::View,
+};
+use crate::domain::{
+    catalog::Catalog,
+    ids::{CheckId, PanelId},
+    time::Moment,
+    verdict::Verdict,
+};
+
+/// The state of the console: what it believes, and what the operator is looking at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// What the console believes now.
+    pub world: World,
+    /// What the operator is looking at.
+    pub view: View,
+    /// What the panes show while they are frozen.
+    pub frozen: Option<Box<World>>,
+    /// The faults of the demo that can be switched: name, title, explanation. Empty outside it.
+    pub demo_faults: Vec<(String, String, String)>,
+}
+
+/// What the console believes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct World {
+    /// The time of the newest message.
+    pub now: Moment,
+    /// When the console was started.
+    pub started: Moment,
+    /// What is configured.
+    pub catalog: Catalog,
+    /// What the sources said last.
+    pub sources: Sources,
+    /// The state of each check.
+    pub checks: BTreeMap<CheckId, CheckState>,
+    /// The counters of each cache.
+    pub caches: BTreeMap<PanelId, CacheState>,
+    /// The samples of each latency.
+    pub latencies: BTreeMap<PanelId, LatencyState>,
+    /// Violations and pressure.
+    pub limits: LimitsState,
+    /// Who was contacted when.
+    pub escalation: Escalation,
+    /// Arming, runs, outcomes.
+    pub actions: ActionsState,
+    /// What was said to the operator.
+    pub notices: Notices,
+    /// Deploy markers and blind gaps, oldest first.
+    pub marks: Vec<Mark>,
+}
+
+/// Something that happened at a point of the time line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// When.
+    pub at: Moment,
+    /// What.
+    pub label: String,
+    /// What kind.
+    pub kind: MarkKind,
+}
+
+/// The kinds of mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkKind {
+    /// A deployment.
+    Deploy,
+    /// An action was started.
+    Action,
+    /// Nothing was observed for a while before this.
+    Gap,
+}
+
+/// The most marks that are kept.
+const MARKS: usize = 200;
+
+impl State {
+    /// A console that has seen nothing yet. `console` tells its runs from those of other
+    /// consoles that share the journal.
+    pub fn new(catalog: Catalog, now: Moment, settings: Settings) -> Self {
+        let world = World {
+            now,
+            started: now,
+            sources: Sources::new(&catalog),
+            checks: BTreeMap::new(),
+            caches: BTreeMap::new(),
+            latencies: BTreeMap::new(),
+            limits: LimitsState::default(),
+            escalation: Escalation::default(),
+            actions: ActionsState::new(settings.console, settings.read_only),
+            notices: Notices::default(),
+            marks: Vec::new(),
+            catalog: Catalog::default(),
+        };
+        let mut state =
+            Self { world, view: View::new(settings.utc), frozen: None, demo_faults: Vec::new() };
+        state.world.adopt(catalog);
+        state
+    }
+
+    /// What the panes show: the world, or the world as it was when they were frozen.
+    pub fn shown(&self) -> &World {
+        self.frozen.as_deref().unwrap_or(&self.world)
+    }
+}
+
+/// What a new state must be told.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Tells this console's runs from those of others: a few random letters.
+    pub console: String,
+    /// Nothing can be armed.
+    pub read_only: bool,
+    /// Times are shown in UTC.
+    pub utc: bool,
+}
+
+impl World {
+    /// Takes over a catalogue, keeping what is known about everything that is still in it.
+    pub fn adopt(&mut self, catalog: Catalog) {
+        self.sources.adopt(&catalog);
+        let now = self.now;
+        let mut checks = std::mem::take(&mut self.checks);
+        for spec in &catalog.checks {
+            let state = checks.remove(&spec.id).unwrap_or_else(|| CheckState::new(now));
+            self.checks.insert(spec.id.clone(), state);
+        }
+        let mut caches = std::mem::take(&mut self.caches);
+        for spec in &catalog.caches {
+            let state = caches.remove(&spec.id).unwrap_or_default();
+            self.caches.insert(spec.id.clone(), state);
+        }
+        let mut latencies = std::mem::take(&mut self.latencies);
+        for spec in &catalog.latencies {
+            let state = latencies.remove(&spec.id).unwrap_or_default();
+            self.latencies.insert(spec.id.clone(), state);
+        }
+        self.escalation.adopt(&catalog);
+        self.catalog = catalog;
+        super::health::refresh(self);
+    }
+
+    /// Adds a mark to the time line.
+    pub fn mark(&mut self, kind: MarkKind, label: impl Into<String>) {
+        self.marks.push(Mark { at: self.now, label: label.into(), kind });
+        let excess = self.marks.len().saturating_sub(MARKS);
+        self.marks.drain(..excess);
+    }
+
+    /// The newest deploy marker.
+    pub fn last_deploy(&self) -> Option<&Mark> {
+        self.marks.iter().rev().find(|mark| mark.kind == MarkKind::Deploy)
+    }
+
+    /// The judgement on the whole service, and the reasons for it, worst first. With
+    /// nothing configured to judge, it is unknown.
+    pub fn verdict(&self) -> (Verdict, Vec<String>) {
+        let mut findings: Vec<(Verdict, String)> = Vec::new();
+        for row in super::health::rows(self) {
+            findings.push((row.verdict, format!("{}: {}", row.title, row.reason)));
+        }
+        for row in super::cache::rows(self) {
+            findings.push((row.judged(), format!("{}: {}", row.title, row.reason)));
+        }
+        for row in super::latency::rows(self, Duration::from_secs(300)) {
+            findings.push((row.judged(), format!("{}: {}", row.title, row.reason)));
+        }
+        if let Some(limits) = super::limits::view(self) {
+            findings.push((limits.judged(), limits.reason.clone()));
+        }
+        for row in super::database::rows(self) {
+            findings.push((row.judged(), format!("{}: {}", row.title, row.reason)));
+        }
+        findings.sort_by_key(|(verdict, _)| std::cmp::Reverse(verdict.badness()));
+        let Some((worst, _)) = findings.first() else {
+            return (Verdict::Unknown, vec!["nothing is configured to be watched".to_owned()]);
+        };
+        let worst = *worst;
+        let reasons = findings
+            .into_iter()
+            .filter(|(verdict, _)| *verdict != Verdict::Ok)
+            .map(|(verdict, reason)| format!("{} {reason}", verdict.word()))
+            .collect();
+        (worst, reasons)
+    }
+}

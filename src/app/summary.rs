@@ -1,0 +1,428 @@
+//! The state as a document: what the screen says, for scripts and for copying.
+//!
+//! Keys may be added, never renamed. What is not known is `null`, never zero.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    actions, cache, database, escalation, health, latency,
+    limits::{self, Limiter},
+    rows,
+    state::{State, World},
+    view::Pane,
+};
+use crate::domain::{
+    action::ActionOutcome,
+    failure::FailureKind,
+    guard::Guard,
+    percentile::Percentile,
+    text,
+    time::Moment,
+    verdict::{Quality, Verdict},
+};
+
+/// The version of the document.
+pub const SCHEMA: u32 = 1;
+
+/// The whole state.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// The version of this document.
+    pub schema: u32,
+    /// When.
+    pub at: Timestamp,
+    /// The service.
+    pub service: String,
+    /// The environment.
+    pub environment: String,
+    /// The judgement on the whole.
+    pub verdict: Verdict,
+    /// Why, worst first.
+    pub reasons: Vec<String>,
+    /// Sources.
+    pub sources: Vec<SourceSummary>,
+    /// Checks, worst first.
+    pub checks: Vec<CheckSummary>,
+    /// Caches.
+    pub cache: Vec<CacheSummary>,
+    /// Latencies over five minutes.
+    pub latency: Vec<LatencySummary>,
+    /// Rate limits.
+    pub rate_limits: Option<LimitsSummary>,
+    /// Databases.
+    pub database: Vec<DatabaseSummary>,
+    /// Alerts of rules.
+    pub alerts: Vec<serde_json::Value>,
+    /// Escalation levels.
+    pub contacts: Vec<ContactSummary>,
+    /// Actions.
+    pub actions: Vec<ActionSummary>,
+}
+
+/// A source.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct SourceSummary {
+    pub id: String,
+    pub kind: String,
+    pub quality: Quality,
+    pub error: Option<ErrorSummary>,
+    pub last_good_at: Option<Timestamp>,
+    pub age_seconds: Option<f64>,
+    pub interval_seconds: f64,
+    pub took_ms: Option<f64>,
+}
+
+/// A failure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct ErrorSummary {
+    pub kind: FailureKind,
+    pub message: String,
+}
+
+/// A check.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct CheckSummary {
+    pub id: String,
+    pub title: String,
+    pub verdict: Verdict,
+    pub quality: Quality,
+    pub reason: String,
+    pub disagreement: Option<String>,
+    pub since: Timestamp,
+    pub age_seconds: Option<f64>,
+}
+
+/// A cache.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct CacheSummary {
+    pub id: String,
+    pub source: String,
+    pub verdict: Verdict,
+    pub reason: String,
+    pub hit_rate: Option<f64>,
+    pub lifetime_hit_rate: Option<f64>,
+    pub lookups: Option<u64>,
+    pub window_seconds: f64,
+    pub quality: Quality,
+    pub used_memory_bytes: Option<f64>,
+    pub max_memory_bytes: Option<f64>,
+    pub keys: Option<f64>,
+    pub ops_per_second: Option<f64>,
+    pub evicted: Option<f64>,
+}
+
+/// A latency.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct LatencySummary {
+    pub id: String,
+    pub verdict: Verdict,
+    pub reason: String,
+    pub window_seconds: f64,
+    pub n: usize,
+    pub timeouts: usize,
+    pub p50_ms: Option<f64>,
+    pub p95_ms: Option<f64>,
+    pub p99_ms: Option<f64>,
+    pub max_ms: Option<f64>,
+    pub quality: Quality,
+}
+
+/// A count by name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct Counted {
+    pub key: String,
+    pub count: u64,
+}
+
+/// The rate limits. Identifiers are masked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct LimitsSummary {
+    pub verdict: Verdict,
+    pub reason: String,
+    pub quality: Quality,
+    pub limiter: Limiter,
+    pub window_seconds: f64,
+    pub violations: Option<u64>,
+    pub lower_bound: bool,
+    pub identifiers: Option<u64>,
+    pub by_endpoint: Vec<Counted>,
+    pub by_identifier: Vec<Counted>,
+    pub by_tier: Vec<Counted>,
+}
+
+/// A database.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct DatabaseSummary {
+    pub id: String,
+    pub source: String,
+    pub verdict: Verdict,
+    pub reason: String,
+    pub quality: Quality,
+    pub connections: Option<f64>,
+    pub max_connections: Option<f64>,
+    pub blocked: Option<f64>,
+    pub longest_query_seconds: Option<f64>,
+    pub size_bytes: Option<f64>,
+    pub replication_lag_bytes: Option<f64>,
+}
+
+/// An escalation level.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct ContactSummary {
+    pub level: u8,
+    pub name: String,
+    pub contact: String,
+    pub configured: bool,
+    pub response_seconds: Option<f64>,
+    pub contacted_at: Option<Timestamp>,
+    pub due_at: Option<Timestamp>,
+}
+
+/// An action.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct ActionSummary {
+    pub id: String,
+    pub title: String,
+    pub risk: Guard,
+    pub enabled: bool,
+    pub why_not: Option<String>,
+    pub last: Option<LastRun>,
+}
+
+/// How an action's last run ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct LastRun {
+    pub outcome: ActionOutcome,
+    pub at: Timestamp,
+    pub by: String,
+}
+
+/// The state as a document.
+pub fn summary(world: &World) -> Summary {
+    let (verdict, reasons) = world.verdict();
+    Summary {
+        schema: SCHEMA,
+        at: world.now.wall,
+        service: world.catalog.service.clone(),
+        environment: world.catalog.environment.clone(),
+        verdict,
+        reasons,
+        sources: sources(world),
+        checks: health::rows(world).iter().map(|row| check(world, row)).collect(),
+        cache: cache::rows(world).iter().map(cache_row).collect(),
+        latency: latency::rows(world, Duration::from_secs(300)).iter().map(latency_row).collect(),
+        rate_limits: limits::view(world).map(|view| limits_view(&view)),
+        database: database::rows(world).iter().map(database_row).collect(),
+        alerts: Vec::new(),
+        contacts: escalation::rows(world).iter().map(contact_row).collect(),
+        actions: actions::rows(world).into_iter().map(action_row).collect(),
+    }
+}
+
+fn age(world: &World, at: Option<Moment>) -> Option<f64> {
+    at.map(|at| round(world.now.since(at).as_secs_f64()))
+}
+
+fn round(number: f64) -> f64 {
+    (number * 1_000.0).round() / 1_000.0
+}
+
+fn sources(world: &World) -> Vec<SourceSummary> {
+    world
+        .sources
+        .iter()
+        .map(|(id, state)| SourceSummary {
+            id: id.to_string(),
+            kind: world.catalog.sources.get(id).map_or_else(String::new, |info| info.kind.clone()),
+            quality: state.quality(world.now),
+            error: state
+                .failing()
+                .map(|why| ErrorSummary { kind: why.kind, message: why.to_string() }),
+            last_good_at: state.last_good_at().map(|at| at.wall),
+            age_seconds: age(world, state.last_good_at()),
+            interval_seconds: state.interval.as_secs_f64(),
+            took_ms: state.last.as_ref().map(|last| round(last.took.as_secs_f64() * 1_000.0)),
+        })
+        .collect()
+}
+
+fn check(world: &World, row: &health::CheckRow) -> CheckSummary {
+    CheckSummary {
+        id: row.id.to_string(),
+        title: row.title.clone(),
+        verdict: row.verdict,
+        quality: row.quality,
+        reason: row.reason.clone(),
+        disagreement: row.disagreement.clone(),
+        since: row.since.wall,
+        age_seconds: age(world, row.seen),
+    }
+}
+
+fn cache_row(row: &cache::CacheRow) -> CacheSummary {
+    let known = row.quality.usable();
+    CacheSummary {
+        id: row.id.to_string(),
+        source: row.source.to_string(),
+        verdict: row.verdict,
+        reason: row.reason.clone(),
+        hit_rate: match row.rate {
+            cache::HitRate::Known(rate) if known => Some(round(rate)),
+            _ => None,
+        },
+        lifetime_hit_rate: row.lifetime.map(round),
+        lookups: row.lookups.filter(|_| known || row.quality == Quality::NoTraffic),
+        window_seconds: row.window.as_secs_f64(),
+        quality: row.quality,
+        used_memory_bytes: row.used_memory,
+        max_memory_bytes: row.max_memory,
+        keys: row.keys,
+        ops_per_second: row.ops,
+        evicted: row.evicted,
+    }
+}
+
+fn latency_row(row: &latency::LatencyRow) -> LatencySummary {
+    let ms = |percentile: Option<Percentile>| percentile.map(|percentile| round(percentile.ms));
+    LatencySummary {
+        id: row.id.to_string(),
+        verdict: row.verdict,
+        reason: row.reason.clone(),
+        window_seconds: row.window.as_secs_f64(),
+        n: row.summary.n,
+        timeouts: row.summary.timeouts,
+        p50_ms: ms(row.summary.p50),
+        p95_ms: ms(row.summary.p95),
+        p99_ms: ms(row.summary.p99),
+        max_ms: ms(row.summary.max),
+        quality: row.quality,
+    }
+}
+
+fn limits_view(view: &limits::LimitsView) -> LimitsSummary {
+    let known = view.seen.is_some();
+    let counted = |ranked: &[(String, u64)]| {
+        ranked
+            .iter()
+            .take(20)
+            .map(|(key, count)| Counted { key: key.clone(), count: *count })
+            .collect()
+    };
+    let masked: Vec<(String, u64)> =
+        view.by_identifier.iter().map(|(key, count)| (text::masked(key), *count)).collect();
+    LimitsSummary {
+        verdict: view.verdict,
+        reason: view.reason.clone(),
+        quality: view.quality,
+        limiter: view.limiter,
+        window_seconds: view.window.as_secs_f64(),
+        violations: known.then_some(view.total),
+        lower_bound: view.lower_bound.is_some(),
+        identifiers: known.then_some(view.identifiers),
+        by_endpoint: counted(&view.by_endpoint),
+        by_identifier: counted(&masked),
+        by_tier: counted(&view.by_tier),
+    }
+}
+
+fn database_row(row: &database::DatabaseRow) -> DatabaseSummary {
+    DatabaseSummary {
+        id: row.id.to_string(),
+        source: row.source.to_string(),
+        verdict: row.verdict,
+        reason: row.reason.clone(),
+        quality: row.quality,
+        connections: row.connections,
+        max_connections: row.max_connections,
+        blocked: row.blocked,
+        longest_query_seconds: row.longest_query_seconds,
+        size_bytes: row.size_bytes,
+        replication_lag_bytes: row.replication_lag_bytes,
+    }
+}
+
+fn contact_row(row: &escalation::ContactRow) -> ContactSummary {
+    let due = row.contacted.zip(row.spec.respond_within).map(|(at, within)| at.plus(within).wall);
+    ContactSummary {
+        level: row.spec.level,
+        name: row.spec.name.clone(),
+        contact: row.spec.contact.clone(),
+        configured: row.spec.is_configured(),
+        response_seconds: row.spec.respond_within.map(|within| within.as_secs_f64()),
+        contacted_at: row.contacted.map(|at| at.wall),
+        due_at: due,
+    }
+}
+
+fn action_row(row: actions::ActionRow) -> ActionSummary {
+    ActionSummary {
+        id: row.spec.id.to_string(),
+        title: row.spec.title,
+        risk: row.spec.guard,
+        enabled: row.why_not.is_none(),
+        why_not: row.why_not,
+        last: row.last.filter(|last| last.resolved).map(|last| LastRun {
+            outcome: last.outcome,
+            at: last.wall,
+            by: last.by,
+        }),
+    }
+}
+
+/// The selected row of the focused pane as a line of text, or as Markdown; none where
+/// nothing is selected. Identifiers are masked unless they are shown in full.
+pub fn row_text(state: &State, markdown: bool) -> Option<String> {
+    let pane = state.view.focus;
+    let selected = rows::selected(state, pane)?;
+    let world = state.shown();
+    let (title, body) = match pane {
+        Pane::Health => {
+            let row = health::rows(world).into_iter().find(|row| row.id.as_str() == selected)?;
+            let disagreement = row.disagreement.map(|text| format!("; {text}")).unwrap_or_default();
+            (row.title, format!("{}: {}{disagreement}", row.verdict.word(), row.reason))
+        }
+        Pane::Cache => {
+            let row = cache::rows(world).into_iter().find(|row| row.id.as_str() == selected)?;
+            (row.title, format!("{}: {}", row.verdict.word(), row.reason))
+        }
+        Pane::Latency => {
+            let window = rows::window(&state.view.pane(pane));
+            let row =
+                latency::rows(world, window).into_iter().find(|row| row.id.as_str() == selected)?;
+            (row.title, format!("{}: {}, n = {}", row.verdict.word(), row.reason, row.summary.n))
+        }
+        Pane::Limits => {
+            let masked = if state.view.unmasked { selected } else { text::masked(&selected) };
+            (masked, limits::view(world)?.reason)
+        }
+        Pane::Escalation => {
+            let row = escalation::rows(world).into_iter().find(|row| row.id() == selected)?;
+            return row.spec.is_configured().then_some(row.spec.contact);
+        }
+        Pane::Database => {
+            let row = database::rows(world).into_iter().find(|row| row.id.as_str() == selected)?;
+            (row.title, format!("{}: {}", row.verdict.word(), row.reason))
+        }
+    };
+    let at = world.now.wall.strftime("%Y-%m-%d %H:%M:%SZ");
+    let target = world.catalog.target();
+    Some(if markdown {
+        format!("**{title}** {body} ({target}, {at})")
+    } else {
+        format!("{at} {target} {title} {body}")
+    })
+}

@@ -1,0 +1,254 @@
+//! From the menu of actions to the runner: arming, preview, confirmation.
+
+use std::time::Duration;
+
+use super::say;
+use crate::app::{
+    actions::{Armed, Dialog, LONGEST_ARMED, Run, Stage, dialog, why_not},
+    command::Command,
+    msg::{Effect, Notice, StartRun},
+    palette,
+    state::{MarkKind, State},
+    view::{Layer, Line},
+};
+use crate::domain::{action::Previewed, catalog::ActionSpec, ids::ActionId, time::Moment};
+
+/// The dialog, where it is the topmost layer.
+pub(super) fn dialog_mut(state: &mut State) -> Option<&mut Dialog> {
+    match state.view.layers.last_mut() {
+        Some(Layer::Dialog(dialog)) => Some(dialog),
+        _ => None,
+    }
+}
+
+fn dialog_of(state: &State) -> Option<&Dialog> {
+    match state.view.layers.last() {
+        Some(Layer::Dialog(dialog)) => Some(dialog),
+        _ => None,
+    }
+}
+
+/// Whether an open dialog takes the command for itself: keys typed ahead are dropped, and
+/// any key stops a countdown.
+pub(super) fn swallows(state: &mut State, command: &Command, effects: &mut Vec<Effect>) -> bool {
+    let now = state.world.now;
+    let Some(dialog) = dialog_of(state) else { return false };
+    if matches!(dialog.stage, Stage::Countdown { .. }) {
+        stop_countdown(state, effects);
+        return true;
+    }
+    let decides = matches!(command, Command::Confirm);
+    decides && dialog.is_type_ahead(now)
+}
+
+/// A key was pressed while the countdown ran.
+pub(super) fn stop_countdown(state: &mut State, effects: &mut Vec<Effect>) {
+    state.view.layers.pop();
+    say(&mut state.world, Notice::info("stopped: nothing was sent"), effects);
+}
+
+/// Closes a dialog whose action was not handed to the runner yet.
+pub(super) fn close_unstarted(state: &mut State) -> bool {
+    let before = state.view.layers.len();
+    state.view.layers.retain(|layer| match layer {
+        Layer::Dialog(dialog) => dialog.stage == Stage::Running,
+        _ => true,
+    });
+    state.view.layers.len() != before
+}
+
+pub(super) fn arm(state: &mut State, lasting: Duration, reason: String, effects: &mut Vec<Effect>) {
+    let world = &mut state.world;
+    if world.actions.read_only {
+        say(
+            world,
+            Notice::warning("the console was started read-only: nothing can be armed"),
+            effects,
+        );
+        return;
+    }
+    let lasting = lasting.min(LONGEST_ARMED);
+    let words = palette::arm_words(lasting, &reason);
+    world.actions.armed = Some(Armed { since: world.now, until: world.now.plus(lasting), reason });
+    effects.push(Effect::Note { kind: "armed", text: words.clone() });
+    say(world, Notice::warning(words), effects);
+}
+
+pub(super) fn disarm(state: &mut State, effects: &mut Vec<Effect>) {
+    let world = &mut state.world;
+    let text = if world.actions.armed.take().is_some() {
+        effects.push(Effect::Note { kind: "disarmed", text: "by hand".to_owned() });
+        "disarmed"
+    } else {
+        "was not armed"
+    };
+    close_unstarted(state);
+    say(&mut state.world, Notice::info(text), effects);
+}
+
+/// Opens the dialog of an action and asks for its preview.
+pub(super) fn prepare(state: &mut State, action: &ActionId, effects: &mut Vec<Effect>) {
+    let world = &mut state.world;
+    let Some(spec) = world.catalog.action(action).cloned() else {
+        say(world, Notice::warning(format!("there is no action {action}")), effects);
+        return;
+    };
+    if let Some(why) = why_not(world, &spec) {
+        say(world, Notice::warning(format!("{}: {why}", spec.title)), effects);
+        return;
+    }
+    let run = world.actions.next_run(world.now);
+    let dialog = Dialog::new(run.clone(), spec.id.clone(), world.catalog.target(), world.now);
+    state.view.layers.retain(|layer| !matches!(layer, Layer::Actions { .. }));
+    state.view.layers.push(Layer::Dialog(Box::new(dialog)));
+    effects.push(Effect::Preview { run, action: spec.id });
+    effects.push(Effect::Draw);
+}
+
+pub(super) fn previewed(state: &mut State, previewed: Previewed, effects: &mut Vec<Effect>) {
+    let now = state.world.now;
+    let dialog = state.view.layers.iter_mut().find_map(|layer| match layer {
+        Layer::Dialog(dialog) if dialog.run == previewed.run => Some(dialog),
+        _ => None,
+    });
+    let Some(dialog) = dialog else { return };
+    if dialog.stage != Stage::Previewing {
+        return;
+    }
+    if let Some(spec) = state.world.catalog.action(&dialog.action) {
+        dialog.take_preview(previewed.outcome, spec, now);
+    }
+    effects.push(Effect::Draw);
+}
+
+/// `y`.
+pub(super) fn confirm(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(dialog) = dialog_of(state) else { return };
+    if dialog.stage == Stage::Confirm {
+        start(state, "y", effects);
+    }
+}
+
+/// The reason or the phrase was entered.
+pub(super) fn accept_line(state: &mut State, effects: &mut Vec<Effect>) {
+    let now = state.world.now;
+    let Some(dialog) = dialog_of(state) else { return };
+    let Some(spec) = state.world.catalog.action(&dialog.action).cloned() else { return };
+    let Some(dialog) = dialog_mut(state) else { return };
+    if dialog.is_type_ahead(now) {
+        return;
+    }
+    match dialog.stage.clone() {
+        Stage::Reason(line) => {
+            let reason = line.text.trim().to_owned();
+            if reason.chars().count() < dialog::SHORTEST_REASON {
+                dialog.complaint =
+                    Some("say why, in a few words: it goes into the journal".to_owned());
+                return;
+            }
+            dialog.reason = reason;
+            let next = if spec.guard.wants_target_typed() {
+                Stage::Phrase(Line::default())
+            } else {
+                Stage::Confirm
+            };
+            dialog.enter(next, now);
+        }
+        Stage::Phrase(line) if line.text == dialog.target => {
+            dialog.enter(Stage::Countdown { until: now.plus(dialog::COUNTDOWN) }, now);
+        }
+        Stage::Phrase(_) => {
+            dialog.complaint = Some(format!("that is not {}", dialog.target));
+        }
+        _ => {}
+    }
+    effects.push(Effect::Draw);
+}
+
+/// Lets time pass for an open dialog: a countdown ends, a preview grows old.
+pub(super) fn tick(state: &mut State, effects: &mut Vec<Effect>) {
+    let now = state.world.now;
+    let Some(dialog) = dialog_of(state) else { return };
+    match dialog.stage {
+        Stage::Countdown { until } if now >= until => {
+            let phrase = dialog.target.clone();
+            start(state, &phrase, effects);
+        }
+        Stage::Confirm | Stage::Phrase(_) | Stage::Reason(_) if preview_too_old(dialog, now) => {
+            renew_preview(state, effects);
+        }
+        _ => {}
+    }
+}
+
+fn preview_too_old(dialog: &Dialog, now: Moment) -> bool {
+    dialog.clear_preview().is_some_and(|preview| now.since(preview.at) > dialog::PREVIEW_LASTS)
+}
+
+/// Measures again: what was shown is too old to be agreed to.
+fn renew_preview(state: &mut State, effects: &mut Vec<Effect>) {
+    let now = state.world.now;
+    let Some(dialog) = dialog_mut(state) else { return };
+    dialog.preview = None;
+    dialog.enter(Stage::Previewing, now);
+    effects.push(Effect::Preview { run: dialog.run.clone(), action: dialog.action.clone() });
+    say(&mut state.world, Notice::warning("the preview was too old and is made again"), effects);
+}
+
+/// Hands the action to the runner, if everything still stands as it was shown.
+fn start(state: &mut State, confirmation: &str, effects: &mut Vec<Effect>) {
+    let now = state.world.now;
+    let Some(dialog) = dialog_of(state).cloned() else { return };
+    let spec: ActionSpec = match state.world.catalog.action(&dialog.action) {
+        Some(spec) => spec.clone(),
+        None => return,
+    };
+    if let Some(why) = why_not(&state.world, &spec) {
+        state.view.layers.pop();
+        say(
+            &mut state.world,
+            Notice::error(format!("{} was not started: {why}", spec.title)),
+            effects,
+        );
+        return;
+    }
+    let moved = dialog.target != state.world.catalog.target();
+    let Some(preview) = dialog.clear_preview().filter(|_| !moved) else {
+        state.view.layers.pop();
+        say(&mut state.world, Notice::error("not started: the target has changed"), effects);
+        return;
+    };
+    if preview_too_old(&dialog, now) {
+        renew_preview(state, effects);
+        return;
+    }
+    let run = Run::new(dialog.run.clone(), &spec, &state.world);
+    effects.push(Effect::Start(Box::new(StartRun {
+        run: dialog.run.clone(),
+        action: spec.id.clone(),
+        digest: preview.digest.clone(),
+        target: dialog.target.clone(),
+        reason: dialog.reason.clone(),
+        confirmation: confirmation.to_owned(),
+        before: run.before(),
+    })));
+    state.world.actions.push(run);
+    state.world.mark(MarkKind::Action, spec.title);
+    if let Some(dialog) = dialog_mut(state) {
+        dialog.enter(Stage::Running, now);
+    }
+    effects.push(Effect::Draw);
+}
+
+/// Asks the runner to stop.
+pub(super) fn cancel(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(run) = state.world.actions.in_flight().map(|run| run.id.clone()) else {
+        say(&mut state.world, Notice::info("nothing is running"), effects);
+        return;
+    };
+    if let Some(run) = state.world.actions.run_mut(&run) {
+        run.cancelling = true;
+    }
+    effects.push(Effect::Cancel(run));
+    say(&mut state.world, Notice::warning("asked the runner to stop"), effects);
+}

@@ -1,0 +1,235 @@
+//! The one function that changes the state.
+
+mod command;
+
+mod guarded;
+
+mod line;
+
+#[cfg(test)]
+mod tests;
+
+use super::{
+    actions::run,
+    msg::{Effect, Event, Msg, Notice},
+    state::{MarkKind, State, World},
+};
+use crate::domain::{
+    action::ActionEvent,
+    catalog::Catalog,
+    ids::RunId,
+    observation::{KeyScan, Observation},
+    time::{Moment, coarse_age},
+};
+
+/// How often the sources behind open proofs are asked.
+const PROOF_STEP: u64 = 2;
+
+/// Applies a message. Pure: the same state and message always give the same state and
+/// effects. A message from the past is taken at the time of the newest one.
+pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let before = state.world.now;
+    state.world.now = latest(before, msg.at);
+    match msg.event {
+        Event::Tick => tick(state, before, &mut effects),
+        Event::Observed(observation) => observed(&mut state.world, &observation, &mut effects),
+        Event::Skipped { source, waited } => {
+            super::latency::skipped(&mut state.world, &source, waited);
+            effects.push(Effect::Draw);
+        }
+        Event::Command(command) => command::apply(state, command, &mut effects),
+        Event::Edit(edit) => line::apply(state, edit, &mut effects),
+        Event::Resized { columns, rows } => {
+            state.view.size = (columns, rows);
+            effects.push(Effect::Redraw);
+        }
+        Event::Previewed(previewed) => guarded::previewed(state, *previewed, &mut effects),
+        Event::Action(event) => action(&mut state.world, &event, &mut effects),
+        Event::History(history) => history_loaded(&mut state.world, history, &mut effects),
+        Event::JournalFailed(why) => {
+            say(
+                &mut state.world,
+                Notice::error(format!(
+                    "nothing can be started: the journal cannot be written: {why}"
+                )),
+                &mut effects,
+            );
+            state.world.actions.journal_failure = Some(why);
+        }
+        Event::Scanned(scan) => scanned(&mut state.world, *scan, &mut effects),
+        Event::Reloaded(catalog) => reloaded(state, *catalog, &mut effects),
+        Event::ReloadFailed(why) => say(
+            &mut state.world,
+            Notice::error(format!(
+                "the changed configuration is refused, the old one stays: {why}"
+            )),
+            &mut effects,
+        ),
+        Event::Notice(notice) => say(&mut state.world, notice, &mut effects),
+        Event::Gap { blind_for } => gap(&mut state.world, blind_for, &mut effects),
+    }
+    effects
+}
+
+fn latest(before: Moment, at: Moment) -> Moment {
+    if at.mono >= before.mono { at } else { Moment { mono: before.mono, wall: at.wall } }
+}
+
+/// Says something to the operator.
+fn say(world: &mut World, notice: Notice, effects: &mut Vec<Effect>) {
+    world.notices.say(world.now, notice);
+    effects.push(Effect::Draw);
+}
+
+fn tick(state: &mut State, before: Moment, effects: &mut Vec<Effect>) {
+    let world = &mut state.world;
+    world.sources.age(world.now);
+    super::health::refresh(world);
+    super::cache::refresh(world);
+    if world.actions.armed.is_some() && world.actions.armed_for(world.now).is_none() {
+        world.actions.armed = None;
+        effects.push(Effect::Note { kind: "disarmed", text: "time over".to_owned() });
+        say(world, Notice::warning("disarmed: the time is over"), effects);
+    }
+    let verifying = world.actions.runs.iter().find(|run| run.is_verifying());
+    if let Some(run) = verifying
+        && world.now.mono.as_secs() / PROOF_STEP != before.mono.as_secs() / PROOF_STEP
+    {
+        effects.push(Effect::Poll(run.proof_sources()));
+    }
+    verify(world, effects);
+    guarded::tick(state, effects);
+    effects.push(Effect::Draw);
+}
+
+fn observed(world: &mut World, observation: &Observation, effects: &mut Vec<Effect>) {
+    if !world.sources.observe(observation) {
+        return;
+    }
+    super::health::observe(world, &observation.source);
+    super::cache::observe(world, &observation.source);
+    super::latency::observe(world, observation);
+    super::limits::observe(world, &observation.source);
+    verify(world, effects);
+    effects.push(Effect::Draw);
+}
+
+fn action(world: &mut World, event: &ActionEvent, effects: &mut Vec<Effect>) {
+    let Some(run) = world.actions.run_mut(&event.run) else { return };
+    let over = run.report(event);
+    let (ended, sources) = (run.outcome.is_some(), run.proof_sources());
+    if ended && over {
+        conclude(world, &event.run, effects);
+    } else if over {
+        effects.push(Effect::Poll(sources));
+    }
+    verify(world, effects);
+    effects.push(Effect::Draw);
+}
+
+/// Looks at the proofs of every run that waits for them, and ends the runs that can be ended.
+fn verify(world: &mut World, effects: &mut Vec<Effect>) {
+    let changed: Vec<run::Run> =
+        world.actions.runs.iter().filter_map(|run| run::verify(world, run)).collect();
+    for next in changed {
+        let (id, ended) = (next.id.clone(), next.outcome.is_some());
+        if let Some(run) = world.actions.run_mut(&id) {
+            *run = next;
+        }
+        if ended {
+            conclude(world, &id, effects);
+        }
+    }
+}
+
+/// Writes the end of a run to the journal and says it.
+fn conclude(world: &mut World, id: &RunId, effects: &mut Vec<Effect>) {
+    use crate::domain::action::ActionOutcome;
+    let Some(run) = world.actions.run(id) else { return };
+    let Some(outcome) = run.outcome else { return };
+    let evidence = run.evidence();
+    let summary = run.result.as_ref().map_or("", |(result, _)| result.summary.as_str());
+    let text = format!("{} {}: {summary}", run.title, outcome.word());
+    let notice = match outcome {
+        ActionOutcome::Confirmed => Notice::info(text),
+        ActionOutcome::Cancelled | ActionOutcome::NeverStarted => Notice::warning(text),
+        ActionOutcome::Refuted | ActionOutcome::Failed | ActionOutcome::Unknown => {
+            Notice::error(text)
+        }
+    };
+    effects.push(Effect::Conclude {
+        run: run.id.clone(),
+        action: run.action.clone(),
+        outcome,
+        evidence,
+    });
+    say(world, notice, effects);
+}
+
+fn history_loaded(
+    world: &mut World,
+    history: Vec<crate::domain::action::PastRun>,
+    effects: &mut Vec<Effect>,
+) {
+    world.actions.history = history;
+    let unresolved = world.actions.unresolved();
+    if unresolved > 0 {
+        let s = if unresolved == 1 { "" } else { "s" };
+        let text = format!(
+            "{unresolved} action{s} of an earlier console has no known end: look before trying again (x)"
+        );
+        say(world, Notice::error(text), effects);
+    }
+}
+
+fn scanned(world: &mut World, scan: KeyScan, effects: &mut Vec<Effect>) {
+    if let Err(why) = &scan.outcome {
+        let text = format!("the keys of {} could not be counted: {why}", scan.source);
+        say(world, Notice::warning(text), effects);
+    }
+    let ids: Vec<_> = world
+        .catalog
+        .caches
+        .iter()
+        .filter(|spec| spec.source == scan.source)
+        .map(|spec| spec.id.clone())
+        .collect();
+    for id in ids {
+        if let Some(cache) = world.caches.get_mut(&id) {
+            cache.scan = Some(scan.clone());
+            cache.scanning = None;
+        }
+    }
+    effects.push(Effect::Draw);
+}
+
+/// Takes a changed catalogue over, and closes whatever was about to be done by the old one.
+fn reloaded(state: &mut State, catalog: Catalog, effects: &mut Vec<Effect>) {
+    let had_dialog = guarded::close_unstarted(state);
+    state.world.adopt(catalog);
+    let also =
+        if had_dialog { "; the open dialog was closed, its action may have changed" } else { "" };
+    say(
+        &mut state.world,
+        Notice::info(format!("the changed configuration is in force{also}")),
+        effects,
+    );
+    effects.push(Effect::Redraw);
+}
+
+/// Nothing was observed for a while: nothing that was known is known any more.
+fn gap(world: &mut World, blind_for: std::time::Duration, effects: &mut Vec<Effect>) {
+    world.sources.forget_freshness();
+    super::health::refresh(world);
+    let label = format!("blind for {}", coarse_age(blind_for));
+    world.mark(MarkKind::Gap, label);
+    if world.actions.armed.take().is_some() {
+        effects.push(Effect::Note { kind: "disarmed", text: "the console was stopped".to_owned() });
+    }
+    let text = format!(
+        "the console was stopped or the machine suspended for {}: everything is looked at again",
+        coarse_age(blind_for)
+    );
+    say(world, Notice::warning(text), effects);
+}

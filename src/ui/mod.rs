@@ -12,4 +12,6 @@
 
 pub mod format;
 
+pub mod scene;
+
 pub mod theme;

@@ -10,3 +10,5 @@ pub mod config;
 pub mod domain;
 
 pub mod ui;
+
+pub mod runtime;

@@ -304,7 +304,9 @@ impl<'a> Cursor<'a> {
             return Ok(Value::Text(Arc::from(&rest[..end])));
         }
         let number = self.number()?;
-        Ok(Value::Number(number * self.unit()?))
+        let (times, over) = self.unit()?;
+        // Division, because 70 / 100 is the same number as 0.7 and 70 * 0.01 is not.
+        Ok(Value::Number(number * times / over))
     }
 
     fn number(&mut self) -> Result<f64, ConditionError> {
@@ -323,18 +325,19 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn unit(&mut self) -> Result<f64, ConditionError> {
+    /// A factor and a divisor.
+    fn unit(&mut self) -> Result<(f64, f64), ConditionError> {
         let rest = self.rest();
         let end = rest.find(|c: char| !(c.is_ascii_alphabetic() || c == '%')).unwrap_or(rest.len());
         let factor = match &rest[..end] {
-            "" | "ms" => 1.0,
-            "s" => 1_000.0,
-            "m" => 60_000.0,
-            "h" => 3_600_000.0,
-            "%" => 0.01,
-            "kB" => 1e3,
-            "MB" => 1e6,
-            "GB" => 1e9,
+            "" | "ms" => (1.0, 1.0),
+            "s" => (1_000.0, 1.0),
+            "m" => (60_000.0, 1.0),
+            "h" => (3_600_000.0, 1.0),
+            "%" => (1.0, 100.0),
+            "kB" => (1e3, 1.0),
+            "MB" => (1e6, 1.0),
+            "GB" => (1e9, 1.0),
             other => {
                 return self
                     .fail(format!("unknown unit {other:?}; use ms, s, m, h, %, kB, MB or GB"));
@@ -350,6 +353,83 @@ impl<'a> Cursor<'a> {
             Ok(())
         } else {
             self.fail("unexpected text after the condition")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::Text(Arc::from(text))
+    }
+
+    #[test]
+    fn what_holds_and_what_cannot_be_decided() {
+        let cases = [
+            ("up == false", Value::Bool(false), Some(true)),
+            ("latency_ms > 100ms", Value::Number(100.0), Some(false)),
+            ("latency_ms > 100ms", Value::Number(100.1), Some(true)),
+            ("latency_ms > 2s", Value::Number(1_999.0), Some(false)),
+            ("ratio < 70%", Value::Number(0.7), Some(false)),
+            ("ratio < 70%", Value::Number(0.699), Some(true)),
+            ("used >= 1.5GB", Value::Number(1.5e9), Some(true)),
+            ("status in [\"healthy\", \"ok\"]", text("OK"), Some(true)),
+            ("status not in [\"healthy\", \"ok\"]", text("degraded"), Some(true)),
+            ("status == \"ok\"", text("down"), Some(false)),
+            ("status == \"ok\"", Value::Number(1.0), None),
+            ("latency_ms < 100ms", Value::Below(10.0), Some(true)),
+            ("latency_ms > 100ms", Value::Below(10.0), Some(false)),
+            ("latency_ms < 5ms", Value::Below(10.0), None),
+            ("latency_ms > 100ms", Value::AtLeast(3_000.0), Some(true)),
+            ("latency_ms > 5s", Value::AtLeast(3_000.0), None),
+            ("latency_ms > 5", text("soon"), None),
+        ];
+        for (condition, value, expected) in cases {
+            let parsed = Condition::parse(condition).unwrap();
+            assert_eq!(parsed.holds(&value, None), expected, "{condition} on {value:?}");
+            assert_eq!(parsed.to_string(), condition);
+        }
+    }
+
+    #[test]
+    fn before_is_the_value_before_the_action() {
+        let falls = Condition::parse("redis.ops < before * 0.5").unwrap();
+        assert_eq!(falls.source.as_deref(), Some("redis"));
+        let before = Value::Number(100.0);
+        assert_eq!(falls.holds(&Value::Number(49.0), Some(&before)), Some(true));
+        assert_eq!(falls.holds(&Value::Number(51.0), Some(&before)), Some(false));
+        assert_eq!(falls.holds(&Value::Number(1.0), None), None);
+    }
+
+    #[test]
+    fn errors_say_where_and_what_would_be_right() {
+        let cases = [
+            ("", 0, "expected the name of a reading"),
+            ("Status == 1", 0, "expected the name of a reading"),
+            ("status = 1", 7, "expected one of"),
+            ("status == ", 10, "expected a number"),
+            ("status == \"open", 11, "not closed"),
+            ("ms > 5 parsecs", 7, "unexpected text"),
+            ("ms > 5parsecs", 6, "unknown unit"),
+            ("up > true", 9, "only numbers"),
+            ("status in \"a\"", 13, "`in` needs a list"),
+            ("status == [\"a\"]", 15, "a list can only"),
+        ];
+        for (condition, offset, words) in cases {
+            let error = Condition::parse(condition).unwrap_err();
+            assert!(error.message.contains(words), "{condition}: {}", error.message);
+            assert_eq!(error.offset, offset, "{condition}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(line in ".{0,80}") {
+            let _ = Condition::parse(&line);
         }
     }
 }

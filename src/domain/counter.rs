@@ -127,3 +127,123 @@ impl RatioCounter {
         self.samples.back().map(|sample| sample.at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Moment {
+        Moment::at_seconds(seconds as f64)
+    }
+
+    fn fed(samples: &[(u64, f64, f64)]) -> RatioCounter {
+        let mut counter = RatioCounter::default();
+        for (second, hits, misses) in samples {
+            counter.add(at(*second), *hits, *misses, None);
+        }
+        counter
+    }
+
+    const WINDOW: Duration = Duration::from_secs(300);
+
+    #[test]
+    fn the_rate_is_the_difference_over_the_window_not_the_lifetime_ratio() {
+        let counter = fed(&[(0, 990_000.0, 10_000.0), (60, 990_010.0, 10_090.0)]);
+        let rate = counter.over(at(60), WINDOW).unwrap();
+        assert_eq!((rate.hits, rate.lookups), (10.0, 100.0));
+        assert_eq!(rate.ratio(), Some(0.1));
+        assert!(counter.lifetime().unwrap() > 0.98);
+    }
+
+    #[test]
+    fn one_look_gives_no_rate_and_no_lookups_give_no_ratio() {
+        assert_eq!(fed(&[(0, 5.0, 5.0)]).over(at(0), WINDOW), None);
+        let idle = fed(&[(0, 5.0, 5.0), (10, 5.0, 5.0)]);
+        assert_eq!(idle.over(at(10), WINDOW).unwrap().ratio(), None);
+        assert_eq!(fed(&[]).lifetime(), None);
+    }
+
+    #[test]
+    fn a_reset_of_both_counters_counts_from_zero() {
+        let counter = fed(&[(0, 100.0, 100.0), (10, 110.0, 110.0), (20, 9.0, 1.0)]);
+        let rate = counter.over(at(20), WINDOW).unwrap();
+        assert_eq!((rate.hits, rate.lookups), (19.0, 30.0));
+        assert!(rate.restarted);
+        assert_eq!(counter.last_restart, Some(at(20)));
+    }
+
+    #[test]
+    fn an_interval_in_which_one_counter_fell_alone_is_left_out() {
+        let counter = fed(&[(0, 100.0, 100.0), (10, 5.0, 150.0), (20, 15.0, 160.0)]);
+        let rate = counter.over(at(20), WINDOW).unwrap();
+        assert_eq!((rate.hits, rate.lookups), (10.0, 20.0));
+    }
+
+    #[test]
+    fn a_changed_run_is_a_restart_even_where_the_counters_grew() {
+        let mut counter = RatioCounter::default();
+        counter.add(at(0), 10.0, 10.0, Some("a"));
+        assert!(counter.add(at(10), 50.0, 50.0, Some("b")));
+        let rate = counter.over(at(10), WINDOW).unwrap();
+        assert_eq!((rate.hits, rate.lookups), (50.0, 100.0));
+    }
+
+    #[test]
+    fn what_is_no_count_is_ignored() {
+        let mut counter = fed(&[(0, 1.0, 1.0)]);
+        for (hits, misses) in [(-1.0, 5.0), (5.0, -1.0), (f64::NAN, 1.0), (1.0, f64::INFINITY)] {
+            assert!(!counter.add(at(5), hits, misses, None));
+        }
+        assert_eq!(counter.over(at(5), WINDOW), None);
+    }
+
+    #[test]
+    fn only_the_window_counts() {
+        let counter =
+            fed(&[(0, 0.0, 0.0), (100, 100.0, 0.0), (400, 100.0, 50.0), (410, 110.0, 50.0)]);
+        let rate = counter.over(at(410), WINDOW).unwrap();
+        assert_eq!((rate.hits, rate.lookups), (10.0, 60.0));
+    }
+
+    proptest! {
+        #[test]
+        fn a_ratio_lies_between_zero_and_one_whatever_the_counters_do(
+            samples in prop::collection::vec((0u32..1_000, 0u32..1_000), 2..40)
+        ) {
+            let mut counter = RatioCounter::default();
+            for (i, (hits, misses)) in samples.iter().enumerate() {
+                counter.add(at(i as u64 * 10), f64::from(*hits), f64::from(*misses), None);
+            }
+            let now = at(samples.len() as u64 * 10);
+            let rate = counter.over(now, LONGEST_WINDOW).unwrap();
+            prop_assert!(rate.hits >= 0.0 && rate.lookups >= rate.hits);
+            if let Some(ratio) = rate.ratio() {
+                prop_assert!((0.0..=1.0).contains(&ratio));
+            }
+        }
+
+        #[test]
+        fn resets_lose_nothing_that_was_counted_after_them(
+            steps in prop::collection::vec((0u32..50, 0u32..50, any::<bool>()), 1..40)
+        ) {
+            let mut counter = RatioCounter::default();
+            let (mut hits, mut misses) = (1_000.0, 1_000.0);
+            counter.add(at(0), hits, misses, Some("0"));
+            let mut expected = 0.0;
+            for (i, (h, m, restart)) in steps.iter().enumerate() {
+                if *restart {
+                    (hits, misses) = (0.0, 0.0);
+                }
+                hits += f64::from(*h);
+                misses += f64::from(*m);
+                expected += f64::from(h + m);
+                let run = steps[..=i].iter().filter(|step| step.2).count().to_string();
+                counter.add(at(i as u64 + 1), hits, misses, Some(&run));
+            }
+            let rate = counter.over(at(steps.len() as u64), LONGEST_WINDOW).unwrap();
+            prop_assert!((rate.lookups - expected).abs() < 1e-6);
+        }
+    }
+}

@@ -63,3 +63,36 @@ impl Hysteresis {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn down_after_three_and_up_after_two() {
+        let mut counts = Hysteresis::default();
+        let mut look = |verdict| counts.look(verdict, 3, 2);
+        assert_eq!(look(Verdict::Ok), Settled::Yes);
+        assert_eq!(look(Verdict::Critical), Settled::FailingSoft { seen: 1, of: 3 });
+        assert_eq!(look(Verdict::Critical), Settled::FailingSoft { seen: 2, of: 3 });
+        assert_eq!(look(Verdict::Unknown), Settled::Yes, "unknown is no evidence");
+        assert_eq!(look(Verdict::Critical), Settled::Yes);
+        assert_eq!(look(Verdict::Ok), Settled::Recovering { seen: 1, of: 2 });
+        assert_eq!(look(Verdict::Critical), Settled::Yes, "still down: no second grace");
+        assert_eq!(look(Verdict::Warning), Settled::Recovering { seen: 1, of: 2 });
+        assert_eq!(look(Verdict::Ok), Settled::Yes);
+        assert_eq!(look(Verdict::Critical), Settled::FailingSoft { seen: 1, of: 3 });
+    }
+
+    #[test]
+    fn one_good_look_ends_a_row_of_bad_ones() {
+        let mut counts = Hysteresis::default();
+        for _ in 0..10 {
+            assert_eq!(
+                counts.look(Verdict::Critical, 2, 1),
+                Settled::FailingSoft { seen: 1, of: 2 }
+            );
+            assert_eq!(counts.look(Verdict::Ok, 2, 1), Settled::Yes);
+        }
+    }
+}

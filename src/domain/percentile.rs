@@ -121,3 +121,101 @@ fn nearest_rank(sorted: &[Sample], percent: f64, rough: bool) -> Option<Percenti
     let at_least = sorted[..rank].iter().any(|below| below.censored);
     Some(Percentile { ms: sample.ms, at_least, rough })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn samples(values: impl IntoIterator<Item = f64>) -> Vec<Sample> {
+        values
+            .into_iter()
+            .map(|ms| Sample { at: Moment::at_seconds(0.0), ms, censored: false })
+            .collect()
+    }
+
+    #[test]
+    fn nearest_rank_of_the_textbook() {
+        let summary = summary(samples((1..=100).map(f64::from)));
+        assert_eq!(summary.p50.unwrap().ms, 50.0);
+        assert_eq!(summary.p95.unwrap().ms, 95.0);
+        assert_eq!(summary.p99.unwrap().ms, 99.0);
+        assert_eq!(summary.max.unwrap().ms, 100.0);
+    }
+
+    #[test]
+    fn what_too_few_samples_cannot_carry_is_not_shown() {
+        let cases = [
+            (4, [false, false, false]),
+            (5, [true, false, false]),
+            (19, [true, false, false]),
+            (20, [true, true, false]),
+            (99, [true, true, false]),
+            (100, [true, true, true]),
+        ];
+        for (n, shown) in cases {
+            let got = summary(samples((0..n).map(f64::from)));
+            let is = [got.p50.is_some(), got.p95.is_some(), got.p99.is_some()];
+            assert_eq!(is, shown, "n = {n}");
+        }
+        assert!(summary(samples((0..58).map(f64::from))).p95.unwrap().rough);
+        assert!(!summary(samples((0..59).map(f64::from))).p95.unwrap().rough);
+    }
+
+    #[test]
+    fn a_timeout_makes_the_ranks_above_it_lower_bounds() {
+        let mut all = samples((1..=40).map(f64::from));
+        for sample in &mut all[30..33] {
+            (sample.ms, sample.censored) = (3_000.0, true);
+        }
+        let got = summary(all);
+        assert_eq!(got.timeouts, 3);
+        assert!(!got.p50.unwrap().at_least, "the timeouts lie above the median");
+        assert!(got.p95.unwrap().at_least && got.max.unwrap().at_least);
+        assert_eq!(got.max.unwrap().ms, 3_000.0);
+    }
+
+    #[test]
+    fn what_is_no_latency_is_ignored_and_old_samples_are_forgotten() {
+        let mut kept = Samples::default();
+        for ms in [f64::NAN, f64::INFINITY, -1.0] {
+            kept.add(Sample { at: Moment::at_seconds(0.0), ms, censored: false });
+        }
+        assert_eq!(kept.last_at(), None);
+        kept.add(Sample { at: Moment::at_seconds(0.0), ms: 1.0, censored: false });
+        kept.add(Sample { at: Moment::at_seconds(4_000.0), ms: 2.0, censored: false });
+        let now = Moment::at_seconds(4_000.0);
+        assert_eq!(kept.summary(now, KEEP).n, 1);
+    }
+
+    proptest! {
+        #[test]
+        fn a_percentile_is_a_sample_and_enough_samples_lie_at_or_below_it(
+            values in prop::collection::vec(0.0f64..1e6, 100..400)
+        ) {
+            let got = summary(samples(values.iter().copied()));
+            for (percent, figure) in [(50.0, got.p50), (95.0, got.p95), (99.0, got.p99)] {
+                let ms = figure.unwrap().ms;
+                prop_assert!(values.contains(&ms));
+                let below = values.iter().filter(|value| **value <= ms).count() as f64;
+                prop_assert!(below * 100.0 >= percent * values.len() as f64);
+                let strictly = values.iter().filter(|value| **value < ms).count() as f64;
+                prop_assert!(strictly * 100.0 < percent * values.len() as f64);
+            }
+        }
+
+        #[test]
+        fn percentiles_never_fall_with_the_rank(
+            values in prop::collection::vec((0.0f64..1e4, any::<bool>()), 100..300)
+        ) {
+            let all = values
+                .iter()
+                .map(|(ms, censored)| Sample { at: Moment::at_seconds(0.0), ms: *ms, censored: *censored })
+                .collect();
+            let got = summary(all);
+            let figures = [got.p50, got.p95, got.p99, got.max].map(|figure| figure.unwrap().ms);
+            prop_assert!(figures.windows(2).all(|pair| pair[0] <= pair[1]));
+        }
+    }
+}

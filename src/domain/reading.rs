@@ -111,3 +111,32 @@ pub fn age_quality(age: Duration, interval: Duration) -> Quality {
 pub fn stale_after(interval: Duration) -> Duration {
     (interval * 3).max(Duration::from_secs(15)).min(Duration::from_secs(300).max(interval * 5 / 2))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_fresh_then_late_then_stale() {
+        let interval = Duration::from_secs(10);
+        let cases = [
+            (0, Quality::Fresh),
+            (20, Quality::Fresh),
+            (21, Quality::Late),
+            (30, Quality::Late),
+            (31, Quality::Stale),
+        ];
+        for (age, quality) in cases {
+            assert_eq!(age_quality(Duration::from_secs(age), interval), quality, "{age} s");
+        }
+    }
+
+    #[test]
+    fn the_limits_of_staleness() {
+        let cases = [(1, 15), (5, 15), (10, 30), (60, 180), (100, 300), (600, 1_500)];
+        for (interval, stale) in cases {
+            let limit = stale_after(Duration::from_secs(interval));
+            assert_eq!(limit, Duration::from_secs(stale), "interval {interval} s");
+        }
+    }
+}

@@ -88,3 +88,47 @@ pub fn masked(identifier: &str) -> String {
     let end: String = chars[chars.len() - 2..].iter().collect();
     format!("{prefix}{start}…{end}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_moves_the_cursor_or_reorders_the_line_survives() {
+        let cases = [
+            ("plain", "plain"),
+            ("\u{1b}[2J\u{1b}[31mred\u{1b}[0m", "red"),
+            ("\u{1b}]52;c;aGVsbG8=\u{7}after", "after"),
+            ("\u{1b}]0;title\u{1b}\\after", "after"),
+            ("a\r\nb\tc", "a b c"),
+            ("\u{202e}txt.exe", "txt.exe"),
+            ("zero\u{200b}width", "zerowidth"),
+            ("bell\u{7}", "bell"),
+            ("\u{9b}2J", "2J"),
+            ("cut \u{1b}[", "cut "),
+        ];
+        for (input, expected) in cases {
+            assert_eq!(safe(input), expected, "{input:?}");
+        }
+    }
+
+    #[test]
+    fn masked_identifiers_tell_apart_and_give_nothing_away() {
+        let cases = [
+            ("203.0.113.77", "203.0.x.x"),
+            ("ip:203.0.113.77", "ip:203.0.x.x"),
+            ("user_8f3a21c9", "us…c9"),
+            ("abc", "…"),
+            ("2001:db8::1", "20…:1"),
+        ];
+        for (input, expected) in cases {
+            assert_eq!(masked(input), expected);
+        }
+    }
+
+    #[test]
+    fn clipping_counts_characters() {
+        assert_eq!(clip("äöüäöü", 4), "äöü…");
+        assert_eq!(clip("short", 5), "short");
+    }
+}

@@ -78,3 +78,49 @@ pub fn short_duration(duration: Duration) -> String {
         m => format!("{m}ms"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_coarse_while_young() {
+        let cases = [
+            (0, "now"),
+            (9, "now"),
+            (10, "10s"),
+            (59, "50s"),
+            (60, "1m"),
+            (3_599, "59m"),
+            (7_200, "2h"),
+            (200_000, "2d"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(coarse_age(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn durations_and_clocks_read_as_they_are_written() {
+        let cases = [
+            (0, "0s"),
+            (1_500, "1500ms"),
+            (5_000, "5s"),
+            (90_000, "90s"),
+            (300_000, "5m"),
+            (7_200_000, "2h"),
+        ];
+        for (ms, text) in cases {
+            assert_eq!(short_duration(Duration::from_millis(ms)), text);
+        }
+        assert_eq!(clock(Duration::from_secs(599)), "9:59");
+        assert_eq!(clock(Duration::from_secs(3_661)), "1:01:01");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_no_negative_age() {
+        let (early, late) = (Moment::at_seconds(1.0), Moment::at_seconds(5.0));
+        assert_eq!(early.since(late), Duration::ZERO);
+        assert_eq!(late.since(early), Duration::from_secs(4));
+    }
+}

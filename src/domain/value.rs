@@ -88,3 +88,42 @@ fn parse_number(text: &str) -> Option<f64> {
     let number: f64 = bare.parse().ok()?;
     (starts_right && number.is_finite()).then_some(number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_becomes_a_number_or_a_bound_only_where_it_is_one() {
+        let text = |text: &str| Value::Text(Arc::from(text));
+        let cases = [
+            ("42", Value::Number(42.0)),
+            (" -1.5 ", Value::Number(-1.5)),
+            ("12.5ms", Value::Number(12.5)),
+            ("80 %", Value::Number(80.0)),
+            ("< 10ms", Value::Below(10.0)),
+            ("> 3s", Value::AtLeast(3.0)),
+            ("potato", text("potato")),
+            ("", text("")),
+            ("NaN", text("NaN")),
+            ("inf", text("inf")),
+            ("1e999", text("1e999")),
+            ("-inf", text("-inf")),
+            ("0x10", text("0x10")),
+            ("7.0.15", text("7.0.15")),
+        ];
+        for (input, expected) in cases {
+            assert_eq!(Value::from_text(input), expected, "{input:?}");
+        }
+        assert_eq!(Value::number(f64::NAN), None);
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        let cases =
+            [(0.0, "0"), (1.0, "1"), (0.123_456, "0.1235"), (12_345.6, "12346"), (99.95, "99.95")];
+        for (number, expected) in cases {
+            assert_eq!(tidy(number), expected);
+        }
+    }
+}

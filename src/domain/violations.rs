@@ -151,3 +151,72 @@ impl Shape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn violation(second: i64, who: &str) -> Violation {
+        Violation {
+            at: Timestamp::from_second(1_767_225_600 + second).unwrap(),
+            identifier: who.to_owned(),
+            endpoint: "/api/cars".to_owned(),
+            limit: Some(60),
+            window: Some(Duration::from_secs(60)),
+            tier: None,
+        }
+    }
+
+    fn total(log: &ViolationLog, second: f64) -> usize {
+        log.within(Moment::at_seconds(second), HOUR).count()
+    }
+
+    #[test]
+    fn pages_of_two_instances_are_added_and_never_replace_each_other() {
+        let mut log = ViolationLog::default();
+        let now = Moment::at_seconds(100.0);
+        let one = [violation(1, "a"), violation(2, "a")];
+        let two = [violation(2, "b"), violation(3, "a")];
+        for page in [&one[..], &two[..], &one[..], &two[..]] {
+            log.merge(page, now, HOUR);
+        }
+        assert_eq!(total(&log, 100.0), 4);
+    }
+
+    #[test]
+    fn the_old_are_forgotten_and_the_future_is_refused() {
+        let mut log = ViolationLog::default();
+        log.merge(&[violation(0, "a"), violation(90, "a")], Moment::at_seconds(90.0), HOUR);
+        log.merge(&[violation(9_999, "b")], Moment::at_seconds(3_640.0), HOUR);
+        assert_eq!(total(&log, 3_640.0), 1);
+        assert_eq!(log.from_the_future, 1);
+    }
+
+    #[test]
+    fn the_log_is_bounded_and_counts_what_it_drops() {
+        let mut log = ViolationLog::default();
+        let page: Vec<Violation> =
+            (0..CAPACITY + 5).map(|i| violation(0, &format!("client-{i}"))).collect();
+        log.merge(&page, Moment::at_seconds(1.0), HOUR);
+        assert_eq!((total(&log, 1.0), log.dropped), (CAPACITY, 5));
+    }
+
+    #[test]
+    fn the_shape_tells_abuse_from_a_limit_that_is_too_tight() {
+        let named = |counts: &[u64]| -> Vec<(String, u64)> {
+            counts.iter().enumerate().map(|(i, n)| (format!("c{i}"), *n)).collect()
+        };
+        let cases = [
+            (vec![], Shape::Mixed),
+            (vec![3, 1], Shape::Mixed),
+            (vec![50, 3, 2], Shape::OneClient),
+            (vec![4; 20], Shape::ManyClients),
+            (vec![10, 9, 8], Shape::Mixed),
+        ];
+        for (counts, shape) in cases {
+            assert_eq!(Shape::of(&named(&counts)), shape, "{counts:?}");
+        }
+    }
+}

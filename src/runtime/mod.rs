@@ -1,0 +1,8 @@
+//! The composition root: starts the tasks, runs the loop, carries out effects, stops.
+//!
+//! This is the only place that knows every other part. What the parts emit becomes a
+//! message here; what the state machine asks for is done from here.
+
+pub mod clock;
+
+pub mod poller;

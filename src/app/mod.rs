@@ -34,4 +34,6 @@ pub mod rows;
 
 pub mod summary;
 
+pub mod copy;
+
 pub mod update;

@@ -5,10 +5,10 @@ use std::time::Duration;
 use super::{guarded, say};
 use crate::app::{
     command::Command,
+    copy::row_text,
     msg::{Effect, Notice},
     palette, rows,
     state::{MarkKind, State},
-    summary,
     view::{Layer, Line, Pane},
 };
 
@@ -318,7 +318,7 @@ fn unmask(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 fn copy(state: &mut State, markdown: bool, effects: &mut Vec<Effect>) {
-    match summary::row_text(state, markdown) {
+    match row_text(state, markdown) {
         Some(text) => effects.push(Effect::Copy(text)),
         None => say(&mut state.world, Notice::warning("nothing is selected"), effects),
     }

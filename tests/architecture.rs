@@ -1,0 +1,202 @@
+//! The rules of ARCHITECTURE.md that a machine can check: who may import whom, how long
+//! files and functions may be, where unsafe code may stand.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The floors, and what each may import besides itself.
+const FLOORS: [(&str, &[&str]); 10] = [
+    ("domain", &[]),
+    ("config", &["domain"]),
+    ("app", &["domain"]),
+    ("demo", &["domain"]),
+    ("ui", &["app", "domain"]),
+    ("sources", &["config", "domain"]),
+    ("actions", &["config", "domain"]),
+    ("terminal", &["domain"]),
+    ("runtime", &["domain", "config", "app", "demo", "ui", "sources", "actions", "terminal"]),
+    (
+        "cli",
+        &["domain", "config", "app", "demo", "ui", "sources", "actions", "terminal", "runtime"],
+    ),
+];
+
+/// Files and functions may not be longer than this, tests not counted.
+const FILE_LINES: usize = 400;
+const FUNCTION_LINES: usize = 80;
+
+/// The one place where unsafe code may stand.
+const UNSAFE: &str = "src/terminal/sys.rs";
+
+fn source_files(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(source_files(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The file without its tests and comments.
+fn code(path: &Path) -> String {
+    let is_test = path.file_name().is_some_and(|name| name == "tests.rs");
+    if is_test {
+        return String::new();
+    }
+    let text = fs::read_to_string(path).unwrap();
+    let body = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or("");
+    body.lines()
+        .map(|line| if line.trim_start().starts_with("//") { "" } else { line })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn all_code() -> BTreeMap<PathBuf, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    source_files(&root.join("src"))
+        .into_iter()
+        .map(|path| (path.strip_prefix(root).unwrap().to_path_buf(), code(&path)))
+        .collect()
+}
+
+/// The modules of the crate that a piece of code names: after `crate::`, alone or in braces.
+fn imports(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        if let Some(list) = rest.strip_prefix('{') {
+            let mut depth = 0;
+            let mut word = String::new();
+            for c in list.chars() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    _ => {}
+                }
+                if depth == 0 && (c.is_alphanumeric() || c == '_') {
+                    word.push(c);
+                } else if depth == 0 || c == '{' {
+                    if !word.is_empty() {
+                        found.push(std::mem::take(&mut word));
+                    }
+                    // What follows a path separator belongs to the module before it.
+                    if c == ':' {
+                        word.push(':');
+                    }
+                }
+            }
+            if !word.is_empty() {
+                found.push(word);
+            }
+        } else {
+            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
+            found.push(rest[..end].to_owned());
+        }
+    }
+    found.retain(|name| FLOORS.iter().any(|(floor, _)| floor == name));
+    found
+}
+
+fn breaches(files: &BTreeMap<PathBuf, String>) -> Vec<String> {
+    let mut breaches = Vec::new();
+    for (path, code) in files {
+        let Some(floor) = path.components().nth(1).and_then(|part| part.as_os_str().to_str())
+        else {
+            continue;
+        };
+        let Some((_, allowed)) = FLOORS.iter().find(|(name, _)| *name == floor) else { continue };
+        for import in imports(code) {
+            if import != floor && !allowed.contains(&import.as_str()) {
+                breaches.push(format!("{}: {floor} may not import {import}", path.display()));
+            }
+        }
+    }
+    breaches
+}
+
+#[test]
+fn a_module_imports_only_from_floors_below_its_own() {
+    let found = breaches(&all_code());
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn a_breach_would_be_seen() {
+    let planted = [
+        ("src/domain/x.rs", "use crate::app::state::State;"),
+        ("src/app/x.rs", "use crate::{\n    domain::time::Moment,\n    ui::theme::Theme,\n};"),
+        ("src/ui/x.rs", "fn f() { crate::runtime::run(); }"),
+        ("src/sources/x.rs", "use crate::{actions::Journal, domain::text};"),
+    ];
+    for (path, code) in planted {
+        let files = BTreeMap::from([(PathBuf::from(path), code.to_owned())]);
+        assert_eq!(breaches(&files).len(), 1, "{path}: {:?}", imports(code));
+    }
+    let fine = "use crate::{\n    app::{state::State, view::View},\n    domain::text,\n};";
+    let files = BTreeMap::from([(PathBuf::from("src/ui/x.rs"), fine.to_owned())]);
+    assert_eq!(breaches(&files), Vec::<String>::new());
+}
+
+#[test]
+fn files_and_functions_stay_short() {
+    let mut long = Vec::new();
+    for (path, code) in all_code() {
+        let lines = code.trim_end().lines().count();
+        if lines > FILE_LINES {
+            long.push(format!("{}: {lines} lines, at most {FILE_LINES}", path.display()));
+        }
+        let mut open: Option<(usize, String, String)> = None;
+        for (number, line) in code.lines().enumerate() {
+            let indent = &line[..line.len() - line.trim_start().len()];
+            let is_function = line
+                .trim_start()
+                .split('(')
+                .next()
+                .is_some_and(|head| head.split_whitespace().any(|word| word == "fn"));
+            if is_function && line.trim_end().ends_with('{') || is_function && !line.contains(';') {
+                open = Some((number, indent.to_owned(), line.trim().to_owned()));
+            } else if let Some((start, at, name)) = &open {
+                if line == format!("{at}}}") {
+                    let length = number - start + 1;
+                    if length > FUNCTION_LINES {
+                        long.push(format!(
+                            "{}:{}: {length} lines: {name}",
+                            path.display(),
+                            start + 1
+                        ));
+                    }
+                    open = None;
+                }
+            }
+        }
+    }
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn unsafe_code_stands_in_one_file_only() {
+    for (path, code) in all_code() {
+        let has = code.lines().any(|line| {
+            line.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == "unsafe")
+        });
+        assert!(!has || path == Path::new(UNSAFE), "{} has unsafe code", path.display());
+    }
+}
+
+#[test]
+fn commands_that_harm_a_redis_stand_nowhere() {
+    for (path, code) in all_code() {
+        for word in ["\"KEYS\"", "\"MONITOR\"", "\"FLUSHALL\"", "\"FLUSHDB\""] {
+            assert!(!code.contains(word), "{} says {word}", path.display());
+        }
+    }
+}

@@ -3,6 +3,20 @@
 //! This is the only place that knows every other part. What the parts emit becomes a
 //! message here; what the state machine asks for is done from here.
 
+pub mod check;
+
 pub mod clock;
 
+mod engine;
+
+pub mod event_loop;
+
+mod live;
+
 pub mod poller;
+
+mod reload;
+
+mod tty;
+
+pub use live::{Plan, headless, plain, screen};

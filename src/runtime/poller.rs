@@ -72,7 +72,7 @@ pub async fn run<P: Pollable>(
     mut source: P,
     mut rhythm: Rhythm,
     clock: Clock,
-    mut orders: mpsc::Receiver<Order>,
+    orders: &mut mpsc::Receiver<Order>,
     said: mpsc::Sender<Said>,
     seed: u64,
 ) {
@@ -80,7 +80,7 @@ pub async fn run<P: Pollable>(
     let mut failures: u32 = 0;
     let mut slot = Instant::now() + first_offset(&rhythm, &mut random);
     loop {
-        match wait(slot, &mut orders).await {
+        match wait(slot, orders).await {
             Wake::Slot => {}
             Wake::Now => slot = Instant::now(),
             Wake::Interval(interval) => {
@@ -220,11 +220,11 @@ mod tests {
         F: Fn(u32) -> (Duration, Result<Facts, Failure>) + Send + Sync + 'static,
     {
         let (said_to, said) = mpsc::channel(64);
-        let (orders, orders_of) = mpsc::channel(4);
+        let (orders, mut orders_of) = mpsc::channel(4);
         let asked = Arc::new(AtomicU32::new(0));
         let fake = Fake { answer, asked };
         let clock = Clock::simulated(jiff::Timestamp::UNIX_EPOCH);
-        tokio::spawn(run(fake, rhythm, clock, orders_of, said_to, 7));
+        tokio::spawn(async move { run(fake, rhythm, clock, &mut orders_of, said_to, 7).await });
         Harness { said, orders }
     }
 
@@ -312,12 +312,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn stops_when_nobody_listens() {
         let (said_to, said) = mpsc::channel(1);
-        let (_orders, orders_of) = mpsc::channel(1);
+        let (_orders, mut orders_of) = mpsc::channel(1);
         drop(said);
         let fake =
             Fake { answer: |_| (Duration::ZERO, Ok(Facts::default())), asked: Arc::default() };
         let clock = Clock::simulated(jiff::Timestamp::UNIX_EPOCH);
-        let task = tokio::spawn(run(fake, STEADY, clock, orders_of, said_to, 7));
+        let task =
+            tokio::spawn(async move { run(fake, STEADY, clock, &mut orders_of, said_to, 7).await });
         tokio::time::timeout(Duration::from_secs(60), task).await.unwrap().unwrap();
     }
 }

@@ -1,0 +1,181 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+
+/// The version, with the commit it was built from.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("WATCHFLOOR_COMMIT"), ")");
+
+/// An operations console for the engineer who is on call.
+#[derive(Debug, Parser)]
+#[command(
+    name = "watchfloor",
+    version = VERSION,
+    about,
+    after_help = "Without a command, the console is started. Start with: watchfloor demo"
+)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(flatten)]
+    pub(super) live: Live,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Group)]
+pub(super) struct Common {
+    /// The configuration file [default: $WATCHFLOOR_CONFIG, ./watchfloor.toml,
+    /// ~/.config/watchfloor/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// A built-in profile to start from
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+    /// Sets one key, over every other place
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Nothing can be started, whatever is armed
+    #[arg(long, global = true)]
+    pub(super) read_only: bool,
+    /// Colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN")]
+    pub(super) color: Option<Color>,
+    /// ASCII characters only
+    #[arg(long, global = true)]
+    pub(super) ascii: bool,
+    /// Times in UTC
+    #[arg(long, global = true)]
+    pub(super) utc: bool,
+    /// More in the log; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    #[value(name = "16")]
+    Sixteen,
+    #[value(name = "256")]
+    TwoHundred,
+    #[value(name = "true")]
+    True,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// The console (the default command)
+    Live(Live),
+    /// The console on an embedded service: nothing to configure
+    Demo(Demo),
+    /// Looks once at everything, prints what it found, and exits by the verdict
+    Check(Output),
+    /// Writes a commented starting configuration
+    Init(Init),
+    /// Checks, shows or describes the configuration
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Prints completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Prints the manual page
+    Man,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Says everything that is wrong with the configuration
+    Check(Output),
+    /// Prints the configuration in force, and where each value comes from
+    Show(Output),
+    /// Prints the JSON schema of the configuration
+    Schema,
+}
+
+#[derive(Clone, Debug, Default, Group)]
+pub(super) struct Live {
+    /// Runs without a terminal, and prints the final state as JSON
+    #[arg(long, requires = "lasting")]
+    pub(super) headless: bool,
+    /// Ends after this time: 30s, 5m, 1h
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub(super) lasting: Option<Duration>,
+    /// The final state as JSON; implied by --headless
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Clone, Debug, Group)]
+pub(super) struct Demo {
+    #[command(flatten)]
+    pub(super) live: Live,
+    /// What happens in it
+    #[arg(long, value_name = "NAME", default_value = "story")]
+    pub(super) scenario: String,
+    /// Decides the traffic: the same number, the same customers
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Does not use an installed redis-server or postgres
+    #[arg(long)]
+    pub(super) embedded_only: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, Group)]
+pub(super) struct Output {
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Clone, Debug, Group)]
+pub(super) struct Init {
+    /// Where to write it; `-` is standard output
+    #[arg(value_name = "FILE", default_value = "watchfloor.toml")]
+    pub(super) file: PathBuf,
+}
+
+/// `30s`, `5m`, `1h`, `500ms`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..split].parse().map_err(|_| "write a time as 30s, 5m or 1h")?;
+    let millis = match &text[split..] {
+        "ms" => 1,
+        "s" | "" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        other => return Err(format!("unknown unit {other:?}; use ms, s, m or h")),
+    };
+    number
+        .checked_mul(millis)
+        .map(Duration::from_millis)
+        .ok_or_else(|| "that is too long".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("2"), Ok(Duration::from_secs(2)));
+        assert!(duration("5d").is_err());
+        assert!(duration("18446744073709551615h").is_err());
+        assert!(duration("").is_err());
+    }
+}

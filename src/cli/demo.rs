@@ -1,0 +1,72 @@
+//! `demo`: the console on an embedded service.
+
+use std::process::ExitCode;
+
+use super::{
+    USAGE,
+    args::{Common, Demo},
+    configuration, live, logging, out,
+};
+use crate::{
+    config::Request,
+    demo::{self, Options, Scenario},
+    runtime,
+};
+
+/// Starts the service and the console on it. Needs nothing: no file, no network, no
+/// other program; and takes no configuration, so that it can never reach a real system.
+pub(super) fn run(common: &Common, options: &Demo) -> color_eyre::Result<ExitCode> {
+    let Some(scenario) = Scenario::named(&options.scenario) else {
+        let names: Vec<&str> = Scenario::ALL.iter().map(|scenario| scenario.name()).collect();
+        let names = names.join(", ");
+        out::error(&format!("there is no scenario {:?}; choose one of {names}", options.scenario));
+        return Ok(ExitCode::from(USAGE));
+    };
+    let settings = Options {
+        scenario,
+        seed: options.seed,
+        embedded_redis: options.embedded_only,
+        postgres: !options.embedded_only,
+    };
+    let tokio = live::tokio()?;
+    let demo = tokio.block_on(demo::Demo::start(settings))?;
+    let state = StateDir::create()?;
+    let mut request = Request {
+        config: None,
+        profile: Some("demo".to_owned()),
+        extra_vars: demo.variables(),
+        isolated: true,
+        ..configuration::request(common)
+    };
+    request.set.push(format!("state.dir={}", state.path.display()));
+    let loaded = match configuration::load(common, &request) {
+        Ok(loaded) => loaded,
+        Err(code) => return Ok(code),
+    };
+    let log = logging::start(&loaded.profile.state_dir, common.verbose);
+    let mut plan = runtime::Plan::new(loaded, options.live.lasting);
+    plan.remarks.extend(log.as_ref().err().cloned());
+    plan.demo = Some(demo);
+    live::finish(&tokio, plan, &options.live)
+}
+
+/// A directory for the journal of the demo, gone when the demo is over.
+struct StateDir {
+    path: std::path::PathBuf,
+}
+
+impl StateDir {
+    fn create() -> std::io::Result<Self> {
+        use std::os::unix::fs::DirBuilderExt;
+        let name = format!("watchfloor-demo-{}-{:08x}", std::process::id(), rand::random::<u32>());
+        let path = std::env::temp_dir().join(name);
+        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}

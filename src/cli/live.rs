@@ -1,0 +1,63 @@
+//! `live`: the console itself.
+
+use std::{io::IsTerminal, process::ExitCode};
+
+use super::{
+    args::{Common, Live},
+    configuration, logging, out,
+};
+use crate::{
+    app::summary,
+    runtime::{self, event_loop::Exit, event_loop::Signal},
+};
+
+/// Starts the console on the configured sources.
+pub(super) fn run(common: &Common, options: &Live) -> color_eyre::Result<ExitCode> {
+    let request = configuration::request(common);
+    let loaded = match configuration::load(common, &request) {
+        Ok(loaded) => loaded,
+        Err(code) => return Ok(code),
+    };
+    let log = logging::start(&loaded.profile.state_dir, common.verbose);
+    let mut plan = runtime::Plan::new(loaded, options.lasting);
+    plan.reload = Some(request);
+    plan.remarks.extend(log.as_ref().err().cloned());
+    let runtime = tokio()?;
+    finish(&runtime, plan, options)
+}
+
+/// Runs a console in the way that the terminal and the options allow.
+pub(super) fn finish(
+    tokio: &tokio::runtime::Runtime,
+    plan: runtime::Plan,
+    options: &Live,
+) -> color_eyre::Result<ExitCode> {
+    if options.headless || options.json {
+        let (state, exit) = tokio.block_on(runtime::headless(plan));
+        out::json(&summary::summary(&state.world))?;
+        return Ok(code(exit));
+    }
+    let dumb = std::env::var("TERM").is_ok_and(|term| term == "dumb");
+    let exit = if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && !dumb {
+        tokio.block_on(runtime::screen(plan))?
+    } else {
+        let mut print = |line: &str| out::line(line).is_ok();
+        tokio.block_on(runtime::plain(plan, &mut print))
+    };
+    Ok(code(exit))
+}
+
+/// Leaving is success; a signal is reported as a shell would.
+fn code(exit: Exit) -> ExitCode {
+    match exit {
+        Exit::Quit | Exit::Deadline => ExitCode::SUCCESS,
+        Exit::InputEnded | Exit::Signal(Signal::Hangup) => ExitCode::from(128 + 1),
+        Exit::Signal(Signal::Interrupt) => ExitCode::from(128 + 2),
+        Exit::Signal(Signal::Terminate | Signal::Continue) => ExitCode::from(128 + 15),
+    }
+}
+
+/// The runtime: the loop stays on the main thread, two workers do the waiting.
+pub(super) fn tokio() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}

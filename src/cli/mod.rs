@@ -1,0 +1,75 @@
+//! The commands: arguments, exit codes, one small file each.
+
+mod args;
+
+mod check;
+
+mod configuration;
+
+mod demo;
+
+mod init;
+
+mod live;
+
+mod logging;
+
+mod out;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use self::args::{Args, Command, ConfigCommand};
+
+/// Wrong usage, as sysexits has it.
+const USAGE: u8 = 64;
+
+/// A configuration that cannot be used, as sysexits has it.
+const CONFIGURATION: u8 = 78;
+
+/// Something inside failed, as sysexits has it.
+const SOFTWARE: u8 = 70;
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return out::usage(&error),
+    };
+    if let Err(report) = crate::terminal::hooks::install(crate::config::secret::redact) {
+        out::error(&format!("{report:#}"));
+        return ExitCode::from(SOFTWARE);
+    }
+    let common = &args.common;
+    let done = match args.command.unwrap_or(Command::Live(args.live)) {
+        Command::Live(live) => live::run(common, &live),
+        Command::Demo(options) => demo::run(common, &options),
+        Command::Check(options) => check::run(common, &options),
+        Command::Init(options) => init::run(common, &options),
+        Command::Config { command } => match command {
+            ConfigCommand::Check(options) => configuration::check(common, &options),
+            ConfigCommand::Show(options) => configuration::show(common, &options),
+            ConfigCommand::Schema => configuration::schema(),
+        },
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Args::command(), "watchfloor", &mut text);
+            out::bytes(&text)
+        }
+        Command::Man => {
+            let mut text = Vec::new();
+            match clap_mangen::Man::new(Args::command()).render(&mut text) {
+                Ok(()) => out::bytes(&text),
+                Err(error) => Err(error.into()),
+            }
+        }
+    };
+    match done {
+        Ok(code) => code,
+        Err(report) => {
+            out::error(&crate::config::secret::redact(&format!("{report:#}")));
+            ExitCode::from(SOFTWARE)
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! One look at everything.
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::clock::Clock;
+use crate::{
+    app::{
+        msg::{Event, Msg},
+        state::{Settings, State},
+        update::update,
+    },
+    config::profile::{Profile, SourceConfig},
+    domain::{ids::SourceId, observation::Observation},
+    sources::Source,
+};
+
+/// Counters need two looks, this far apart.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+/// Looks at every source once, at those with counters twice, and judges. One bad look is
+/// enough here: there is no second one that could settle it.
+pub async fn once(profile: Profile) -> State {
+    let clock = Clock::start();
+    let mut catalog = profile.catalog.clone();
+    for check in &mut catalog.checks {
+        (check.down_after, check.up_after) = (1, 1);
+    }
+    let mut state = State::new(catalog, clock.now(), Settings::default());
+    let mut looks = JoinSet::new();
+    for config in profile.sources.values().filter(|config| config.disabled.is_none()) {
+        let times = if has_counters(&profile, &config.id) { 2 } else { 1 };
+        looks.spawn(look(config.clone(), times));
+    }
+    let mut all: Vec<Observation> = Vec::new();
+    while let Some(seen) = looks.join_next().await {
+        match seen {
+            Ok(seen) => all.extend(seen),
+            Err(error) => tracing::error!(%error, "a look broke down"),
+        }
+    }
+    // All at the same age, so that a slow source does not make a quick one look late.
+    all.sort_by_key(|observation| observation.at);
+    for mut observation in all {
+        observation.at = clock.now();
+        let at = observation.at;
+        update(&mut state, Msg { at, event: Event::Observed(Box::new(observation)) });
+    }
+    state
+}
+
+fn has_counters(profile: &Profile, source: &SourceId) -> bool {
+    let catalog = &profile.catalog;
+    catalog.caches.iter().any(|cache| cache.source == *source)
+        || catalog.databases.iter().any(|database| database.source == *source)
+}
+
+async fn look(config: SourceConfig, times: u32) -> Vec<Observation> {
+    let clock = crate::sources::Clock::start();
+    let mut source = Source::new(&config);
+    let mut seen = Vec::new();
+    for time in 0..times {
+        if time > 0 {
+            tokio::time::sleep(SECOND_LOOK).await;
+        }
+        let intended = clock.now();
+        let observation = source.observe(&clock, intended).await;
+        let failed = observation.outcome.is_err();
+        seen.push(observation);
+        if failed {
+            break;
+        }
+    }
+    seen
+}

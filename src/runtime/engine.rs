@@ -1,0 +1,348 @@
+//! The hands of the console: starts the pollers and carries out effects.
+
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    clock::Clock,
+    event_loop::Hands,
+    poller::{self, Order, Pollable, Rhythm, Said},
+};
+use crate::{
+    actions::Actions,
+    app::{
+        msg::{Effect, Event, Notice, StartRun},
+        state::State,
+        summary,
+    },
+    config::profile::{Profile, SourceConfig, SourceKind},
+    demo::Demo,
+    domain::{
+        action::{ActionEvent, ActionStage, Claim, Previewed, RunResult},
+        failure::{Failure, FailureKind},
+        ids::{ActionId, RunId, SourceId},
+        observation::{KeyScan, Observation},
+    },
+    sources::Source,
+};
+
+/// A count of keys is given up after this.
+const SCAN_WITHIN: Duration = Duration::from_secs(30);
+
+/// The most keys that a count visits.
+const SCAN_BUDGET: u32 = 1_000_000;
+
+/// How long a poller that broke down rests before it is started again.
+const RESTART_AFTER: Duration = Duration::from_secs(5);
+
+/// Where the engine sends what it brings.
+#[derive(Clone)]
+pub(super) struct Outlets {
+    pub(super) actions: mpsc::Sender<ActionEvent>,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) said: mpsc::Sender<Said>,
+}
+
+/// Everything that acts on the world.
+pub(super) struct Engine {
+    profile: Arc<Profile>,
+    clock: Clock,
+    outlets: Outlets,
+    actions: Option<Arc<Actions>>,
+    demo: Option<Demo>,
+    orders: BTreeMap<SourceId, mpsc::Sender<Order>>,
+    pollers: JoinSet<()>,
+    runs: BTreeMap<RunId, CancellationToken>,
+    /// Puts a text on the clipboard; returns whether there is one.
+    pub(super) clipboard: Box<dyn FnMut(&str) -> bool>,
+}
+
+impl Engine {
+    pub(super) fn new(
+        profile: Profile,
+        clock: Clock,
+        outlets: Outlets,
+        actions: Option<Arc<Actions>>,
+        demo: Option<Demo>,
+    ) -> Self {
+        Self {
+            profile: Arc::new(profile),
+            clock,
+            outlets,
+            actions,
+            demo,
+            orders: BTreeMap::new(),
+            pollers: JoinSet::new(),
+            runs: BTreeMap::new(),
+            clipboard: Box::new(|_| false),
+        }
+    }
+
+    /// Starts a poller for every source that is asked.
+    pub(super) fn start_polling(&mut self) {
+        for config in self.profile.sources.values() {
+            if config.disabled.is_some() {
+                continue;
+            }
+            let (orders, orders_in) = mpsc::channel(4);
+            self.orders.insert(config.id.clone(), orders);
+            let (clock, said) = (self.clock, self.outlets.said.clone());
+            self.pollers.spawn(keep_polling(config.clone(), clock, orders_in, said));
+        }
+    }
+
+    /// Takes a changed configuration over: every poller is started afresh.
+    pub(super) fn replace(&mut self, profile: Profile) {
+        self.pollers.abort_all();
+        self.orders.clear();
+        self.profile = Arc::new(profile);
+        self.start_polling();
+    }
+
+    /// Stops everything it started; an orderly end of the demo is waited for.
+    pub(super) async fn stop(mut self) {
+        self.pollers.shutdown().await;
+        if let Some(demo) = self.demo.take() {
+            demo.stop().await;
+        }
+    }
+
+    fn say(&self, notice: Notice) {
+        // A full channel drops the message: it is also in the log.
+        tracing::info!(text = notice.text, "said");
+        let _ = self.outlets.events.try_send(Event::Notice(notice));
+    }
+
+    fn poll(&self, sources: &[SourceId]) {
+        for source in sources {
+            if let Some(orders) = self.orders.get(source) {
+                // A full channel means that it has been told already.
+                let _ = orders.try_send(Order::Now);
+            }
+        }
+    }
+
+    fn scan(&self, source: SourceId, groups: Vec<(String, String, bool)>) {
+        let Some(SourceKind::Redis(redis)) =
+            self.profile.sources.get(&source).map(|config| config.kind.clone())
+        else {
+            self.say(Notice::warning(format!("{source} cannot be scanned: it is no Redis over TCP")));
+            return;
+        };
+        let (clock, events) = (self.clock, self.outlets.events.clone());
+        tokio::spawn(async move {
+            let began = clock.now();
+            let scan = crate::sources::scan(&redis, &groups, SCAN_BUDGET);
+            let outcome = tokio::time::timeout(SCAN_WITHIN, scan).await.unwrap_or_else(|_| {
+                Err(Failure::new(FailureKind::Timeout, "the count was given up after 30 s"))
+            });
+            let at = clock.now();
+            let scan = KeyScan { source, at, took: at.since(began), outcome };
+            let _ = events.send(Event::Scanned(Box::new(scan))).await;
+        });
+    }
+
+    fn preview(&self, run: RunId, action: ActionId) {
+        let Some((actions, config)) = self.action(&action) else { return };
+        let events = self.outlets.events.clone();
+        tokio::spawn(async move {
+            let previewed = match config {
+                Some(config) => actions.preview(&config, run).await,
+                None => Previewed { run, outcome: Err(gone(&action)) },
+            };
+            let _ = events.send(Event::Previewed(Box::new(previewed))).await;
+        });
+    }
+
+    fn action(
+        &self,
+        action: &ActionId,
+    ) -> Option<(Arc<Actions>, Option<crate::config::profile::ActionConfig>)> {
+        let actions = Arc::clone(self.actions.as_ref()?);
+        Some((actions, self.profile.actions.get(action).cloned()))
+    }
+
+    fn start(&mut self, start: StartRun) {
+        let Some((actions, Some(config))) = self.action(&start.action) else {
+            self.not_started(&start);
+            return;
+        };
+        let cancel = CancellationToken::new();
+        self.runs.insert(start.run.clone(), cancel.clone());
+        let events = self.outlets.actions.clone();
+        let order = crate::actions::Order {
+            run: start.run,
+            digest: start.digest,
+            target: start.target,
+            reason: start.reason,
+            confirmation: start.confirmation,
+            before: start.before,
+        };
+        tokio::spawn(async move { actions.run(&config, order, events, cancel).await });
+    }
+
+    fn not_started(&self, start: &StartRun) {
+        let stage = ActionStage::Finished(RunResult {
+            claim: Claim::NotSent,
+            summary: "it is not configured any more, or there is no journal".to_owned(),
+            readings: BTreeMap::new(),
+            took: Duration::ZERO,
+        });
+        let event = ActionEvent {
+            run: start.run.clone(),
+            action: start.action.clone(),
+            at: self.clock.now(),
+            stage,
+        };
+        let _ = self.outlets.actions.try_send(event);
+    }
+
+    /// Writes to the journal away from the loop: a slow disk must not keep a key waiting.
+    fn journal(&self, write: impl FnOnce(&Actions) -> Result<(), String> + Send + 'static) {
+        let Some(actions) = self.actions.clone() else { return };
+        let events = self.outlets.events.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(why) = write(&actions) {
+                let _ = events.blocking_send(Event::JournalFailed(why));
+            }
+        });
+    }
+
+    fn copy(&mut self, text: &str) {
+        let sent = (self.clipboard)(text);
+        let file = self.profile.state_dir.join("clipboard.txt");
+        let words = match (write_private(&file, text), sent) {
+            (Ok(()), true) => format!("sent to the clipboard, and written to {}", file.display()),
+            (Ok(()), false) => format!("written to {}", file.display()),
+            (Err(_), true) => "sent to the clipboard".to_owned(),
+            (Err(error), false) => format!("cannot be copied: {}: {error}", file.display()),
+        };
+        self.say(Notice::info(words));
+    }
+
+    fn save(&self, state: &State) {
+        let name = format!("state-{}.json", state.world.now.wall.strftime("%Y%m%dT%H%M%SZ"));
+        let file = self.profile.state_dir.join(name);
+        let document = serde_json::to_string_pretty(&summary::summary(&state.world));
+        let written = document
+            .map_err(std::io::Error::other)
+            .and_then(|text| write_private(&file, &text));
+        self.say(match written {
+            Ok(()) => Notice::info(format!("written to {}", file.display())),
+            Err(error) => Notice::error(format!("cannot write {}: {error}", file.display())),
+        });
+    }
+}
+
+impl Hands for Engine {
+    fn carry_out(&mut self, effect: Effect, state: &State) {
+        match effect {
+            Effect::Poll(sources) => self.poll(&sources),
+            Effect::SetInterval(source, interval) => {
+                if let Some(orders) = self.orders.get(&source) {
+                    let _ = orders.try_send(Order::Interval(interval));
+                }
+            }
+            Effect::Scan { source, groups } => self.scan(source, groups),
+            Effect::Copy(text) => self.copy(&text),
+            Effect::Save => self.save(state),
+            Effect::Preview { run, action } => self.preview(run, action),
+            Effect::Start(start) => self.start(*start),
+            Effect::Cancel(run) => {
+                if let Some(cancel) = self.runs.get(&run) {
+                    cancel.cancel();
+                }
+            }
+            Effect::Conclude { run, action, outcome, evidence } => {
+                self.runs.remove(&run);
+                self.journal(move |actions| {
+                    actions
+                        .conclude(&run, &action, outcome, &evidence)
+                        .map_err(|error| error.to_string())
+                });
+            }
+            Effect::Note { kind, text } => {
+                self.journal(move |actions| {
+                    actions.note(kind, &text).map_err(|error| error.to_string())
+                });
+            }
+            Effect::DemoFault(name) => {
+                if let Some(demo) = &self.demo {
+                    demo.toggle(&name);
+                    let on = demo.active().contains(&name.as_str());
+                    let word = if on { "on" } else { "off" };
+                    self.say(Notice::info(format!("fault {name} is {word}")));
+                }
+            }
+            Effect::Draw | Effect::Redraw | Effect::Quit | Effect::Suspend => {}
+        }
+    }
+}
+
+fn gone(action: &ActionId) -> Failure {
+    Failure::new(FailureKind::Misconfigured, format!("{action} is not configured any more"))
+}
+
+fn write_private(file: &PathBuf, text: &str) -> std::io::Result<()> {
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(file)?.write_all(text.as_bytes())
+}
+
+/// Polls a source for as long as somebody listens. A poller that breaks down is reported
+/// and started again; the others never notice.
+async fn keep_polling(
+    config: SourceConfig,
+    clock: Clock,
+    mut orders: mpsc::Receiver<Order>,
+    said: mpsc::Sender<Said>,
+) {
+    let rhythm = Rhythm {
+        interval: config.interval,
+        jitter: config.jitter,
+        backoff_max: config.backoff_max,
+    };
+    loop {
+        let source = Asked { source: Source::new(&config), clock: crate::sources::Clock::start() };
+        let polling =
+            poller::run(source, rhythm, clock, &mut orders, said.clone(), seed(&config.id));
+        let Err(_panic) = AssertUnwindSafe(polling).catch_unwind().await else { return };
+        tracing::error!(source = %config.id, "a poller broke down");
+        let observation = poller::broken(&config.id, clock, "a panic; the log has it");
+        if said.send(Said::Observed(Box::new(observation))).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(RESTART_AFTER).await;
+    }
+}
+
+/// A source under a poller.
+struct Asked {
+    source: Source,
+    clock: crate::sources::Clock,
+}
+
+impl Pollable for Asked {
+    async fn poll(&mut self) -> Observation {
+        let intended = self.clock.now();
+        self.source.observe(&self.clock, intended).await
+    }
+}
+
+/// The same source keeps its place in the interval over restarts.
+fn seed(id: &SourceId) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,235 @@
+//! A console from start to end: on a screen, as plain lines, or without either.
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{
+    clock::Clock,
+    engine::{Engine, Outlets},
+    event_loop::{self, Exit, Hands, Inlets, Input, NoScreen, Setup, Signal, Surface},
+    reload, tty,
+};
+use crate::{
+    actions::Actions,
+    app::{
+        msg::{Effect, Event, Notice},
+        state::{Settings, State},
+        summary,
+    },
+    config::{Loaded, Request, profile::Profile},
+    demo::{Demo, FAULTS},
+    ui,
+};
+
+/// What a console is started with.
+pub struct Plan {
+    /// The configuration.
+    pub profile: Profile,
+    /// Its files.
+    pub files: Vec<PathBuf>,
+    /// How to read it again; none where it cannot change.
+    pub reload: Option<Request>,
+    /// The demo that it watches.
+    pub demo: Option<Demo>,
+    /// When to end by itself.
+    pub lasting: Option<Duration>,
+    /// What has to be said at the start.
+    pub remarks: Vec<String>,
+}
+
+impl Plan {
+    /// A console on a configuration.
+    pub fn new(loaded: Loaded, lasting: Option<Duration>) -> Self {
+        let remarks = loaded.profile.warnings.clone();
+        Self {
+            profile: loaded.profile,
+            files: loaded.files,
+            reload: None,
+            demo: None,
+            lasting,
+            remarks,
+        }
+    }
+}
+
+/// Lines of the journal that are looked through for earlier runs.
+const HISTORY: usize = 200;
+
+/// Everything of a console but its screen.
+pub(super) struct Console {
+    pub(super) state: State,
+    pub(super) engine: Engine,
+    pub(super) inlets: Inlets,
+    pub(super) clock: Clock,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) again: mpsc::Sender<()>,
+    pub(super) deadline: Option<Instant>,
+    changes: mpsc::Receiver<reload::Changed>,
+}
+
+impl Console {
+    /// Builds a console. Nothing is asked yet.
+    pub(super) fn new(
+        plan: Plan,
+        signals: mpsc::Receiver<Signal>,
+        inputs: mpsc::Receiver<Input>,
+    ) -> Self {
+        let clock = Clock::start();
+        let (actions_to, actions_in) = mpsc::channel(256);
+        let (events, events_in) = mpsc::channel(256);
+        let (said, said_in) = mpsc::channel(256);
+        let (again, again_in) = mpsc::channel(1);
+        let (changed, changes) = mpsc::channel(1);
+        let settings = Settings {
+            console: format!("{:04x}", rand::random::<u16>()),
+            read_only: plan.profile.display.read_only,
+            utc: plan.profile.display.utc,
+        };
+        let mut state = State::new(plan.profile.catalog.clone(), clock.now(), settings);
+        let actions = open_journal(&plan.profile, clock, &events);
+        if let Some(demo) = &plan.demo {
+            state.demo_faults = FAULTS
+                .iter()
+                .map(|fault| (fault.name.into(), fault.title.into(), fault.explains.into()))
+                .collect();
+            tell_the_story(demo, &events);
+        }
+        for remark in plan.remarks {
+            let _ = events.try_send(Event::Notice(Notice::warning(remark)));
+        }
+        if let Some(request) = plan.reload {
+            tokio::spawn(reload::watch(request, plan.files, again_in, changed));
+        }
+        let outlets = Outlets { actions: actions_to, events: events.clone(), said };
+        let engine = Engine::new(plan.profile, clock, outlets, actions, plan.demo);
+        let inlets =
+            Inlets { signals, inputs, actions: actions_in, events: events_in, said: said_in };
+        let deadline = plan.lasting.map(|lasting| Instant::now() + lasting);
+        Self { state, engine, inlets, clock, events, again, deadline, changes }
+    }
+
+    /// Runs the loop on a surface until it ends.
+    pub(super) async fn run<S: Surface>(
+        self,
+        surface: &mut S,
+        fps: u8,
+        paint: tty::Painter,
+        watch: &mut dyn FnMut(&State),
+    ) -> io::Result<(State, Exit)> {
+        let Self { mut state, engine, inlets, clock, events, again, deadline, changes } = self;
+        let mut hands = Reloading { engine, changes, events, _again: again };
+        hands.engine.start_polling();
+        let setup = Setup { clock, fps, deadline, resolve: ui::keys::resolve, paint: &paint, watch };
+        let exit = event_loop::run(&mut state, inlets, surface, &mut hands, setup).await;
+        hands.engine.stop().await;
+        Ok((state, exit?))
+    }
+}
+
+/// The engine, and the changed configurations that it takes over.
+struct Reloading {
+    engine: Engine,
+    changes: mpsc::Receiver<reload::Changed>,
+    events: mpsc::Sender<Event>,
+    _again: mpsc::Sender<()>,
+}
+
+impl Hands for Reloading {
+    fn carry_out(&mut self, effect: Effect, state: &State) {
+        self.engine.carry_out(effect, state);
+    }
+
+    fn between(&mut self) {
+        while let Ok(changed) = self.changes.try_recv() {
+            let event = match changed {
+                Ok(loaded) => {
+                    let catalog = Box::new(loaded.profile.catalog.clone());
+                    self.engine.replace(loaded.profile);
+                    Event::Reloaded(catalog)
+                }
+                Err(why) => Event::ReloadFailed(why),
+            };
+            let _ = self.events.try_send(event);
+        }
+    }
+}
+
+fn open_journal(
+    profile: &Profile,
+    clock: Clock,
+    events: &mpsc::Sender<Event>,
+) -> Option<Arc<Actions>> {
+    let opened = Actions::open(&profile.state_dir, Arc::new(move || clock.now()));
+    match opened {
+        Ok((actions, report)) => {
+            for remark in report.remarks() {
+                let _ = events.try_send(Event::Notice(Notice::warning(remark)));
+            }
+            let _ = events.try_send(Event::History(actions.history(HISTORY)));
+            Some(Arc::new(actions))
+        }
+        Err(error) => {
+            let _ = events.try_send(Event::JournalFailed(error.to_string()));
+            None
+        }
+    }
+}
+
+fn tell_the_story(demo: &Demo, events: &mpsc::Sender<Event>) {
+    let mut lines = demo.subscribe();
+    let events = events.clone();
+    tokio::spawn(async move {
+        while let Ok(line) = lines.recv().await {
+            let notice = Notice::info(format!("demo: {}", line.text));
+            if events.send(Event::Notice(notice)).await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// Runs without any terminal.
+pub async fn headless(plan: Plan) -> (State, Exit) {
+    without_screen(plan, &mut |_| {}).await
+}
+
+/// Prints a line for every change. `print` returns false when nobody reads any more.
+pub async fn plain(plan: Plan, print: &mut dyn FnMut(&str) -> bool) -> Exit {
+    let mut last: Option<summary::Summary> = None;
+    let mut gone = false;
+    let mut watch = |state: &State| {
+        let now = summary::summary(&state.world);
+        for line in ui::plain::changes(last.as_ref(), &now) {
+            gone = gone || !print(&line);
+        }
+        last = Some(now);
+    };
+    let (_, exit) = without_screen(plan, &mut watch).await;
+    exit
+}
+
+async fn without_screen(plan: Plan, watch: &mut dyn FnMut(&State)) -> (State, Exit) {
+    let (_inputs, inputs_in) = mpsc::channel(1);
+    let (signals, signals_in) = mpsc::channel(4);
+    let console = Console::new(plan, signals_in, inputs_in);
+    tty::forward_signals(signals, Some(console.again.clone()));
+    let mut screen = NoScreen;
+    let paint: tty::Painter = Box::new(|_, _, _| None);
+    match console.run(&mut screen, 1, paint, watch).await {
+        Ok(ended) => ended,
+        // Without a screen there is nothing that could fail to be drawn on.
+        Err(error) => {
+            tracing::error!(%error, "the loop ended");
+            std::process::exit(70)
+        }
+    }
+}
+
+/// Runs on the terminal.
+///
+/// # Errors
+/// Where the terminal cannot be used.
+pub async fn screen(plan: Plan) -> color_eyre::Result<Exit> {
+    tty::run(plan).await
+}

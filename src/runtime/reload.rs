@@ -1,0 +1,90 @@
+//! Changed configuration files.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use notify::{RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+
+use crate::config::{self, Loaded, Request};
+
+/// Editors write a file in several steps; it is read when it has been still for so long.
+const SETTLES: Duration = Duration::from_millis(300);
+
+/// A changed configuration, or why it is refused.
+pub(super) type Changed = Result<Box<Loaded>, String>;
+
+/// Reads the configuration again when one of its files changes, or when `again` says so,
+/// and sends what it found. The directories are watched rather than the files, because
+/// most editors put a new file in the place of the old one.
+pub(super) async fn watch(
+    request: Request,
+    files: Vec<PathBuf>,
+    mut again: mpsc::Receiver<()>,
+    changed: mpsc::Sender<Changed>,
+) {
+    let (touched, mut touches) = mpsc::channel::<()>(8);
+    let names: Vec<PathBuf> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let Ok(event) = event else { return };
+        let reads_only = event.kind.is_access();
+        if !reads_only && event.paths.iter().any(|path| is_one_of(path, &names)) {
+            // A full channel means that a change is already waiting to be looked at.
+            let _ = touched.try_send(());
+        }
+    });
+    let _watcher = match watcher {
+        Ok(mut watcher) => {
+            for directory in directories(&files) {
+                if let Err(error) = watcher.watch(&directory, RecursiveMode::NonRecursive) {
+                    tracing::warn!(%error, directory = %directory.display(), "not watched");
+                }
+            }
+            Some(watcher)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "changes of the configuration are not noticed");
+            None
+        }
+    };
+    loop {
+        tokio::select! {
+            Some(()) = touches.recv() => settle(&mut touches).await,
+            Some(()) = again.recv() => {}
+            else => return,
+        }
+        let request = request.clone();
+        let loading = tokio::task::spawn_blocking(move || config::load(&request));
+        let found = match loading.await {
+            Ok(Ok(loaded)) => Ok(Box::new(loaded)),
+            Ok(Err(wrong)) => Err(wrong.render(false)),
+            Err(error) => Err(error.to_string()),
+        };
+        if changed.send(found).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Waits until nothing has changed for a while.
+async fn settle(touches: &mut mpsc::Receiver<()>) {
+    while tokio::time::timeout(SETTLES, touches.recv()).await.is_ok_and(|touch| touch.is_some()) {}
+}
+
+fn is_one_of(path: &Path, files: &[PathBuf]) -> bool {
+    files.iter().any(|file| {
+        path == file || (path.file_name() == file.file_name() && path.parent() == file.parent())
+    })
+}
+
+fn directories(files: &[PathBuf]) -> Vec<PathBuf> {
+    let mut directories: Vec<PathBuf> = files
+        .iter()
+        .filter_map(|file| file.canonicalize().ok()?.parent().map(Path::to_path_buf))
+        .collect();
+    directories.sort();
+    directories.dedup();
+    directories
+}

@@ -34,6 +34,10 @@ pub struct Catalog {
     pub contacts: Vec<ContactSpec>,
     /// Actions.
     pub actions: Vec<ActionSpec>,
+    /// Actions that cannot be started as things are configured, with the reason in words:
+    /// "not configured: set VERCEL_TOKEN".
+    #[serde(default)]
+    pub unavailable: BTreeMap<ActionId, String>,
 }
 
 impl Catalog {
@@ -45,6 +49,11 @@ impl Catalog {
     /// The action of that name.
     pub fn action(&self, id: &ActionId) -> Option<&ActionSpec> {
         self.actions.iter().find(|action| action.id == *id)
+    }
+
+    /// Why the action of that name cannot be started as things are configured.
+    pub fn why_unavailable(&self, id: &ActionId) -> Option<&str> {
+        self.unavailable.get(id).map(String::as_str)
     }
 
     /// Whether the environment must look dangerous.

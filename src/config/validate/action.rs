@@ -1,0 +1,404 @@
+//! Guarded actions.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Cx, Path,
+    condition::Setting,
+    known::Known,
+    source::{Sources, not_configured},
+};
+use crate::{
+    config::{
+        profile::{ActionConfig, ActionKind, CommandAction, HttpAction, RedisAction, SourceKind},
+        raw::{
+            RawConfig,
+            action::{
+                Guarding, RawAction, RawCommandAction, RawHttpAction, RawMethod, RawRedisAction,
+            },
+        },
+    },
+    domain::{
+        catalog::{ActionSpec, Catalog, Proof},
+        condition::Condition,
+        guard::Guard,
+        ids::{ActionId, SourceId},
+    },
+};
+
+/// The actions that can be carried out, by name.
+pub type Actions = BTreeMap<ActionId, ActionConfig>;
+
+/// Builds every action. Those that cannot be carried out as things are configured stay in
+/// the catalogue, with the reason.
+pub fn actions(
+    cx: &mut Cx<'_>,
+    raw: &RawConfig,
+    sources: &Sources,
+    catalog: &mut Catalog,
+) -> Actions {
+    let mut actions = Actions::new();
+    let mut keys = BTreeMap::new();
+    for (name, action) in cx.ordered("action", &raw.action) {
+        let path = Path::root("action").key(name);
+        let id = ActionId::from(name);
+        let Some(spec) = spec(cx, &path, name, action, &mut keys) else { continue };
+        let unset = cx.unset_within(&path);
+        let guarding = action.guarding();
+        let unused = !guarding.enabled || (guarding.optional && !unset.is_empty());
+        let incomplete = cx.forget_or_report(&path, unused) || !unset.is_empty();
+        let kind = if incomplete { None } else { cx.action_kind(&path, action, raw, sources) };
+        let why = unavailable(cx, guarding, &unset, action, &spec.proof, sources);
+        match (kind, why) {
+            (_, Some(why)) => {
+                catalog.unavailable.insert(id.clone(), why);
+            }
+            (Some(kind), None) => {
+                actions.insert(
+                    id.clone(),
+                    ActionConfig { id: id.clone(), kind, timeout: spec.timeout },
+                );
+            }
+            (None, None) => {}
+        }
+        catalog.actions.push(spec);
+    }
+    actions
+}
+
+/// Why an action cannot be started, where it cannot.
+fn unavailable(
+    cx: &Cx<'_>,
+    guarding: Guarding<'_>,
+    unset: &[String],
+    action: &RawAction,
+    proof: &[Proof],
+    sources: &Sources,
+) -> Option<String> {
+    if !guarding.enabled {
+        return Some("switched off: enabled = false".to_owned());
+    }
+    if guarding.optional && !unset.is_empty() {
+        return Some(not_configured(unset));
+    }
+    let needed = |name: &str| {
+        cx.disabled.get(name).map(|why| format!("needs the source {name}, which is {why}"))
+    };
+    if let RawAction::Redis(redis) = action {
+        let id = SourceId::from(redis.source.as_str());
+        let other = sources.get(&id).filter(|source| !matches!(source.kind, SourceKind::Redis(_)));
+        if other.is_some() {
+            return Some(format!(
+                "needs the source {id} over the Redis protocol: keys are not deleted over REST"
+            ));
+        }
+        if let Some(why) = needed(&redis.source) {
+            return Some(why);
+        }
+    }
+    proof.iter().filter_map(|proof| proof.when.source.as_deref()).find_map(needed)
+}
+
+/// What the logic and the screen need to know of an action.
+fn spec(
+    cx: &mut Cx<'_>,
+    path: &Path,
+    name: &str,
+    action: &RawAction,
+    keys: &mut BTreeMap<char, String>,
+) -> Option<ActionSpec> {
+    let guarding = action.guarding();
+    if guarding.guard == Guard::G0 {
+        cx.error(
+            &path.key("guard"),
+            "an action is never G0: that is for what only reads",
+            "G1 asks once, G2 wants a reason, G3 the target typed, G4 a second person",
+        );
+    }
+    let key = key(cx, path, name, guarding.key, keys);
+    if let Some(undo) = guarding.undo
+        && cx.refers(&path.key("undo"), "action", undo, "action")
+        && undo == name
+    {
+        cx.error(
+            &path.key("undo"),
+            "an action cannot undo itself",
+            "name another action, or leave it out",
+        );
+    }
+    if guarding.proof.is_empty() {
+        cx.warning(
+            path,
+            format!("`{name}` has no proof: it can never end as confirmed"),
+            "write proof = [\"SOURCE.READING == …\"]: what is different once it worked",
+        );
+    }
+    let answer = answer_of(action);
+    let proof = cx.conditions(&path.key("proof"), guarding.proof, Setting::Proof(&answer));
+    let proof_within = cx.duration(&path.key("proof_within"), guarding.proof_within);
+    let cooldown = cx.duration_or_zero(&path.key("cooldown"), guarding.cooldown);
+    let timeout = cx.duration(&path.key("timeout"), guarding.timeout);
+    Some(ActionSpec {
+        id: ActionId::from(name),
+        title: guarding.title.unwrap_or(name).to_owned(),
+        kind: action.kind().to_owned(),
+        guard: guarding.guard,
+        key,
+        effects: guarding.effects.to_vec(),
+        leaves: guarding.leaves.to_vec(),
+        undo: guarding.undo.map(ActionId::from),
+        proof: proof.into_iter().map(|when: Condition| Proof { when }).collect(),
+        proof_within: proof_within?,
+        cooldown: cooldown?,
+        timeout: timeout?,
+    })
+}
+
+/// The values that an action's own answer has.
+fn answer_of(action: &RawAction) -> Known {
+    match action {
+        RawAction::Http(http) => Known::only(http.readings.keys().map(String::as_str)),
+        RawAction::Redis(_) => Known::only(["deleted", "remaining"]),
+        RawAction::Command(_) => Known::only(["exit_code"]),
+    }
+}
+
+/// One letter, of one action only.
+fn key(
+    cx: &mut Cx<'_>,
+    path: &Path,
+    name: &str,
+    written: Option<&str>,
+    taken: &mut BTreeMap<char, String>,
+) -> Option<char> {
+    let path = path.key("key");
+    let mut chars = written?.chars();
+    let letter = match (chars.next(), chars.next()) {
+        (Some(letter), None) if letter.is_ascii_alphanumeric() => letter,
+        _ => {
+            cx.error(
+                &path,
+                format!("{:?} cannot be a key", written.unwrap_or("")),
+                "one letter or digit, such as \"c\"",
+            );
+            return None;
+        }
+    };
+    if let Some(other) = taken.insert(letter, name.to_owned()) {
+        cx.error(
+            &path,
+            format!("the key {letter:?} belongs to `{other}` already"),
+            "give each action its own key",
+        );
+    }
+    Some(letter)
+}
+
+impl Cx<'_> {
+    fn action_kind(
+        &mut self,
+        path: &Path,
+        action: &RawAction,
+        raw: &RawConfig,
+        sources: &Sources,
+    ) -> Option<ActionKind> {
+        match action {
+            RawAction::Http(http) => {
+                self.http_action(path, http).map(|http| ActionKind::Http(Box::new(http)))
+            }
+            RawAction::Redis(redis) => self
+                .redis_action(path, redis, raw, sources)
+                .map(|redis| ActionKind::Redis(Box::new(redis))),
+            RawAction::Command(command) => self
+                .command_action(path, command)
+                .map(|command| ActionKind::Command(Box::new(command))),
+        }
+    }
+
+    fn http_action(&mut self, path: &Path, raw: &RawHttpAction) -> Option<HttpAction> {
+        let url = self.web_address(&path.key("url"), &raw.url, "http");
+        let headers = self.headers(&path.key("headers"), &raw.headers);
+        let accept = self.statuses(&path.key("accept"), &raw.accept);
+        let secure = url.as_ref().is_none_or(|url| url.scheme() == "https");
+        let tls = self.tls(path, raw.ca_file.as_deref(), raw.insecure, secure);
+        self.credentials_in_clear(path, url.as_ref(), headers.as_deref());
+        let readings = self.http_readings(&path.key("readings"), &raw.readings, &[]);
+        Some(HttpAction {
+            method: match raw.method {
+                RawMethod::Post => "POST",
+                RawMethod::Put => "PUT",
+                RawMethod::Patch => "PATCH",
+                RawMethod::Delete => "DELETE",
+            }
+            .to_owned(),
+            url: url?,
+            headers: headers?,
+            body: raw.body.clone().map(serde_json::Value::Object),
+            accept: accept?,
+            tls: tls?,
+            readings: readings?,
+        })
+    }
+
+    fn redis_action(
+        &mut self,
+        path: &Path,
+        raw: &RawRedisAction,
+        config: &RawConfig,
+        sources: &Sources,
+    ) -> Option<RedisAction> {
+        let named = self.refers(&path.key("source"), "source", &raw.source, "source");
+        let mut protect = raw.protect.clone();
+        let caches = config.cache.values().filter(|cache| cache.source == raw.source);
+        for prefix in caches.flat_map(|cache| &cache.prefix).filter(|prefix| prefix.protected) {
+            if !protect.contains(&prefix.pattern) {
+                protect.push(prefix.pattern.clone());
+            }
+        }
+        let sound = self.deletable(path, raw, &protect);
+        let id = SourceId::from(raw.source.as_str());
+        let redis = match sources.get(&id).map(|source| &source.kind) {
+            Some(SourceKind::Redis(redis)) => redis.as_ref().clone(),
+            // Over REST the action is shown as not available; any other kind is a mistake.
+            Some(SourceKind::Upstash(_)) | None => return None,
+            Some(_) => {
+                self.error(
+                    &path.key("source"),
+                    format!("the source `{id}` is not a Redis server"),
+                    "name a source of kind \"redis\"",
+                );
+                return None;
+            }
+        };
+        (named && sound).then(|| RedisAction {
+            source: id,
+            redis,
+            delete: raw.delete.clone(),
+            protect,
+            keys_per_second: raw.keys_per_second,
+        })
+    }
+
+    /// Whether what is to be deleted is bounded, and none of it is protected as a whole.
+    fn deletable(&mut self, path: &Path, raw: &RawRedisAction, protect: &[String]) -> bool {
+        let mut sound = true;
+        for (position, pattern) in raw.protect.iter().enumerate() {
+            sound &= self.prefix_pattern(&path.key("protect").index(position), pattern).is_some();
+        }
+        if raw.delete.is_empty() {
+            self.error(
+                &path.key("delete"),
+                "nothing is to be deleted",
+                "such as delete = [\"availability:*\"]",
+            );
+            sound = false;
+        }
+        for (position, pattern) in raw.delete.iter().enumerate() {
+            let path = path.key("delete").index(position);
+            let Some(prefix) = self.prefix_pattern(&path, pattern) else {
+                sound = false;
+                continue;
+            };
+            let protected = protect
+                .iter()
+                .find(|protected| prefix.starts_with(protected.trim_end_matches('*')));
+            if let Some(protected) = protected {
+                self.error(
+                    &path,
+                    format!("{pattern:?} is protected by {protected:?}"),
+                    "what is protected is never deleted: take one of the two out",
+                );
+                sound = false;
+            }
+        }
+        sound
+    }
+
+    fn command_action(&mut self, path: &Path, raw: &RawCommandAction) -> Option<CommandAction> {
+        let argv = path.key("argv");
+        let mut sound = true;
+        if raw.argv.first().is_none_or(|program| program.trim().is_empty()) {
+            self.error(
+                &argv,
+                "there is no program to run",
+                "such as argv = [\"systemctl\", \"restart\", \"api\"]",
+            );
+            sound = false;
+        }
+        if raw.shell && raw.argv.len() > 1 {
+            self.error(
+                &argv,
+                "with shell = true there is one text, not a list of arguments",
+                "write the whole line as one text",
+            );
+            sound = false;
+        }
+        self.known_trap(&argv, raw);
+        let directory =
+            raw.directory.as_deref().map(|written| self.file_path(&path.key("directory"), written));
+        if let Some(directory) = directory.as_ref().filter(|directory| !directory.is_dir()) {
+            self.warning(
+                &path.key("directory"),
+                format!("{} is not a directory now", directory.display()),
+                "the action cannot start without it",
+            );
+        }
+        let mut environment = Vec::new();
+        for (name, value) in &raw.environment {
+            let path = path.key("environment").key(name);
+            if name.is_empty() || name.contains(['=', '\0']) {
+                self.error(
+                    &path,
+                    format!("{name:?} cannot be the name of a variable"),
+                    "letters, digits and _",
+                );
+                sound = false;
+            }
+            let sensitive = crate::config::mask::is_secret_name(name);
+            environment.extend(self.text(&path, value, sensitive).map(|text| (name.clone(), text)));
+        }
+        let stdin = match &raw.stdin {
+            Some(value) => self.text(&path.key("stdin"), value, false).map(Some),
+            None => Some(None),
+        };
+        let sound = sound && environment.len() == raw.environment.len();
+        let stdin = stdin?;
+        sound.then(|| CommandAction {
+            argv: raw.argv.clone(),
+            shell: raw.shell,
+            directory,
+            environment,
+            stdin,
+        })
+    }
+
+    /// Commands that look right, end with 0 and do not do what they are meant to.
+    fn known_trap(&mut self, path: &Path, raw: &RawCommandAction) {
+        let line = raw.argv.join(" ");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (message, cure) = match words.as_slice() {
+            ["bunx", script, ..] if script.contains('/') => (
+                "bunx takes a path with a slash for a GitHub repository, downloads it and runs it",
+                "write [\"bun\", \"run\", \"scripts/…\"]",
+            ),
+            ["vercel", "rollback"] => (
+                "`vercel rollback` alone only prints the status, and ends with 0",
+                "name the deployment to roll back to",
+            ),
+            ["docker-compose", "restart", ..] | ["docker", "compose", "restart", ..] => (
+                "a restart does not read changed configuration or environment",
+                "write \"up\", \"-d\", \"--force-recreate\" where something was changed",
+            ),
+            ["psql", rest @ ..]
+                if !line.contains("ON_ERROR_STOP") && !rest.contains(&"--version") =>
+            {
+                (
+                    "psql goes on after an error, and ends with 0",
+                    "add \"-v\", \"ON_ERROR_STOP=1\", \"-1\"",
+                )
+            }
+            _ => return,
+        };
+        self.warning(path, message, cure);
+    }
+}

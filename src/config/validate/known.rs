@@ -1,0 +1,166 @@
+//! The readings that each kind of source has without being told.
+
+use std::collections::BTreeSet;
+
+use crate::config::{nearest::nearest, raw::source::RawSource};
+
+/// What an HTTP source always measures.
+pub const HTTP: [&str; 9] = [
+    "up",
+    "status",
+    "total_ms",
+    "dns_ms",
+    "connect_ms",
+    "tls_ms",
+    "first_byte_ms",
+    "body_ms",
+    "cert_days",
+];
+
+/// What a Redis source has beside the fields of INFO.
+const REDIS: [&str; 3] = ["up", "keys", "ping_ms"];
+
+/// What a Postgres source has.
+const POSTGRES: [&str; 12] = [
+    "up",
+    "connections",
+    "max_connections",
+    "blocked",
+    "idle_in_transaction",
+    "longest_query_seconds",
+    "cache_hit_ratio",
+    "tps",
+    "replication_lag_bytes",
+    "replication_lag_seconds",
+    "size_bytes",
+    "deadlocks",
+];
+
+/// The fields of INFO that are worth a condition, as Redis 6 to 8 and Valkey name them. A
+/// server may have others; the list only serves to tell a misspelt name from an unusual one.
+const INFO: [&str; 63] = [
+    "aof_last_write_status",
+    "aof_enabled",
+    "async_loading",
+    "blocked_clients",
+    "cluster_connections",
+    "cluster_enabled",
+    "connected_clients",
+    "connected_slaves",
+    "current_eviction_exceeded_time",
+    "evicted_clients",
+    "evicted_keys",
+    "expired_keys",
+    "expired_stale_perc",
+    "instantaneous_input_kbps",
+    "instantaneous_ops_per_sec",
+    "instantaneous_output_kbps",
+    "keyspace_hits",
+    "keyspace_misses",
+    "latest_fork_usec",
+    "loading",
+    "loading_eta_seconds",
+    "loading_loaded_perc",
+    "master_last_io_seconds_ago",
+    "master_link_status",
+    "master_repl_offset",
+    "master_sync_in_progress",
+    "maxclients",
+    "maxmemory",
+    "maxmemory_policy",
+    "mem_allocator",
+    "mem_fragmentation_bytes",
+    "mem_fragmentation_ratio",
+    "process_id",
+    "rdb_bgsave_in_progress",
+    "rdb_changes_since_last_save",
+    "rdb_last_bgsave_status",
+    "rdb_last_save_time",
+    "redis_mode",
+    "redis_version",
+    "rejected_connections",
+    "role",
+    "run_id",
+    "server_mode",
+    "server_name",
+    "slave_repl_offset",
+    "sync_full",
+    "sync_partial_err",
+    "sync_partial_ok",
+    "tcp_port",
+    "total_commands_processed",
+    "total_connections_received",
+    "total_error_replies",
+    "total_net_input_bytes",
+    "total_net_output_bytes",
+    "total_system_memory",
+    "tracking_clients",
+    "unexpected_error_replies",
+    "uptime_in_days",
+    "uptime_in_seconds",
+    "used_memory",
+    "used_memory_peak",
+    "used_memory_rss",
+    "valkey_version",
+];
+
+/// What a source can be asked for.
+#[derive(Clone, Debug)]
+pub struct Known {
+    names: BTreeSet<String>,
+    /// Other names may exist too.
+    open: bool,
+}
+
+/// Whether a reading exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It does.
+    Yes,
+    /// It may; nothing that is known has such a name.
+    Perhaps,
+    /// It does not.
+    No,
+}
+
+impl Known {
+    /// What the source has by its kind and by its own readings.
+    pub fn of(source: &RawSource) -> Self {
+        let (fixed, own, open): (Vec<&str>, Vec<&String>, bool) = match source {
+            RawSource::Http(http) => (HTTP.to_vec(), http.readings.keys().collect(), false),
+            RawSource::Redis(redis) => (redis_names(), redis.readings.keys().collect(), true),
+            RawSource::Upstash(upstash) => (redis_names(), upstash.readings.keys().collect(), true),
+            // The columns of the operator's own statements are not known before they ran.
+            RawSource::Postgres(postgres) => {
+                (POSTGRES.to_vec(), Vec::new(), !postgres.queries.is_empty())
+            }
+        };
+        let names = fixed.into_iter().map(str::to_owned).chain(own.into_iter().cloned()).collect();
+        Self { names, open }
+    }
+
+    /// Exactly these names.
+    pub fn only<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { names: names.into_iter().map(str::to_owned).collect(), open: false }
+    }
+
+    /// Whether a reading of that name exists.
+    pub fn has(&self, name: &str) -> Answer {
+        if self.names.contains(name) {
+            return Answer::Yes;
+        }
+        // One or two letters off a known name is a slip, not an unusual field.
+        let slip =
+            nearest(name, self.names()).is_some_and(|near| strsim::osa_distance(name, near) <= 2);
+        if self.open && !slip { Answer::Perhaps } else { Answer::No }
+    }
+
+    /// The names.
+    pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.names.iter().map(String::as_str)
+    }
+}
+
+fn redis_names() -> Vec<&'static str> {
+    REDIS.iter().chain(&INFO).copied().collect()
+}

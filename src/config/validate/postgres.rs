@@ -1,0 +1,244 @@
+//! Postgres servers.
+
+use url::Url;
+
+use super::{Cx, Path, http::is_local, redis::decoded};
+use crate::config::{
+    profile::{PostgresSource, SslMode},
+    raw::source::{RawPostgres, RawSslMode},
+    secret::Secret,
+};
+
+/// Keys that other programs put into such an address and that mean nothing to a console.
+const FOREIGN: [&str; 14] = [
+    "pgbouncer",
+    "connection_limit",
+    "pool_timeout",
+    "schema",
+    "statement_cache_size",
+    "prepared_statements",
+    "application_name",
+    "connect_timeout",
+    "socket_timeout",
+    "channel_binding",
+    "target_session_attrs",
+    "gssencmode",
+    "client_encoding",
+    "options",
+];
+
+/// What an address says.
+struct Address {
+    host: String,
+    port: u16,
+    database: String,
+    user: String,
+    password: Option<Secret>,
+    sslmode: Option<SslMode>,
+    ca_file: Option<String>,
+}
+
+impl Cx<'_> {
+    /// A Postgres server.
+    pub fn postgres(&mut self, path: &Path, raw: &RawPostgres) -> Option<PostgresSource> {
+        let address = self.postgres_address(path, raw);
+        let own = self.maybe_secret(&path.key("password"), raw.password.as_ref());
+        let statement_timeout =
+            self.duration(&path.key("statement_timeout"), &raw.statement_timeout);
+        let long_query = self.duration(&path.key("long_query"), &raw.long_query);
+        let queries = self.own_queries(&path.key("queries"), &raw.queries);
+        let address = address?;
+        let sslmode = raw.sslmode.map(ssl_mode).or(address.sslmode);
+        let sslmode = sslmode.unwrap_or_else(|| default_mode(&address.host));
+        let ca_file = raw.ca_file.clone().or(address.ca_file);
+        let secure = sslmode != SslMode::Disable;
+        let tls = self.tls(path, ca_file.as_deref(), raw.insecure, secure)?;
+        Some(PostgresSource {
+            host: address.host,
+            port: address.port,
+            database: address.database,
+            user: address.user,
+            password: own?.or(address.password),
+            sslmode,
+            tls,
+            statement_timeout: statement_timeout?,
+            long_query: long_query?,
+            queries: queries?,
+        })
+    }
+
+    fn postgres_address(&mut self, path: &Path, raw: &RawPostgres) -> Option<Address> {
+        let path = path.key("url");
+        let (text, origin) = self.address_text(&path, &raw.url)?;
+        let example = "such as \"postgres://user@host:5432/database\"";
+        let url = match Url::parse(text.trim()) {
+            Ok(url) => url,
+            Err(error) => {
+                self.error(&path, format!("this is not an address: {error}"), example);
+                return None;
+            }
+        };
+        let wrong = match url.scheme() {
+            "postgres" | "postgresql" => None,
+            "redis" | "rediss" => Some(("this is a Redis address", "kind = \"redis\"")),
+            "http" | "https" => Some((
+                "this is a web address",
+                "kind = \"http\", or the postgres:// address of the database",
+            )),
+            _ => Some(("this is not a Postgres address", "it begins with postgres://")),
+        };
+        if let Some((message, cure)) = wrong {
+            self.error(&path, message, cure);
+            return None;
+        }
+        let password = self.address_password(&path, url.password(), origin.as_deref());
+        let mut address = self.postgres_parts(&path, &url, raw)?;
+        address.password = password?;
+        Some(address)
+    }
+
+    fn postgres_parts(&mut self, path: &Path, url: &Url, raw: &RawPostgres) -> Option<Address> {
+        let user = decoded(url.username());
+        let mut address = Address {
+            host: url
+                .host_str()
+                .unwrap_or("")
+                .trim_start_matches('[')
+                .trim_end_matches(']')
+                .to_owned(),
+            port: url.port().unwrap_or(5432),
+            database: decoded(url.path().trim_start_matches('/')),
+            user,
+            password: None,
+            sslmode: None,
+            ca_file: None,
+        };
+        let mut sound = true;
+        for (key, value) in url.query_pairs() {
+            sound &=
+                self.postgres_parameter(path, &mut address, &key, &value, raw.sslmode.is_some());
+        }
+        if address.user.is_empty() {
+            self.error(
+                path,
+                "the address names no role",
+                "such as \"postgres://user@host:5432/database\"",
+            );
+            sound = false;
+        }
+        if address.host.is_empty() {
+            self.error(path, "the address names no host", "such as \"postgres://user@host:5432/database\", or ?host=/var/run/postgresql for a socket");
+            sound = false;
+        }
+        if address.database.is_empty() {
+            address.database.clone_from(&address.user);
+        }
+        sound.then_some(address)
+    }
+
+    /// One `key=value` of the address. False where it is wrong.
+    fn postgres_parameter(
+        &mut self,
+        path: &Path,
+        address: &mut Address,
+        key: &str,
+        value: &str,
+        overridden: bool,
+    ) -> bool {
+        match key {
+            "host" => value.clone_into(&mut address.host),
+            "user" => value.clone_into(&mut address.user),
+            "dbname" => value.clone_into(&mut address.database),
+            "sslrootcert" if value == "system" => {}
+            "sslrootcert" => address.ca_file = Some(value.to_owned()),
+            "port" => match value.parse() {
+                Ok(port) => address.port = port,
+                Err(_) => {
+                    self.error(path, "the port in the address is not a number", "from 1 to 65535");
+                    return false;
+                }
+            },
+            "sslmode" if overridden => {}
+            "sslmode" => match parse_mode(value) {
+                Some(mode) => address.sslmode = Some(mode),
+                None => {
+                    self.error(path, format!("sslmode={value} is not offered"), "sslmode = \"verify-full\", \"require\", \"prefer\" or \"disable\"; with ca_file for a root of your own");
+                    return false;
+                }
+            },
+            "password" => {
+                drop(Secret::new(value.to_owned(), "address"));
+                self.error(
+                    path,
+                    "the password stands among the parameters of the address",
+                    "write password = { env = \"NAME\" }",
+                );
+                return false;
+            }
+            key if FOREIGN.contains(&key) => self.warning(
+                path,
+                format!("the address has `{key}`, which is left out here"),
+                "it is meant for another program; nothing is to be done",
+            ),
+            key => {
+                self.error(
+                    path,
+                    format!("the address has an unknown parameter `{key}`"),
+                    "take it out of the address",
+                );
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The operator's own statements: one SELECT each. The session is read-only as well.
+    fn own_queries(&mut self, path: &Path, queries: &[String]) -> Option<Vec<String>> {
+        let mut out = Vec::new();
+        for (position, query) in queries.iter().enumerate() {
+            let query = query.trim().trim_end_matches(';').trim_end();
+            let word = query.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or("");
+            let path = path.index(position);
+            if !word.eq_ignore_ascii_case("select") && !word.eq_ignore_ascii_case("with") {
+                self.error(
+                    &path,
+                    "only a SELECT may stand here",
+                    "such as \"SELECT count(*) AS waiting FROM jobs\"",
+                );
+            } else if query.contains(';') {
+                self.error(
+                    &path,
+                    "only one statement may stand here",
+                    "make each its own entry of the list",
+                );
+            } else {
+                out.push(query.to_owned());
+            }
+        }
+        (out.len() == queries.len()).then_some(out)
+    }
+}
+
+fn parse_mode(text: &str) -> Option<SslMode> {
+    match text {
+        "disable" => Some(SslMode::Disable),
+        "prefer" => Some(SslMode::Prefer),
+        "require" => Some(SslMode::Require),
+        "verify-full" => Some(SslMode::VerifyFull),
+        _ => None,
+    }
+}
+
+fn ssl_mode(raw: RawSslMode) -> SslMode {
+    match raw {
+        RawSslMode::Disable => SslMode::Disable,
+        RawSslMode::Prefer => SslMode::Prefer,
+        RawSslMode::Require => SslMode::Require,
+        RawSslMode::VerifyFull => SslMode::VerifyFull,
+    }
+}
+
+/// Verified where anybody could be in between; as libpq has it on this machine.
+fn default_mode(host: &str) -> SslMode {
+    if host.starts_with('/') || is_local(host) { SslMode::Prefer } else { SslMode::VerifyFull }
+}

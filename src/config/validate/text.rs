@@ -1,0 +1,235 @@
+//! Texts that may be secrets, and headers.
+
+use super::{Cx, Origin, Path};
+use crate::config::{
+    Request,
+    interpolate::Unset,
+    layers::Layers,
+    mask::is_secret_name,
+    profile::{Text, TlsOptions},
+    raw::value::{Headers, SecretRef, TextValue},
+    secret::Secret,
+    tree::{Data, Node, Table},
+};
+
+/// Variables that a `{ env = … }` of a source or an action names and that are not set.
+pub fn unset_references(root: &Node, request: &Request) -> Vec<Unset> {
+    let mut unset = Vec::new();
+    for section in ["source", "action"] {
+        if let Some(node) = root.child(section) {
+            collect(node, &Path::root(section), request, &mut unset);
+        }
+    }
+    unset
+}
+
+fn collect(node: &Node, path: &Path, request: &Request, unset: &mut Vec<Unset>) {
+    let Data::Table(table) = &node.data else { return };
+    if let Some(name) = referenced(table) {
+        if request.variable(name).is_none() {
+            let name = name.to_owned();
+            unset.push(Unset { path: path.clone(), place: node.place, name, secret: true });
+        }
+        return;
+    }
+    for (key, entry) in &table.entries {
+        // What stands under these is data, whatever its keys are called.
+        if !matches!(key.as_str(), "readings" | "body") {
+            collect(&entry.node, &path.key(key), request, unset);
+        }
+    }
+}
+
+/// The variable of `{ env = "NAME" }` and `{ env = "NAME", prefix = "…" }`.
+fn referenced(table: &Table) -> Option<&str> {
+    let only_reference = table.entries.keys().all(|key| key == "env" || key == "prefix");
+    let name = table.entries.get("env")?.node.text()?;
+    only_reference.then_some(name)
+}
+
+/// A text in which the secret has been separated from what stands before it.
+pub struct Fetched {
+    /// What stands before it.
+    pub prefix: String,
+    /// The secret.
+    pub secret: Secret,
+}
+
+impl Cx<'_> {
+    /// A secret, with what stands before it.
+    pub fn fetch(&mut self, path: &Path, reference: &SecretRef) -> Option<Fetched> {
+        let place = self.place(path);
+        let base = Layers::base_dir(&self.prepared.texts, place, self.request.base_dir());
+        match self.secrets.secret(reference, self.request, base) {
+            Ok(secret) => {
+                Some(Fetched { prefix: reference.prefix.clone().unwrap_or_default(), secret })
+            }
+            Err(problem) => {
+                self.error(path, problem.message, problem.cure);
+                None
+            }
+        }
+    }
+
+    /// A text. Where `sensitive`, it may not stand in a file.
+    pub fn text(&mut self, path: &Path, value: &TextValue, sensitive: bool) -> Option<Text> {
+        match value {
+            TextValue::Secret(reference) => {
+                let Fetched { prefix, secret } = self.fetch(path, reference)?;
+                Some(Text::Secret { prefix, secret })
+            }
+            TextValue::Plain(text) if sensitive => {
+                let secret = self.plain_secret(path, text)?;
+                Some(Text::Secret { prefix: String::new(), secret })
+            }
+            TextValue::Plain(text) => Some(Text::Plain(text.clone())),
+        }
+    }
+
+    /// A secret alone: a password, a token.
+    pub fn secret(&mut self, path: &Path, value: &TextValue) -> Option<Secret> {
+        match value {
+            TextValue::Plain(text) => self.plain_secret(path, text),
+            TextValue::Secret(reference) => {
+                let Fetched { prefix, secret } = self.fetch(path, reference)?;
+                let origin = secret.origin().to_owned();
+                Some(if prefix.is_empty() {
+                    secret
+                } else {
+                    Secret::new(format!("{prefix}{}", secret.expose()), origin)
+                })
+            }
+        }
+    }
+
+    /// A secret that may be left out. The outer None is an error.
+    pub fn maybe_secret(
+        &mut self,
+        path: &Path,
+        value: Option<&TextValue>,
+    ) -> Option<Option<Secret>> {
+        match value {
+            Some(value) => self.secret(path, value).map(Some),
+            None => Some(None),
+        }
+    }
+
+    /// A secret in plain text: right from an environment variable, wrong anywhere else.
+    fn plain_secret(&mut self, path: &Path, text: &str) -> Option<Secret> {
+        let name = path.last_key();
+        match self.origin(path) {
+            Some(Origin::Environment) => Some(Secret::new(text.to_owned(), format!("env {name}"))),
+            origin => {
+                // Remembered, so that no other message shows it either.
+                let argument = matches!(origin, Some(Origin::Argument));
+                drop(Secret::new(text.to_owned(), "file"));
+                let message = if argument {
+                    format!(
+                        "`{path}` is a secret; on the command line every user of this machine can read it"
+                    )
+                } else {
+                    format!("`{path}` is a secret in plain text")
+                };
+                let variable = name.to_ascii_uppercase().replace('-', "_");
+                self.error(
+                    path,
+                    message,
+                    format!("write {{ env = \"{variable}\" }}, {{ file = \"PATH\" }} or {{ command = [\"PROGRAM\"] }}, and change the secret if others could read it"),
+                );
+                None
+            }
+        }
+    }
+
+    /// Headers. Those that carry credentials must be secrets.
+    pub fn headers(&mut self, path: &Path, headers: &Headers) -> Option<Vec<(String, Text)>> {
+        let mut out = Vec::new();
+        for (name, value) in headers {
+            let path = path.key(name);
+            let named = self.header_name(&path, name);
+            let text = self.text(&path, value, is_secret_name(name));
+            let Some(text) = text.filter(|_| named) else { continue };
+            // Tabs are the only control character that a header may hold.
+            if text.expose().chars().any(|c| c.is_control() && c != '\t') {
+                self.error(
+                    &path,
+                    format!("the header {name} has a control character in its value"),
+                    "a header is one line",
+                );
+                continue;
+            }
+            out.push((name.clone(), text));
+        }
+        (out.len() == headers.len()).then_some(out)
+    }
+
+    /// Whether a header may be called so (RFC 9110, section 5.6.2).
+    pub fn header_name(&mut self, path: &Path, name: &str) -> bool {
+        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        let valid = !name.is_empty() && name.chars().all(token);
+        if !valid {
+            self.error(
+                path,
+                format!("{name:?} cannot be the name of a header"),
+                "letters, digits and -",
+            );
+        }
+        valid
+    }
+
+    /// Whom to trust. `tls` says whether the address uses TLS at all.
+    pub fn tls(
+        &mut self,
+        path: &Path,
+        ca_file: Option<&str>,
+        insecure: bool,
+        tls: bool,
+    ) -> Option<TlsOptions> {
+        if insecure && tls {
+            self.warning(
+                &path.key("insecure"),
+                format!("[{path}] does not verify whom it talks to"),
+                "name the right root with ca_file instead",
+            );
+        }
+        if !tls && (insecure || ca_file.is_some()) {
+            let key = if insecure { "insecure" } else { "ca_file" };
+            self.warning(
+                &path.key(key),
+                format!("`{key}` means nothing here: the address does not use TLS"),
+                "take it out, or use the address with TLS",
+            );
+        }
+        let Some(written) = ca_file else { return Some(TlsOptions { ca_file: None, insecure }) };
+        let key = path.key("ca_file");
+        if insecure {
+            self.error(&key, "ca_file and insecure exclude each other", "take one of them out");
+            return None;
+        }
+        let file = self.file_path(&key, written);
+        let pem = std::fs::read(&file);
+        match pem {
+            Ok(bytes)
+                if String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE-----") =>
+            {
+                Some(TlsOptions { ca_file: Some(file), insecure })
+            }
+            Ok(_) => {
+                self.error(
+                    &key,
+                    format!("{} holds no PEM certificate", file.display()),
+                    "it must contain -----BEGIN CERTIFICATE-----",
+                );
+                None
+            }
+            Err(error) => {
+                self.error(
+                    &key,
+                    format!("cannot read {}: {error}", file.display()),
+                    "check the path and its permissions",
+                );
+                None
+            }
+        }
+    }
+}

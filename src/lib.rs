@@ -3,12 +3,12 @@
 //! Everything that happens is a message; one owner applies it; everything else is derived.
 //! `ARCHITECTURE.md` has the map.
 
-pub mod app;
+pub mod domain;
 
 pub mod config;
 
-pub mod domain;
+pub mod app;
 
 pub mod ui;
 
-pub mod runtime;
+pub mod demo;

@@ -278,9 +278,6 @@ pub struct ActionSpec {
     pub cooldown: Duration,
     /// When the run itself is given up.
     pub timeout: Duration,
-    /// Why it cannot be started at all, where it cannot: "not configured: set VERCEL_TOKEN".
-    #[serde(default)]
-    pub disabled: Option<String>,
 }
 
 /// One condition that proves an action's effect, on readings observed after it ended.

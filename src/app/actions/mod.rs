@@ -143,8 +143,8 @@ impl ActionsState {
 /// Why an action cannot be started now, in words with the cure; none where it can.
 pub fn why_not(world: &World, spec: &ActionSpec) -> Option<String> {
     let actions = &world.actions;
-    if let Some(reason) = &spec.disabled {
-        return Some(reason.clone());
+    if let Some(reason) = world.catalog.why_unavailable(&spec.id) {
+        return Some(reason.to_owned());
     }
     if let Some(failure) = &actions.journal_failure {
         return Some(format!("the journal cannot be written: {failure}"));

@@ -80,7 +80,6 @@ fn action(id: &str, guard: Guard, proof: &[&str]) -> ActionSpec {
         proof_within: Duration::from_secs(60),
         cooldown: Duration::from_secs(120),
         timeout: Duration::from_secs(30),
-        disabled: None,
     }
 }
 
@@ -155,6 +154,7 @@ fn catalog() -> Catalog {
             action("disable", Guard::G3, &["api.enabled == false"]),
             action("note", Guard::G2, &[]),
         ],
+        unavailable: std::collections::BTreeMap::new(),
     }
 }
 

@@ -11,4 +11,6 @@ pub mod app;
 
 pub mod ui;
 
+pub mod sources;
+
 pub mod demo;

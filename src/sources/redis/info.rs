@@ -1,0 +1,222 @@
+//! The text that INFO answers, as readings.
+//!
+//! Every field is optional: servers and versions differ in what they report.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    config::profile::{Extract, ReadingConfig},
+    domain::{observation::Facts, text::clip, value::Value},
+};
+
+/// The most fields that are kept. Redis 7 reports some 180 by default.
+const MOST_FIELDS: usize = 600;
+
+/// The longest text of a field that is kept, in characters.
+const LONGEST_TEXT: usize = 200;
+
+/// The fields of an INFO answer by name, as text. What is no line `name:value` with a
+/// plain name is left out.
+pub(in crate::sources) fn fields(text: &str) -> BTreeMap<String, String> {
+    let mut fields = BTreeMap::new();
+    for line in text.lines() {
+        let Some((name, value)) = line.split_once(':') else { continue };
+        if line.starts_with('#') || !is_name(name) || fields.len() >= MOST_FIELDS {
+            continue;
+        }
+        fields.insert(name.to_owned(), clip(value.trim_end(), LONGEST_TEXT));
+    }
+    fields
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=80).contains(&name.len())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '|'))
+}
+
+/// Makes every field a reading of its own name; fields that hold several values, such as
+/// `db0:keys=5,expires=0`, become several readings: `db0_keys`, `db0_expires`.
+pub(in crate::sources) fn readings(fields: &BTreeMap<String, String>, facts: &mut Facts) {
+    for (name, text) in fields {
+        if let Some(parts) = parts(name, text) {
+            for (part, value) in parts {
+                add(&format!("{name}_{part}"), value, facts);
+            }
+        } else if let Some(count) =
+            text.strip_prefix("count=").filter(|_| name.starts_with("errorstat_"))
+        {
+            add(name, count, facts);
+        } else {
+            add(name, text, facts);
+        }
+    }
+}
+
+/// Redis writes -1 where it does not know. That is no number to calculate with.
+fn add(name: &str, text: &str, facts: &mut Facts) {
+    match value(name, text) {
+        Some(value) => {
+            facts.readings.insert(Arc::from(name), value);
+        }
+        None => {
+            let reason = if text.is_empty() { "reported as empty" } else { "reported as -1" };
+            facts.missing.push((Arc::from(name), reason.to_owned()));
+        }
+    }
+}
+
+fn value(name: &str, text: &str) -> Option<Value> {
+    match text {
+        "" | "-1" => None,
+        text if is_identifier(name) => Some(Value::Text(Arc::from(text))),
+        text => Some(Value::from_text(text)),
+    }
+}
+
+/// Fields that may look like a number and are none.
+fn is_identifier(name: &str) -> bool {
+    matches!(name, "run_id" | "redis_git_sha1" | "redis_git_dirty" | "redis_build_id")
+        || name.starts_with("master_replid")
+        || name.ends_with("_version")
+        || name.ends_with("_human")
+}
+
+/// The values of a field such as `keys=5,expires=0`, for the databases only.
+fn parts<'a>(name: &str, text: &'a str) -> Option<impl Iterator<Item = (&'a str, &'a str)>> {
+    let number = name.strip_prefix("db")?;
+    (!number.is_empty() && number.chars().all(|c| c.is_ascii_digit())).then(|| {
+        text.split(',').filter_map(|part| part.split_once('=')).filter(|(name, _)| is_name(name))
+    })
+}
+
+/// Gives fields the names that the configuration wants them under.
+pub(in crate::sources) fn configured(
+    readings: &[ReadingConfig],
+    fields: &BTreeMap<String, String>,
+    facts: &mut Facts,
+) {
+    for reading in readings {
+        let outcome = match &reading.from {
+            Extract::Info(field) => match fields.get(field) {
+                Some(text) => value(field, text).ok_or_else(|| format!("{field} is not known")),
+                None => Err(format!("INFO has no field {field}")),
+            },
+            _ => Err("Redis answers INFO fields only".to_owned()),
+        };
+        match outcome {
+            Ok(value) => {
+                facts.readings.insert(Arc::clone(&reading.name), value);
+            }
+            Err(reason) => {
+                facts.readings.remove(&reading.name);
+                facts.missing.push((Arc::clone(&reading.name), reason));
+            }
+        }
+    }
+}
+
+/// A field as a number that is not negative.
+pub(super) fn number(fields: &BTreeMap<String, String>, name: &str) -> Option<f64> {
+    fields.get(name)?.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)
+}
+
+/// What the fields say that an operator must not overlook, and whether writes are refused
+/// for lack of memory.
+pub(super) fn remarks(fields: &BTreeMap<String, String>, facts: &mut Facts) {
+    let text = |name: &str| fields.get(name).map(String::as_str);
+    let limit = number(fields, "maxmemory").filter(|limit| *limit > 0.0);
+    if let (Some(limit), Some(used)) = (limit, number(fields, "used_memory")) {
+        let full = used >= limit && text("maxmemory_policy") == Some("noeviction");
+        facts.readings.insert("writes_refused".into(), Value::Bool(full));
+        if full {
+            facts.remarks.push(
+                "out of memory: maxmemory is reached and nothing may be evicted (noeviction), \
+                 so that writes are refused"
+                    .to_owned(),
+            );
+        }
+    }
+    if text("cluster_enabled") == Some("1") {
+        facts.remarks.push("a cluster: these are the figures of one node".to_owned());
+    }
+    if text("master_link_status") == Some("down") {
+        facts.remarks.push("a replica that has lost its master: its data is old".to_owned());
+    }
+    if matches!(text("rdb_last_bgsave_status"), Some("err"))
+        || matches!(text("aof_last_write_status"), Some("err"))
+    {
+        facts.remarks.push("the last save to disk failed".to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANSWER: &str = "# Server\r\nredis_version:7.0.15\r\nrun_id:123\r\n\r\n# Stats\r\n\
+        keyspace_hits:10\r\nrejected_connections:-1\r\nused_memory_peak_perc:98.50%\r\n\
+        mem_fragmentation_bytes:-42\r\nerrorstat_OOM:count=3\r\nempty:\r\nnonsense\r\n\
+        bad name:1\r\n# Keyspace\r\ndb0:keys=5,expires=2,avg_ttl=0\r\n";
+
+    fn read(text: &str) -> Facts {
+        let mut facts = Facts::default();
+        readings(&fields(text), &mut facts);
+        facts
+    }
+
+    #[test]
+    fn fields_become_readings_of_their_name() {
+        let facts = read(ANSWER);
+        let number = |name: &str| facts.readings.get(name).and_then(Value::as_number);
+        assert_eq!(facts.readings["redis_version"], Value::Text("7.0.15".into()));
+        assert_eq!(facts.readings["run_id"], Value::Text("123".into()));
+        assert_eq!(number("keyspace_hits"), Some(10.0));
+        assert_eq!(number("used_memory_peak_perc"), Some(98.5));
+        assert_eq!(number("mem_fragmentation_bytes"), Some(-42.0));
+        assert_eq!(number("errorstat_OOM"), Some(3.0));
+        assert_eq!((number("db0_keys"), number("db0_expires")), (Some(5.0), Some(2.0)));
+        assert!(!facts.readings.contains_key("db0"));
+        assert!(!facts.readings.contains_key("bad name"));
+        let missing: Vec<&str> = facts.missing.iter().map(|(name, _)| name.as_ref()).collect();
+        assert_eq!(missing, ["empty", "rejected_connections"], "unknown is not a number");
+    }
+
+    #[test]
+    fn an_answer_is_bounded() {
+        let long: String =
+            (0..5_000).map(|i| format!("field{i}:{}\n", "x".repeat(1_000))).collect();
+        let fields = fields(&long);
+        assert_eq!(fields.len(), MOST_FIELDS);
+        assert!(fields.values().all(|text| text.chars().count() <= LONGEST_TEXT));
+    }
+
+    #[test]
+    fn configured_names_are_given_or_missing() {
+        let info = |name: &str, field: &str| ReadingConfig {
+            name: name.into(),
+            from: Extract::Info(field.to_owned()),
+        };
+        let mut facts = Facts::default();
+        let wanted = [info("hits", "keyspace_hits"), info("gone", "not_there")];
+        configured(&wanted, &fields(ANSWER), &mut facts);
+        assert_eq!(facts.readings["hits"], Value::Number(10.0));
+        assert_eq!(facts.missing, [("gone".into(), "INFO has no field not_there".to_owned())]);
+    }
+
+    #[test]
+    fn a_full_server_without_eviction_refuses_writes() {
+        let table = [
+            ("maxmemory:100\nused_memory:100\nmaxmemory_policy:noeviction\n", Some(true)),
+            ("maxmemory:100\nused_memory:99\nmaxmemory_policy:noeviction\n", Some(false)),
+            ("maxmemory:100\nused_memory:200\nmaxmemory_policy:allkeys-lru\n", Some(false)),
+            ("maxmemory:0\nused_memory:200\nmaxmemory_policy:noeviction\n", None),
+        ];
+        for (text, refused) in table {
+            let mut facts = Facts::default();
+            remarks(&fields(text), &mut facts);
+            let expected = refused.map(Value::Bool);
+            assert_eq!(facts.readings.get("writes_refused"), expected.as_ref(), "{text}");
+            assert_eq!(!facts.remarks.is_empty(), refused == Some(true));
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Who is near a rate limit: the windows that the application keeps in sorted sets.
+//!
+//! The keys are found with SCAN, a bounded number per poll: the cursor goes on where the
+//! poll before left it. The sets that are known are counted anew each time.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use redis::{RedisResult, Value as Reply, cmd, pipe};
+
+use super::{
+    super::progress::Progress,
+    link::Link,
+    refusal,
+    slowlog::{integer, text},
+};
+use crate::{
+    config::profile::{PressureConfig, RedisSource},
+    domain::{
+        failure::{Failure, FailureKind},
+        observation::Exhibit,
+        text::clip,
+        violations::Pressure,
+    },
+};
+
+/// The most keys that are asked for in one call.
+const STEP: u32 = 500;
+
+/// The most sets that are remembered and counted.
+const MOST_SETS: usize = 1_000;
+
+/// The most entries that are shown.
+const MOST_ENTRIES: usize = 100;
+
+/// The longest key that is remembered, bytes.
+const LONGEST_KEY: usize = 512;
+
+/// A search that goes on from poll to poll, on a connection of its own: a slow SCAN must
+/// not hold up the measured commands.
+pub(super) struct Watch {
+    config: RedisSource,
+    link: Option<Link>,
+    cursor: u64,
+    /// The sets found so far: the key, and which of the configured patterns it matches.
+    sets: BTreeMap<Vec<u8>, usize>,
+}
+
+impl Watch {
+    /// A search that did not begin yet.
+    pub(super) fn new(config: &RedisSource) -> Self {
+        Self { config: config.clone(), link: None, cursor: 0, sets: BTreeMap::new() }
+    }
+
+    /// Whether anything is configured to be searched for.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.config.pressure.is_empty() && self.config.scan_budget > 0
+    }
+
+    /// Drops the connection.
+    pub(super) fn disconnect(&mut self) {
+        self.link = None;
+    }
+
+    /// Searches on, and counts what is known.
+    pub(super) async fn look(
+        &mut self,
+        now: Timestamp,
+        progress: &mut Progress,
+    ) -> Result<Exhibit, Failure> {
+        let mut link = match self.link.take() {
+            Some(link) => link,
+            None => Link::open(&self.config, progress).await?,
+        };
+        let complete = self.search(&mut link).await?;
+        let entries = self.count(&mut link, now).await?;
+        self.link = Some(link);
+        Ok(Exhibit::Pressure { entries, complete })
+    }
+
+    /// Whether every key was visited within the budget of this poll.
+    async fn search(&mut self, link: &mut Link) -> Result<bool, Failure> {
+        let from_start = self.cursor == 0;
+        let mut left = self.config.scan_budget;
+        let pattern = common_pattern(&self.config.pressure);
+        while left > 0 {
+            let step = left.min(STEP);
+            left -= step;
+            let mut scan = cmd("SCAN");
+            scan.arg(self.cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(step);
+            let reply =
+                link.ask(&scan).await.map_err(|error| link.failure(&error, &self.config))?;
+            let (cursor, keys) = scanned(reply)?;
+            self.remember(keys);
+            self.cursor = cursor;
+            if cursor == 0 {
+                return Ok(from_start && self.sets.len() < MOST_SETS);
+            }
+        }
+        Ok(false)
+    }
+
+    fn remember(&mut self, keys: Vec<Vec<u8>>) {
+        for key in keys {
+            if self.sets.len() >= MOST_SETS {
+                return;
+            }
+            let tier = self
+                .config
+                .pressure
+                .iter()
+                .position(|pressure| identifier(&pressure.pattern, &key).is_some());
+            if let Some(tier) = tier.filter(|_| key.len() <= LONGEST_KEY) {
+                self.sets.insert(key, tier);
+            }
+        }
+    }
+
+    /// The requests in the current window of every known set. Sets whose window is empty
+    /// are forgotten.
+    async fn count(&mut self, link: &mut Link, now: Timestamp) -> Result<Vec<Pressure>, Failure> {
+        let known: Vec<(Vec<u8>, usize)> =
+            self.sets.iter().map(|(key, tier)| (key.clone(), *tier)).collect();
+        let mut entries = Vec::new();
+        for batch in known.chunks(200) {
+            let mut commands = pipe();
+            for (key, tier) in batch {
+                let window = self.config.pressure[*tier].window.as_millis();
+                let from = i128::from(now.as_millisecond()) - window as i128;
+                // The end of a window stays in it; its beginning has just left it.
+                commands.cmd("ZCOUNT").arg(key).arg(format!("({from}")).arg("+inf");
+            }
+            let replies = link.ask_all(&mut commands).await;
+            let replies = replies.map_err(|error| link.failure(&error, &self.config))?;
+            for ((key, tier), reply) in batch.iter().zip(replies) {
+                match self.used(reply)? {
+                    Some(used) => entries.extend(self.entry(key, *tier, used)),
+                    None => {
+                        self.sets.remove(key);
+                    }
+                }
+            }
+        }
+        entries.sort_by(|a, b| b.share().total_cmp(&a.share()));
+        entries.truncate(MOST_ENTRIES);
+        Ok(entries)
+    }
+
+    /// The count in a reply; none where the set is empty or is no set at all.
+    fn used(&self, reply: RedisResult<Reply>) -> Result<Option<u64>, Failure> {
+        match reply {
+            Ok(reply) => Ok(integer(&reply).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0)),
+            Err(error) if refusal::code_and_text(&error).0 == "WRONGTYPE" => Ok(None),
+            Err(error) => Err(refusal::failure(&error, &refusal::Who::of(&self.config))),
+        }
+    }
+
+    fn entry(&self, key: &[u8], tier: usize, used: u64) -> Option<Pressure> {
+        let pressure = &self.config.pressure[tier];
+        Some(Pressure {
+            identifier: identifier(&pressure.pattern, key)?,
+            tier: pressure.tier.clone(),
+            used,
+            limit: pressure.limit,
+        })
+    }
+}
+
+/// The cursor and the keys in a reply to SCAN.
+pub(super) fn scanned(reply: Reply) -> Result<(u64, Vec<Vec<u8>>), Failure> {
+    let bad = || Failure::new(FailureKind::BadAnswer, "SCAN answered something else than keys");
+    let Reply::Array(parts) = reply else { return Err(bad()) };
+    let mut parts = parts.into_iter();
+    let (Some(cursor), Some(Reply::Array(keys))) = (parts.next(), parts.next()) else {
+        return Err(bad());
+    };
+    let cursor = text(&cursor).and_then(|text| text.parse().ok()).ok_or_else(bad)?;
+    let keys = keys
+        .into_iter()
+        .filter_map(|key| match key {
+            Reply::BulkString(bytes) => Some(bytes),
+            _ => None,
+        })
+        .collect();
+    Ok((cursor, keys))
+}
+
+/// What the star of a pattern stands for in a key.
+fn identifier(pattern: &str, key: &[u8]) -> Option<String> {
+    let (before, after) = pattern.split_once('*')?;
+    let middle = key.strip_prefix(before.as_bytes())?.strip_suffix(after.as_bytes())?;
+    (!middle.is_empty()).then(|| clip(&String::from_utf8_lossy(middle), 200))
+}
+
+/// A pattern that matches whatever any of the patterns matches: what they begin with in
+/// common, its special characters escaped.
+fn common_pattern(pressure: &[PressureConfig]) -> String {
+    let literal = |pressure: &PressureConfig| -> String {
+        pressure.pattern.split('*').next().unwrap_or_default().to_owned()
+    };
+    let mut common = pressure.first().map(literal).unwrap_or_default();
+    for other in pressure.iter().skip(1).map(literal) {
+        while !other.starts_with(&common) {
+            common.pop();
+        }
+    }
+    format!("{}*", escaped(&common))
+}
+
+/// A text as a pattern that matches only itself.
+fn escaped(literal: &str) -> String {
+    let mut out = String::with_capacity(literal.len() + 4);
+    for c in literal.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn pressure(pattern: &str) -> PressureConfig {
+        PressureConfig {
+            pattern: pattern.to_owned(),
+            tier: String::new(),
+            limit: 1,
+            window: Duration::from_secs(60),
+        }
+    }
+
+    #[test]
+    fn the_star_is_the_identifier() {
+        let table = [
+            ("rate:public:*", "rate:public:203.0.113.7", Some("203.0.113.7")),
+            ("rate:payment:*:ip", "rate:payment:x:ip", Some("x")),
+            ("rate:payment:*:ip", "rate:payment:x:user", None),
+            ("rate:payment:*:ip", "rate:payment::ip", None),
+            ("rate:payment:*:ip", "rate:payment:ip", None),
+            ("rate:*", "other:x", None),
+            ("rate", "rate", None),
+        ];
+        for (pattern, key, expected) in table {
+            assert_eq!(identifier(pattern, key.as_bytes()).as_deref(), expected, "{pattern} {key}");
+        }
+    }
+
+    #[test]
+    fn one_scan_serves_every_pattern() {
+        let table: [(&[&str], &str); 4] = [
+            (&["rate:public:*", "rate:auth:*"], "rate:*"),
+            (&["rate:public:*", "rate:payment:*:ip"], "rate:p*"),
+            (&["a:*", "b:*"], "*"),
+            (&["odd[1]?:*"], "odd\\[1\\]\\?:*"),
+        ];
+        for (patterns, expected) in table {
+            let all: Vec<PressureConfig> = patterns.iter().map(|p| pressure(p)).collect();
+            assert_eq!(common_pattern(&all), expected);
+        }
+    }
+}

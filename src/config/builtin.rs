@@ -15,3 +15,11 @@ pub fn layers(name: &str) -> Option<&'static [(&'static str, &'static str)]> {
         _ => None,
     }
 }
+
+/// A starting configuration without a profile.
+pub const START: &str = include_str!("../../assets/start/generic.toml");
+
+/// A starting configuration on a profile, where it needs one.
+pub fn start(name: &str) -> Option<&'static str> {
+    (name == "exodrive").then_some(include_str!("../../assets/start/exodrive.toml"))
+}

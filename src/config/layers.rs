@@ -1,7 +1,10 @@
 //! The layers of a configuration: profile, file, environment, flags. Each is a text of its
 //! own, so that an error can show the very place where the wrong value was written.
 
-use std::path::{Path as FilePath, PathBuf};
+use std::{
+    fmt,
+    path::{Path as FilePath, PathBuf},
+};
 
 use super::{
     Request, builtin,
@@ -32,7 +35,7 @@ pub enum Origin {
 }
 
 /// One text of a configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SourceText {
     /// Its name in messages.
     pub name: String,
@@ -42,6 +45,12 @@ pub struct SourceText {
     pub shown: String,
     /// Where it came from.
     pub origin: Origin,
+}
+
+impl fmt::Debug for SourceText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceText").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// All layers, merged.
@@ -148,7 +157,15 @@ impl Layers {
     fn add(&mut self, name: String, text: String, origin: Origin) {
         let number = self.texts.len();
         let (node, errors) = Node::parse(number, &text);
+        let line =
+            |place: Place| text.get(..place.start).map(|before| before.matches('\n').count());
+        let mut last = None;
         for (place, message) in errors {
+            // One slip on a line brings several complaints: the first says it.
+            if line(place) == last && last.is_some() {
+                continue;
+            }
+            last = line(place);
             self.found.push(Diagnostic {
                 severity: Severity::Error,
                 place: Some(place),

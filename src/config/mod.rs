@@ -13,6 +13,8 @@ pub mod secret;
 
 pub mod diagnostics;
 pub mod schema;
+pub mod show;
+pub mod template;
 
 mod builtin;
 mod interpolate;
@@ -35,6 +37,8 @@ use std::{
 pub use builtin::NAMES as PROFILES;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use schema::schema;
+pub use show::show;
+pub use template::template;
 
 use layers::Layers;
 use profile::Profile;

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Request, paths, raw::value::SecretRef, secret::Secret};
+use super::{Request, paths, raw::value::SecretRef};
 use crate::domain::text::clip;
 
 /// How long a program may take to print a secret.
@@ -38,29 +38,32 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// The secret that `reference` names; relative files start at `base`.
+    /// What `reference` names, and its origin in words: `env NAME`. Relative files start at
+    /// `base`.
     ///
     /// # Errors
     /// Not exactly one origin, a variable that is not set, a file or program that fails.
-    pub fn secret(
+    pub fn fetch(
         &mut self,
         reference: &SecretRef,
         request: &Request,
         base: &Path,
-    ) -> Result<Secret, Problem> {
+    ) -> Result<(String, String), Problem> {
         match (&reference.env, &reference.file, &reference.command) {
-            (Some(name), None, None) => from_environment(name, request),
+            (Some(name), None, None) => {
+                Ok((from_environment(name, request)?, format!("env {name}")))
+            }
             (None, Some(file), None) => {
                 let path = paths::expand(request, base, file);
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                Ok(Secret::new(from_file(&path)?, format!("file {name}")))
+                Ok((from_file(&path)?, format!("file {name}")))
             }
             (None, None, Some(argv)) => {
                 let printed =
                     self.printed.entry(argv.clone()).or_insert_with(|| from_command(argv, base));
                 let name = argv.first().map(String::as_str).unwrap_or_default();
                 let name = name.rsplit('/').next().unwrap_or(name);
-                printed.clone().map(|value| Secret::new(value, format!("command {name}")))
+                printed.clone().map(|value| (value, format!("command {name}")))
             }
             _ => problem(
                 "a secret comes from exactly one of env, file and command",
@@ -70,9 +73,9 @@ impl Resolver {
     }
 }
 
-fn from_environment(name: &str, request: &Request) -> Result<Secret, Problem> {
+fn from_environment(name: &str, request: &Request) -> Result<String, Problem> {
     match request.variable(name) {
-        Some(value) => Ok(Secret::new(value.to_owned(), format!("env {name}"))),
+        Some(value) => Ok(value.to_owned()),
         None => problem(
             format!("the environment variable {name} is not set"),
             format!("export {name} before watchfloor starts"),

@@ -37,9 +37,18 @@ pub fn wants_text(node: &Node) -> bool {
                 node = &entry.node;
             }
             Data::Text(_) => return false,
-            _ => return schema["type"] == "string" || choices(schema).is_some(),
+            data => return only_text(data, schema),
         }
     }
+}
+
+fn only_text(data: &Data, schema: &Value) -> bool {
+    let Some(alternatives) = schema["anyOf"].as_array() else {
+        return schema["type"] == "string" || choices(schema).is_some();
+    };
+    let mut alternatives = alternatives.iter().map(resolved);
+    alternatives.clone().all(|schema| !fits(data, schema))
+        && alternatives.any(|schema| schema["type"] == "string")
 }
 
 /// The schema of a key, in whichever branch has it.
@@ -244,9 +253,11 @@ impl Strict {
             (Data::Integer(number), Some(text)) if text.starts_with("a length of time") => {
                 format!("write it with its unit: \"{number}s\"")
             }
-            (Data::Text(text), None)
-                if schema["type"] == "boolean" || schema["type"] == "integer" =>
-            {
+            (Data::Text(text), None) if schema["type"] == "boolean" => {
+                let yes = matches!(text.as_str(), "yes" | "on" | "true" | "1");
+                format!("write {yes}, without quotes")
+            }
+            (Data::Text(text), None) if text.trim().parse::<f64>().is_ok() => {
                 format!("write it without quotes: {}", text.trim())
             }
             (Data::Integer(_) | Data::Float(_) | Data::Bool(_), None)

@@ -114,6 +114,14 @@ impl Path {
         &self.0
     }
 
+    /// The keys in it.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Index(_) => None,
+        })
+    }
+
     /// The last key in it.
     pub fn last_key(&self) -> &str {
         self.0

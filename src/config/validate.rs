@@ -44,6 +44,8 @@ pub struct Cx<'a> {
     unset: Vec<Unset>,
     /// All of them.
     all_unset: Vec<Unset>,
+    /// What is looked at now is switched off.
+    switched_off: bool,
     /// What each source can be asked for; for every source that is sound enough to say.
     known: BTreeMap<SourceId, Known>,
     /// Why a source is not asked.
@@ -64,6 +66,7 @@ pub fn profile(
         secrets: Resolver::default(),
         unset: Vec::new(),
         all_unset: Vec::new(),
+        switched_off: false,
         known: BTreeMap::new(),
         disabled: BTreeMap::new(),
     };
@@ -113,8 +116,12 @@ impl Cx<'_> {
         self.found.push(Diagnostic { severity, place, message, cure: Some(cure) });
     }
 
-    /// Reports an error in the value at `path`.
+    /// Reports an error in the value at `path`; unless a variable is missing in it, because
+    /// that is said already, and whatever else is wrong with it comes from that.
     fn error(&mut self, path: &Path, message: impl Into<String>, cure: impl Into<String>) {
+        if self.all_unset.iter().any(|unset| path.is_within(&unset.path)) {
+            return;
+        }
         let place = self.place(path);
         self.push(Severity::Error, place, message.into(), cure.into());
     }

@@ -23,6 +23,30 @@ pub enum RawAction {
     Command(Box<RawCommandAction>),
 }
 
+/// How hard it must be to start. What only reads is no action.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+pub enum RawGuard {
+    /// Cheap and repeatable.
+    G1,
+    /// A reversible change of production.
+    G2,
+    /// Disruptive.
+    G3,
+    /// Irreversible, money, data.
+    G4,
+}
+
+impl From<RawGuard> for Guard {
+    fn from(raw: RawGuard) -> Self {
+        match raw {
+            RawGuard::G1 => Self::G1,
+            RawGuard::G2 => Self::G2,
+            RawGuard::G3 => Self::G3,
+            RawGuard::G4 => Self::G4,
+        }
+    }
+}
+
 /// What every kind of action has.
 #[derive(Clone, Copy, Debug)]
 pub struct Guarding<'a> {
@@ -62,7 +86,7 @@ macro_rules! action {
             pub title: Option<String>,
             /// How hard it must be to start: `G1` asks once, `G2` wants a reason, `G3` also the
             /// target typed and a countdown, `G4` also a second person.
-            pub guard: Guard,
+            pub guard: RawGuard,
             /// Its letter in the action menu.
             pub key: Option<String>,
             /// What it does, and what else stops with it, in words.
@@ -99,7 +123,7 @@ macro_rules! action {
             fn guarding(&self) -> Guarding<'_> {
                 Guarding {
                     title: self.title.as_deref(),
-                    guard: self.guard,
+                    guard: self.guard.into(),
                     key: self.key.as_deref(),
                     effects: &self.effects,
                     leaves: &self.leaves,

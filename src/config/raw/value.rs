@@ -57,7 +57,7 @@ pub enum Scalar {
 }
 
 /// A share: `0.85` or `"85%"`.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
 #[schemars(extend("x-expects" = "a share, such as 0.85 or \"85%\""))]
 pub enum Share {

@@ -21,7 +21,6 @@ use crate::{
     domain::{
         catalog::{ActionSpec, Catalog, Proof},
         condition::Condition,
-        guard::Guard,
         ids::{ActionId, SourceId},
     },
 };
@@ -108,13 +107,6 @@ fn spec(
     keys: &mut BTreeMap<char, String>,
 ) -> Option<ActionSpec> {
     let guarding = action.guarding();
-    if guarding.guard == Guard::G0 {
-        cx.error(
-            &path.key("guard"),
-            "an action is never G0: that is for what only reads",
-            "G1 asks once, G2 wants a reason, G3 the target typed, G4 a second person",
-        );
-    }
     let key = key(cx, path, name, guarding.key, keys);
     if let Some(undo) = guarding.undo
         && cx.refers(&path.key("undo"), "action", undo, "action")
@@ -202,7 +194,8 @@ impl Cx<'_> {
         raw: &RawConfig,
         sources: &Sources,
     ) -> Option<ActionKind> {
-        match action {
+        self.switched_off = !action.guarding().enabled;
+        let kind = match action {
             RawAction::Http(http) => {
                 self.http_action(path, http).map(|http| ActionKind::Http(Box::new(http)))
             }
@@ -212,7 +205,9 @@ impl Cx<'_> {
             RawAction::Command(command) => self
                 .command_action(path, command)
                 .map(|command| ActionKind::Command(Box::new(command))),
-        }
+        };
+        self.switched_off = false;
+        kind
     }
 
     fn http_action(&mut self, path: &Path, raw: &RawHttpAction) -> Option<HttpAction> {

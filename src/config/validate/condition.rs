@@ -129,7 +129,7 @@ impl Cx<'_> {
                 true
             }
             Answer::No => {
-                let cure = suggestion(name, known.names(), "its readings");
+                let cure = suggestion(name, known.names(), "readings");
                 self.push(Severity::Error, place, format!("{whose} has no reading `{name}`"), cure);
                 false
             }

@@ -39,9 +39,8 @@ impl Cx<'_> {
     pub fn identifier_pattern(&mut self, path: &Path, pattern: &str) -> bool {
         let parts: Vec<&str> = pattern.split('*').collect();
         let literal = |part: &&str| !part.contains(SPECIAL) && !part.chars().any(char::is_control);
-        let fine = parts.len() == 2
-            && parts.iter().all(|part| literal(part))
-            && parts[0].chars().count() >= FEWEST;
+        let fine =
+            parts.len() == 2 && parts.iter().all(literal) && parts[0].chars().count() >= FEWEST;
         if !fine {
             self.error(
                 path,

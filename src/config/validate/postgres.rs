@@ -71,7 +71,9 @@ impl Cx<'_> {
         let path = path.key("url");
         let (text, origin) = self.address_text(&path, &raw.url)?;
         let example = "such as \"postgres://user@host:5432/database\"";
-        let url = match Url::parse(text.trim()) {
+        // Where the host is a parameter, its own place is empty, which the parser refuses.
+        let text = text.trim().replacen("@/", "@localhost/", 1);
+        let url = match Url::parse(&text) {
             Ok(url) => url,
             Err(error) => {
                 self.error(&path, format!("this is not an address: {error}"), example);

@@ -125,23 +125,6 @@ impl Cx<'_> {
         }
     }
 
-    /// An address that may stand in the file or come from elsewhere; with its origin, where
-    /// it does.
-    pub fn address_text(
-        &mut self,
-        path: &Path,
-        value: &TextValue,
-    ) -> Option<(String, Option<String>)> {
-        match value {
-            TextValue::Plain(text) => Some((text.clone(), None)),
-            TextValue::Secret(reference) => {
-                let fetched = self.fetch(path, reference)?;
-                let origin = fetched.secret.origin().to_owned();
-                Some((format!("{}{}", fetched.prefix, fetched.secret.expose()), Some(origin)))
-            }
-        }
-    }
-
     /// A password in an address: only where the address comes from elsewhere. The outer
     /// None is an error.
     pub fn address_password(

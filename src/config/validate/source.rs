@@ -44,28 +44,26 @@ pub fn sources(cx: &mut Cx<'_>, raw: &RawConfig, catalog: &mut Catalog) -> Sourc
         cx.known.insert(candidate.id.clone(), Known::of(candidate.raw));
     }
     for Candidate { id, path, raw: source } in candidates {
-        let Some(common) = common(cx, &path, source, &raw.defaults) else { continue };
+        let common = common(cx, &path, source, &raw.defaults);
         let disabled = why_disabled(cx, &path, source.polling());
-        let mut info = SourceInfo {
+        cx.forget_or_report(&path, disabled.is_some());
+        let kind = cx.source_kind(&path, source);
+        let Some(Common { interval, jitter, timeout, backoff_max }) = common else { continue };
+        let info = SourceInfo {
             id: id.clone(),
             kind: source.kind().to_owned(),
             title: source.polling().title.unwrap_or(id.as_str()).to_owned(),
-            target: written_target(cx, &path),
-            interval: common.interval,
-            timeout: common.timeout,
+            target: kind.as_ref().map_or_else(|| written_target(cx, &path), target),
+            interval,
+            timeout,
             disabled: disabled.clone(),
         };
-        if let Some(why) = &disabled {
-            cx.disabled.insert(id.clone(), why.clone());
-        }
-        let incomplete = disabled.is_some() && !cx.unset_within(&path).is_empty();
-        cx.forget_or_report(&path, disabled.is_some());
-        if !incomplete && let Some(kind) = cx.source_kind(&path, source) {
-            info.target = target(&kind);
-            let Common { interval, jitter, timeout, backoff_max } = common;
-            sources.insert(
-                id.clone(),
-                SourceConfig {
+        match (kind, disabled) {
+            (_, Some(why)) => {
+                cx.disabled.insert(id.clone(), why);
+            }
+            (Some(kind), disabled @ None) => {
+                let config = SourceConfig {
                     id: id.clone(),
                     kind,
                     interval,
@@ -73,8 +71,10 @@ pub fn sources(cx: &mut Cx<'_>, raw: &RawConfig, catalog: &mut Catalog) -> Sourc
                     timeout,
                     backoff_max,
                     disabled,
-                },
-            );
+                };
+                sources.insert(id.clone(), config);
+            }
+            (None, None) => {}
         }
         catalog.sources.insert(id, info);
     }
@@ -98,7 +98,7 @@ fn candidates<'r>(cx: &mut Cx<'_>, raw: &'r RawConfig) -> Vec<Candidate<'r>> {
             continue;
         }
         let Some(first) = out.iter_mut().find(|candidate| candidate.id.as_str() == other) else {
-            if other == name || raw.source.get(other).is_some() {
+            if other == name || raw.source.contains_key(other) {
                 cx.error(
                     &key,
                     format!("`{name}` cannot take the place of `{other}`"),
@@ -151,9 +151,7 @@ impl Cx<'_> {
     }
 
     fn source_kind(&mut self, path: &Path, source: &RawSource) -> Option<SourceKind> {
-        // An address with a hole in it would only bring a second, misleading error.
-        let holes = self.all_unset.iter().any(|unset| unset.path.is_within(path));
-        let found = self.found.len();
+        self.switched_off = !source.polling().enabled;
         let kind = match source {
             RawSource::Http(raw) => {
                 self.http(path, raw).map(|http| SourceKind::Http(Box::new(http)))
@@ -168,10 +166,7 @@ impl Cx<'_> {
                 self.postgres(path, raw).map(|postgres| SourceKind::Postgres(Box::new(postgres)))
             }
         };
-        if holes {
-            self.found.truncate(found);
-            return None;
-        }
+        self.switched_off = false;
         kind
     }
 }
@@ -200,7 +195,7 @@ fn common(
     let backoff_max =
         cx.own_or_default(path, "backoff_max", polling.backoff_max, &defaults.backoff_max);
     let jitter = jitter(cx, path, polling.jitter, defaults.jitter);
-    let (interval, timeout, backoff_max) = (interval?, timeout?, backoff_max?);
+    let (interval, timeout) = (interval?, timeout?);
     if interval < SHORTEST {
         cx.error(
             &path.key("interval"),
@@ -217,7 +212,7 @@ fn common(
         );
     }
     timeout_within(cx, path, interval, timeout, polling.timeout.is_some());
-    Some(Common { interval, jitter: jitter?, timeout, backoff_max: backoff_max.max(interval) })
+    Some(Common { interval, jitter: jitter?, timeout, backoff_max: backoff_max?.max(interval) })
 }
 
 fn jitter(cx: &mut Cx<'_>, path: &Path, own: Option<f64>, default: f64) -> Option<f64> {

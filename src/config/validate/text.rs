@@ -1,5 +1,7 @@
 //! Texts that may be secrets, and headers.
 
+use std::os::unix::fs::MetadataExt;
+
 use super::{Cx, Origin, Path};
 use crate::config::{
     Request,
@@ -48,25 +50,62 @@ fn referenced(table: &Table) -> Option<&str> {
 }
 
 /// A text in which the secret has been separated from what stands before it.
-pub struct Fetched {
-    /// What stands before it.
-    pub prefix: String,
-    /// The secret.
-    pub secret: Secret,
+struct Fetched {
+    prefix: String,
+    secret: Secret,
 }
 
 impl Cx<'_> {
-    /// A secret, with what stands before it.
-    pub fn fetch(&mut self, path: &Path, reference: &SecretRef) -> Option<Fetched> {
+    /// What a reference names: what stands before it, the value, and its origin in words.
+    /// Of what is switched off nothing is fetched: no secret store is asked for it.
+    fn resolve(&mut self, path: &Path, reference: &SecretRef) -> Option<(String, String, String)> {
+        let prefix = reference.prefix.clone().unwrap_or_default();
+        if self.switched_off {
+            return Some((prefix, String::new(), "switched off".to_owned()));
+        }
         let place = self.place(path);
         let base = Layers::base_dir(&self.prepared.texts, place, self.request.base_dir());
-        match self.secrets.secret(reference, self.request, base) {
-            Ok(secret) => {
-                Some(Fetched { prefix: reference.prefix.clone().unwrap_or_default(), secret })
+        match self.secrets.fetch(reference, self.request, base) {
+            Ok((value, origin)) => {
+                self.readable_by_others(path, reference);
+                Some((prefix, value, origin))
             }
             Err(problem) => {
                 self.error(path, problem.message, problem.cure);
                 None
+            }
+        }
+    }
+
+    fn readable_by_others(&mut self, path: &Path, reference: &SecretRef) {
+        let Some(written) = &reference.file else { return };
+        let file = self.file_path(path, written);
+        let open = std::fs::metadata(&file).is_ok_and(|meta| meta.mode() & 0o077 != 0);
+        if open {
+            let message = format!("the secret in {} can be read by others", file.display());
+            self.warning(path, message, format!("chmod 600 {}", file.display()));
+        }
+    }
+
+    /// A secret, with what stands before it.
+    fn fetch(&mut self, path: &Path, reference: &SecretRef) -> Option<Fetched> {
+        let (prefix, value, origin) = self.resolve(path, reference)?;
+        Some(Fetched { prefix, secret: Secret::new(value, origin) })
+    }
+
+    /// An address that may stand in the file or come from elsewhere; with its origin, where
+    /// it does. It is not a secret as a whole: only a password in it is one.
+    pub fn address_text(
+        &mut self,
+        path: &Path,
+        value: &TextValue,
+    ) -> Option<(String, Option<String>)> {
+        match value {
+            TextValue::Plain(text) => Some((text.clone(), None)),
+            TextValue::Secret(_) if self.switched_off => None,
+            TextValue::Secret(reference) => {
+                let (prefix, value, origin) = self.resolve(path, reference)?;
+                Some((format!("{prefix}{value}"), Some(origin)))
             }
         }
     }

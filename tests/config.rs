@@ -1,0 +1,16 @@
+//! Configurations, from text to profile or to everything that is wrong with them.
+
+#[path = "config/bad.rs"]
+mod bad;
+#[path = "config/example.rs"]
+mod example;
+#[path = "config/fuzz.rs"]
+mod fuzz;
+#[path = "config/layering.rs"]
+mod layering;
+#[path = "config/profiles.rs"]
+mod profiles;
+#[path = "config/secrets.rs"]
+mod secrets;
+#[path = "config/support.rs"]
+mod support;

@@ -1,0 +1,199 @@
+//! Configurations that are wrong, and what is said about them: all of it at once, each with
+//! its place and its cure. The texts stand in `tests/config/snapshots`.
+
+use super::support::{Place, SOUND, as_snapshot, table};
+
+/// Each of these is put after a sound service and source.
+const GROUPS: &[(&str, &[&str])] = &[
+    (
+        "kinds",
+        &[
+            "[source.x]\nkind = \"htpp\"\n",
+            "[source.x]\nurl = \"https://host/\"\n",
+            "[source.x]\nkind = \"http\"\nurl = \"redis://host\"\n",
+            "[source.x]\nkind = \"redis\"\nurl = \"https://x.upstash.io\"\n",
+            "[source.x]\nkind = \"redis\"\nurl = \"postgres://u@host/db\"\n",
+            "[source.x]\nkind = \"upstash\"\nurl = \"rediss://host\"\ntoken = { env = \"NOPE\" }\n",
+            "[source.x]\nkind = \"upstash\"\nurl = \"http://host/\"\ntoken = { env = \"NOPE\" }\n",
+            "[source.x]\nkind = \"postgres\"\nurl = \"https://x.supabase.co\"\n",
+        ],
+    ),
+    (
+        "shapes",
+        &[
+            "[source.x]\nkind = \"http\"\nurl = \"https://h/\"\nintervall = \"5s\"\ntimeout = 3\nredirects = 11\nenabled = \"yes\"\naccept = \"2xx\"\n",
+            "[source.X]\nkind = \"http\"\nurl = \"https://h/\"\n",
+            "[display]\ncolor = \"blue\"\nfps = 0\nascii = 1\n[defaults]\njitter = inf\n",
+            "[servce]\nname = 1\n[contact.a]\nlevel = 0\nname = \"n\"\n",
+            "[action.a]\nkind = \"http\"\nguard = \"G0\"\nurl = \"https://h/\"\nmethod = \"GET\"\n",
+        ],
+    ),
+    (
+        "http",
+        &[
+            "[source.x]\nkind = \"http\"\nurl = \"h/health\"\nmax_body = \"1TB\"\naccept = [\"2x\", 404]\n",
+            "[source.x]\nkind = \"http\"\nurl = \"https://user:pass@h/\"\nheaders = { Authorization = \"Bearer abcdef\", \"a b\" = \"c\" }\nreadings = { status = \"$.s\", a = \"$.[\", b = { header = \"X\", count = \"$.a\" }, C = \"x\", d = 5, e = [] }\n",
+            "[source.x]\nkind = \"http\"\nurl = \"https://h/\"\nca_file = \"none.pem\"\ninterval = \"1s\"\njitter = 0.9\nbackoff_max = \"a while\"\n",
+        ],
+    ),
+    (
+        "redis",
+        &[
+            "[source.x]\nkind = \"redis\"\nurl = \"redis://u:hunter22@host/abc\"\n",
+            "[source.x]\nkind = \"redis\"\nurl = \"redis://host/1\"\npassword = \"hunter22\"\nreadings = { a = { info = \"a:b\" } }\nslowlog = 1000\n",
+            "[source.x]\nkind = \"redis\"\nurl = \"redis://h\"\n[[source.x.pressure]]\npattern = \"rate:*:*\"\ntier = \"a\"\nlimit = 0\nwindow = \"1m\"\n[[source.x.pressure]]\npattern = \"rate:public:*\"\ntier = \"a\"\nlimit = 60\nwindow = \"0s\"\n",
+            "[source.x]\nkind = \"redis\"\nurl = \"redis://h\"\n[check.x]\nsource = \"x\"\ncritical = [\"keyspace_hit > 5\"]\n",
+        ],
+    ),
+    (
+        "postgres",
+        &[
+            "[source.x]\nkind = \"postgres\"\nurl = \"postgres://u@host/db?sslmode=verify-ca&foo=1\"\nqueries = [\"DELETE FROM a\", \"SELECT 1; SELECT 2\"]\n",
+            "[source.x]\nkind = \"postgres\"\nurl = \"postgres:///db?password=hunter22\"\n",
+            "[source.x]\nkind = \"postgres\"\nurl = \"postgres://u:hunter22@host/db\"\nsslmode = \"verify-ful\"\n",
+        ],
+    ),
+    (
+        "conditions",
+        &[
+            "[check.a]\nsource = \"apii\"\ncritical = [\"up = false\"]\n",
+            "[check.a]\nsource = \"api\"\ncritical = [\"up == false\", \"total_mss > 100ms\", \"stat == \\\"x\\\"\", \"total_ms > 5 parsecs\", \"total_ms < before\"]\nshows = [\"staet\"]\nprimary = \"a\"\n",
+            "[check.a]\nsource = \"api\"\n",
+            "[check.a]\nsource = \"api\"\ncritical = ['nope.up == false', 'api.upp == false', 'up in \"a\"']\n",
+        ],
+    ),
+    (
+        "panes",
+        &[
+            "[cache.a]\nsource = \"api\"\ntarget = 85\nwarning_below = \"30%\"\ncritical_below = \"70%\"\nmemory_warning_above = \"much\"\n",
+            "[latency.a]\nsource = \"api\"\nreading = \"nope\"\ntarget = \"100\"\nwarning_above = \"-1s\"\n",
+            "[latency.a]\nsource = \"api\"\nwarning_above = \"2s\"\ncritical_above = \"1s\"\n",
+            "[limits]\nviolations = [\"api\"]\npressure = [\"api\", \"apo\"]\nfailing_open = [\"available == false\"]\n",
+            "[database.a]\nsource = \"api\"\nconnections_warning_above = \"90%\"\nconnections_critical_above = \"80%\"\n",
+        ],
+    ),
+    (
+        "actions",
+        &[
+            "[action.a]\nkind = \"http\"\nguard = \"G1\"\nurl = \"https://h/\"\nundo = \"a\"\nkey = \"ctrl\"\nproof = [\"result.x > 0\", \"up == true\"]\n",
+            "[source.r]\nkind = \"redis\"\nurl = \"redis://h\"\n[action.a]\nkind = \"redis\"\nguard = \"G2\"\nsource = \"r\"\ndelete = [\"*\", \"a*\", \"ab?d*\", \"abc\", \"rate:x:*\"]\nprotect = [\"rate:*\"]\nproof = [\"result.delete > 0\"]\n",
+            "[source.r]\nkind = \"redis\"\nurl = \"redis://h\"\n[cache.r]\nsource = \"r\"\n[[cache.r.prefix]]\nname = \"sessions\"\npattern = \"app:sess:*\"\nprotected = true\n[action.a]\nkind = \"redis\"\nguard = \"G2\"\nsource = \"r\"\ndelete = [\"app:sess:*\"]\nproof = [\"result.deleted > 0\"]\n",
+            "[action.a]\nkind = \"redis\"\nguard = \"G2\"\nsource = \"api\"\ndelete = []\nproof = [\"result.deleted > 0\"]\n",
+            "[action.a]\nkind = \"command\"\nguard = \"G1\"\nargv = []\nproof = [\"result.exit_code == 0\"]\nenvironment = { DEPLOY_TOKEN = \"hunter22\" }\n",
+            "[action.a]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"a\", \"b\"]\nshell = true\nkey = \"x\"\n[action.b]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"bunx\", \"scripts/warm.ts\"]\nkey = \"x\"\nundo = \"c\"\n",
+        ],
+    ),
+    (
+        "variables",
+        &[
+            "[vars]\nAPI_TOKEN = \"hunter22\"\n[check.b]\nsource = \"api\"\ncritical = [\"state == \\\"${NOPE}\\\"\"]\ntitle = \"${a b} ${x\"\n",
+            "[source.x]\nkind = \"http\"\nurl = \"${NOPE}/${ALSO_NOT}\"\nheaders = { Cookie = { env = \"NOT_EITHER\" } }\nreadings = { a = \"$.[\" }\n",
+            "[source.x]\nkind = \"http\"\nurl = \"https://h/\"\ninstead_of = \"api\"\n",
+            "[source.x]\nkind = \"http\"\nurl = \"https://h/\"\nheaders = { Cookie = { env = \"A\", file = \"b\" }, X-Token = { file = \"none\" } }\n",
+        ],
+    ),
+    (
+        "syntax",
+        &[
+            "x = \n",
+            "[source.y]\nkind: \"http\"\n",
+            "[source.y]\nkind = \"http\nurl = \"https://h\"\n",
+            "[source.y\n",
+            "[source.api]\nkind = \"http\"\n",
+        ],
+    ),
+];
+
+#[test]
+fn each_error_is_shown_with_its_place_and_its_cure() {
+    for (name, cases) in GROUPS {
+        let shown: Vec<String> =
+            cases.iter().map(|case| format!("{case}\n{}", Place::within(case).errors())).collect();
+        let rule = format!("\n{}\n", "-".repeat(72));
+        as_snapshot!(*name, shown.join(&rule));
+    }
+}
+
+#[test]
+fn every_diagnostic_names_a_cure_and_none_is_said_twice() {
+    for case in GROUPS.iter().flat_map(|(_, cases)| *cases) {
+        let errors = Place::within(case).load().unwrap_err();
+        let mut seen = std::collections::BTreeSet::new();
+        for one in errors.iter() {
+            assert!(one.cure.as_ref().is_some_and(|cure| !cure.is_empty()), "{one:?}");
+            assert!(one.place.is_some(), "{one:?}");
+        }
+        for line in table(&errors) {
+            assert!(seen.insert(line.clone()), "said twice: {line}");
+        }
+    }
+}
+
+#[test]
+fn faults_in_different_places_are_all_found_at_once() {
+    // One of each kind of check: schema, variable, rule, reference, condition, secret.
+    let place = Place::within(
+        "colour = 1\n\
+         [display]\nfps = \"ten\"\n\
+         [source.redis]\nkind = \"redis\"\nurl = \"redis://${REDIS_HOST}\"\npassword = \"hunter22\"\n\
+         [check.a]\nsource = \"apx\"\ncritical = [\"up = false\"]\n\
+         [latency.a]\nsource = \"api\"\ntarget = \"5\"\n",
+    );
+    let errors = place.load().unwrap_err();
+    assert_eq!(errors.errors(), 7, "{}", errors.render(false));
+}
+
+#[test]
+fn without_any_configuration_the_ways_to_one_are_named() {
+    let place = Place::new("");
+    std::fs::remove_file(place.path("watchfloor.toml")).unwrap();
+    let errors = place.errors();
+    as_snapshot!("nothing", errors);
+    let mut place = Place::new(SOUND);
+    place.request.config = Some("nowhere.toml".into());
+    as_snapshot!("no_file", place.errors());
+    let mut place = Place::new(SOUND);
+    place.request.profile = Some("exodriv".into());
+    as_snapshot!("no_profile", place.errors());
+    let place = Place::new("");
+    as_snapshot!("empty_file", place.errors());
+}
+
+#[test]
+fn a_doubtful_configuration_is_taken_with_warnings() {
+    let place = Place::within(
+        "[source.redis]\nkind = \"redis\"\nurl = \"rediss://h\"\ninsecure = true\n\
+         [check.a]\nsource = \"redis\"\ncritical = [\"some_new_field > 5\"]\n\
+         [source.pg]\nkind = \"postgres\"\nurl = \"postgres://u@h/d?pgbouncer=true&connection_limit=1\"\n\
+         [source.b]\nkind = \"http\"\nurl = \"http://h/\"\ninterval = \"1s\"\ntimeout = \"2s\"\nheaders = { Cookie = { env = \"C\" } }\n\
+         [source.u]\nkind = \"upstash\"\nurl = \"https://h/\"\ntoken = { env = \"C\" }\ninterval = \"10s\"\n\
+         [contact.a]\nlevel = 1\nname = \"n\"\ncontact = \"[Name]\"\n\
+         [action.a]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"vercel\", \"rollback\"]\n",
+    )
+    .env("C", "cookie-value");
+    as_snapshot!("warnings", place.warnings());
+    assert_eq!(place.sound().profile.warnings.len(), 10);
+}
+
+#[test]
+fn for_programs_the_same_is_json() {
+    let place = Place::within("[display]\nfps = 0\n");
+    let mut json = place.load().unwrap_err().to_json();
+    json[0]["file"] = place.tidy(json[0]["file"].as_str().unwrap()).into();
+    let expected = serde_json::json!([{
+        "severity": "error",
+        "file": "DIR/watchfloor.toml",
+        "line": 11,
+        "column": 7,
+        "message": "`display.fps` cannot be 0",
+        "cure": "from 1 to 60",
+    }]);
+    assert_eq!(json, expected);
+}
+
+#[test]
+fn colour_is_only_there_where_it_is_asked_for() {
+    let errors = Place::within("x = 1\n").load().unwrap_err();
+    assert!(errors.render(true).contains('\u{1b}'));
+    assert!(!errors.render(false).contains('\u{1b}'));
+}

@@ -1,0 +1,213 @@
+//! The built-in profiles.
+
+use std::collections::BTreeMap;
+
+use watchfloor::config::{
+    PROFILES, Request, load,
+    profile::{ActionKind, Extract, SourceKind, Text},
+    template,
+};
+
+use super::support::Place;
+
+/// Every variable of the profiles, with a value that fits.
+fn variables() -> BTreeMap<String, String> {
+    [
+        ("EXODRIVE_URL", "http://127.0.0.1:4000"),
+        ("BICI_URL", "http://127.0.0.1:4000"),
+        ("REDIS_URL", "redis://default:password-of-redis@127.0.0.1:4001/2"),
+        ("DATABASE_URL", "postgres://ops:password-of-pg@127.0.0.1:4002/exo?pgbouncer=true"),
+        ("DEMO_POSTGRES_URL", "postgres://demo@127.0.0.1:4002/demo"),
+        ("EXODRIVE_ADMIN_TOKEN", "token-of-admin"),
+        ("EXODRIVE_ADMIN_COOKIE", "session=cookie-of-admin"),
+        ("EXODRIVE_CUSTOMER_COOKIE", "session=cookie-of-customer"),
+        ("EXODRIVE_CAR_ID", "00000000-0000-4000-8000-000000000001"),
+        ("VERCEL_API", "http://127.0.0.1:4000/platform"),
+        ("VERCEL_TOKEN", "token-of-vercel"),
+        ("VERCEL_PROJECT_ID", "prj_1"),
+        ("VERCEL_TEAM_ID", "team_1"),
+        ("EDGE_CONFIG_ID", "ecfg_1"),
+        ("ROLLBACK_TO", "dpl_good"),
+        ("PROMOTE_TO", "dpl_new"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+fn request(profile: &str, extra_vars: BTreeMap<String, String>) -> Request {
+    let today = Some(jiff::civil::date(2026, 12, 20));
+    Request {
+        profile: Some(profile.to_owned()),
+        extra_vars,
+        today,
+        isolated: true,
+        ..Request::default()
+    }
+}
+
+#[track_caller]
+fn loaded(profile: &str, extra_vars: BTreeMap<String, String>) -> watchfloor::config::Loaded {
+    load(&request(profile, extra_vars)).map_err(|errors| errors.render(false)).unwrap()
+}
+
+#[test]
+fn each_is_whole_with_all_its_variables() {
+    for name in PROFILES {
+        let profile = loaded(name, variables()).profile;
+        assert_eq!(profile.catalog.unavailable, BTreeMap::new(), "{name}");
+        let off: Vec<_> =
+            profile.catalog.sources.values().filter(|s| s.disabled.is_some()).collect();
+        assert!(off.is_empty(), "{name}: {off:?}");
+        assert_eq!(profile.sources.len(), profile.catalog.sources.len());
+        assert_eq!(profile.actions.len(), profile.catalog.actions.len());
+        for action in &profile.catalog.actions {
+            assert!(!action.proof.is_empty(), "{name}: {} has no proof", action.id);
+            assert!(
+                !action.effects.is_empty(),
+                "{name}: {} says nothing of its effects",
+                action.id
+            );
+        }
+    }
+}
+
+#[test]
+fn what_lacks_its_variables_is_kept_and_says_which() {
+    let only = BTreeMap::from([("EXODRIVE_URL".to_owned(), "https://api.example".to_owned())]);
+    let profile = loaded("exodrive", only).profile;
+    let why = |source: &str| profile.catalog.sources[source].disabled.clone();
+    assert_eq!(why("redis").as_deref(), Some("not configured: set REDIS_URL"));
+    assert_eq!(why("violations").as_deref(), Some("not configured: set EXODRIVE_ADMIN_TOKEN"));
+    assert_eq!(why("cars"), None);
+    assert!(!profile.sources.contains_key("redis"));
+    assert_eq!(
+        profile.catalog.why_unavailable(&"cache_clear".into()),
+        Some("needs the source redis, which is not configured: set REDIS_URL")
+    );
+    assert_eq!(
+        profile.catalog.why_unavailable(&"rollback".into()),
+        Some("not configured: set ROLLBACK_TO, VERCEL_PROJECT_ID, VERCEL_TEAM_ID, VERCEL_TOKEN")
+    );
+    assert!(profile.actions.is_empty());
+    // Checks on what is not configured stay, so that the screen can say so.
+    assert!(profile.catalog.checks.iter().any(|check| check.id.as_str() == "redis"));
+}
+
+#[test]
+fn without_its_address_nothing_works_and_the_cure_is_named() {
+    let errors = load(&request("exodrive", BTreeMap::new())).unwrap_err().render(false);
+    assert!(errors.contains("the variable EXODRIVE_URL is not set"), "{errors}");
+    assert!(errors.contains("export EXODRIVE_URL, or set it in [vars]"), "{errors}");
+    assert_eq!(errors.matches("EXODRIVE_URL is not set").count(), 2, "{errors}");
+    assert!(!errors.contains("REDIS_URL"), "{errors}");
+}
+
+#[test]
+fn rest_takes_the_place_of_redis_where_only_rest_is_configured() {
+    let mut vars = variables();
+    vars.remove("REDIS_URL");
+    vars.insert("UPSTASH_REDIS_REST_URL".into(), "https://x.upstash.io".into());
+    vars.insert("UPSTASH_REDIS_REST_TOKEN".into(), "token-of-upstash".into());
+    let profile = loaded("exodrive", vars.clone()).profile;
+    assert!(matches!(profile.sources["redis"].kind, SourceKind::Upstash(_)));
+    assert!(!profile.catalog.sources.contains_key("upstash"));
+    let why = profile.catalog.why_unavailable(&"cache_clear".into()).unwrap();
+    assert!(why.contains("over the Redis protocol"), "{why}");
+    assert!(profile.actions.contains_key("cache_warm"));
+    // With both, the better one is taken.
+    vars.insert("REDIS_URL".into(), "rediss://x.upstash.io:6379".into());
+    let profile = loaded("exodrive", vars).profile;
+    assert!(matches!(profile.sources["redis"].kind, SourceKind::Redis(_)));
+    assert!(!profile.catalog.sources.contains_key("upstash"));
+}
+
+#[test]
+fn the_demo_is_faster_and_says_that_it_is_a_demo() {
+    let catalog = loaded("demo", variables()).profile.catalog;
+    assert_eq!(catalog.target(), "exodrive/demo");
+    assert!(!catalog.is_production());
+    let seconds = |source: &str| catalog.sources[source].interval.as_secs();
+    assert_eq!((seconds("cars"), seconds("redis"), seconds("postgres")), (2, 2, 5));
+    assert_eq!(catalog.sources["postgres"].target, "postgres://demo@127.0.0.1:4002/demo");
+    let voice = catalog.checks.iter().find(|check| check.id.as_str() == "voice_redis").unwrap();
+    assert_eq!(voice.primary, Some("redis".into()));
+    assert!(catalog.caches.iter().any(|cache| cache.id.as_str() == "voice"));
+}
+
+#[test]
+fn the_demo_never_looks_into_the_real_environment() {
+    let mut request = request("demo", variables());
+    request.extra_vars.remove("VERCEL_TOKEN");
+    request.environment.insert("VERCEL_TOKEN".into(), "token-of-production".into());
+    request.environment.insert("WATCHFLOOR__SERVICE__ENVIRONMENT".into(), "production".into());
+    let profile = load(&request).unwrap().profile;
+    assert_eq!(profile.catalog.environment, "demo");
+    assert_eq!(
+        profile.catalog.sources["vercel_project"].disabled.as_deref(),
+        Some("not configured: set VERCEL_TOKEN")
+    );
+}
+
+#[test]
+fn exodrive_is_what_its_runbook_says() {
+    let profile = loaded("exodrive", variables()).profile;
+    let ActionKind::Redis(clear) = &profile.actions["cache_clear"].kind else { panic!() };
+    assert_eq!(clear.delete, ["availability:*", "fleet:*", "car:*"]);
+    assert_eq!(clear.protect, ["rate:*"]);
+    assert_eq!(clear.redis.database, 2);
+    let ActionKind::Http(disable) = &profile.actions["redis_disable"].kind else { panic!() };
+    assert_eq!(disable.method, "PATCH");
+    assert_eq!(
+        disable.body,
+        Some(
+            serde_json::json!({"items": [{"operation": "upsert", "key": "disable_redis", "value": true}]})
+        )
+    );
+    let ActionKind::Http(rollback) = &profile.actions["rollback"].kind else { panic!() };
+    assert_eq!(
+        rollback.url.as_str(),
+        "http://127.0.0.1:4000/platform/v1/projects/prj_1/rollback/dpl_good?teamId=team_1"
+    );
+    let SourceKind::Http(demo) = &profile.sources["redis_demo"].kind else { panic!() };
+    let available = demo.readings.iter().find(|reading| &*reading.name == "available").unwrap();
+    assert!(matches!(&available.from, Extract::Json(paths) if paths.len() == 2));
+    let SourceKind::Http(availability) = &profile.sources["availability"].kind else { panic!() };
+    assert!(availability.url.query().unwrap().ends_with("startDate=2027-01-19&endDate=2027-01-23"));
+    let SourceKind::Http(violations) = &profile.sources["violations"].kind else { panic!() };
+    assert_eq!(violations.headers[0].1.shown(), "Bearer ⟨EXODRIVE_ADMIN_TOKEN⟩");
+    assert!(matches!(&violations.headers[0].1, Text::Secret { .. }));
+    let levels: Vec<_> = profile
+        .catalog
+        .contacts
+        .iter()
+        .map(|contact| (contact.level, contact.contact.as_str()))
+        .collect();
+    assert_eq!(
+        levels,
+        [(1, "dev-oncall@exodrive.com"), (2, "infra-oncall@exodrive.com"), (3, "cto@exodrive.com")]
+    );
+}
+
+#[test]
+fn what_init_writes_is_right_once_it_is_filled_in() {
+    let generic = Place::new(&template(None).unwrap());
+    let warnings = generic.warnings();
+    assert!(warnings.contains("the contact of level 1 is not filled in"), "{warnings}");
+    let exodrive = template(Some("exodrive")).unwrap();
+    let filled = exodrive.replace("#EXODRIVE_URL", "EXODRIVE_URL");
+    assert_eq!(Place::new(&filled).sound().profile.catalog.target(), "exodrive/production");
+    // Every variable of the profile is explained.
+    let profile = include_str!("../../assets/profiles/exodrive.toml");
+    let interpolated =
+        profile.split("${").skip(1).filter_map(|rest| rest.split(['}', ':', '+']).next());
+    let referenced = profile.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next());
+    for name in
+        interpolated.chain(referenced).filter(|name| !["today", "VERCEL_API"].contains(name))
+    {
+        assert!(exodrive.contains(name), "init does not mention {name}");
+    }
+    assert!(
+        template(Some("exodrvie")).unwrap_err().render(false).contains("did you mean `exodrive`?")
+    );
+    assert!(template(Some("demo")).is_err());
+}

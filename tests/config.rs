@@ -1,4 +1,5 @@
 //! Configurations, from text to profile or to everything that is wrong with them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 #[path = "config/bad.rs"]
 mod bad;

@@ -2,9 +2,9 @@
 //! everything that is wrong with them.
 //!
 //! The way: the layers are read as trees that remember where everything was written
-//! ([`layers`]); variables are put in ([`interpolate`]); keys and types are checked against
-//! the schema ([`strict`]); what is left is read into plain structures ([`raw`]) and turned
-//! into the profile, one rule at a time ([`validate`]). Each step reports all that it finds
+//! (`layers`); variables are put in (`interpolate`); keys and types are checked against
+//! the schema (`strict`); what is left is read into plain structures (`raw`) and turned
+//! into the profile, one rule at a time (`validate`). Each step reports all that it finds
 //! and goes on with what is sound.
 
 pub mod profile;

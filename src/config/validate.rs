@@ -2,6 +2,7 @@
 //! reports it and goes on; nothing is built from faulty parts.
 
 mod action;
+mod command;
 mod condition;
 mod http;
 mod known;
@@ -132,8 +133,10 @@ impl Cx<'_> {
         self.push(Severity::Warning, place, message.into(), cure.into());
     }
 
+    /// Where the value at `path` was written. In the sound tree, because positions in lists
+    /// count only what is sound.
     fn place(&self, path: &Path) -> Place {
-        self.prepared.written.place_of(path)
+        self.prepared.sound.place_of(path)
     }
 
     /// Where the layer came from that wrote the value at `path`.

@@ -103,7 +103,7 @@ fn it_names_every_key_there_is() {
         let all = all_keys();
         let common = kinds.iter().all(|kind| all.contains_key(&((*kind).to_owned(), key.clone())));
         let has = |kind: &&str| named.contains(&((*kind).to_owned(), key.clone()));
-        if common { kinds.iter().any(|kind| has(&kind)) } else { has(&section.as_str()) }
+        if common { kinds.iter().any(has) } else { has(&section.as_str()) }
     };
     let missing: Vec<_> = all_keys().into_keys().filter(|key| !somewhere(key)).collect();
     assert!(missing.is_empty(), "the example lacks {missing:?}");

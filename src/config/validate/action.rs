@@ -10,12 +10,10 @@ use super::{
 };
 use crate::{
     config::{
-        profile::{ActionConfig, ActionKind, CommandAction, HttpAction, RedisAction, SourceKind},
+        profile::{ActionConfig, ActionKind, HttpAction, RedisAction, SourceKind},
         raw::{
             RawConfig,
-            action::{
-                Guarding, RawAction, RawCommandAction, RawHttpAction, RawMethod, RawRedisAction,
-            },
+            action::{Guarding, RawAction, RawHttpAction, RawMethod, RawRedisAction},
         },
     },
     domain::{
@@ -307,93 +305,5 @@ impl Cx<'_> {
             }
         }
         sound
-    }
-
-    fn command_action(&mut self, path: &Path, raw: &RawCommandAction) -> Option<CommandAction> {
-        let argv = path.key("argv");
-        let mut sound = true;
-        if raw.argv.first().is_none_or(|program| program.trim().is_empty()) {
-            self.error(
-                &argv,
-                "there is no program to run",
-                "such as argv = [\"systemctl\", \"restart\", \"api\"]",
-            );
-            sound = false;
-        }
-        if raw.shell && raw.argv.len() > 1 {
-            self.error(
-                &argv,
-                "with shell = true there is one text, not a list of arguments",
-                "write the whole line as one text",
-            );
-            sound = false;
-        }
-        self.known_trap(&argv, raw);
-        let directory =
-            raw.directory.as_deref().map(|written| self.file_path(&path.key("directory"), written));
-        if let Some(directory) = directory.as_ref().filter(|directory| !directory.is_dir()) {
-            self.warning(
-                &path.key("directory"),
-                format!("{} is not a directory now", directory.display()),
-                "the action cannot start without it",
-            );
-        }
-        let mut environment = Vec::new();
-        for (name, value) in &raw.environment {
-            let path = path.key("environment").key(name);
-            if name.is_empty() || name.contains(['=', '\0']) {
-                self.error(
-                    &path,
-                    format!("{name:?} cannot be the name of a variable"),
-                    "letters, digits and _",
-                );
-                sound = false;
-            }
-            let sensitive = crate::config::mask::is_secret_name(name);
-            environment.extend(self.text(&path, value, sensitive).map(|text| (name.clone(), text)));
-        }
-        let stdin = match &raw.stdin {
-            Some(value) => self.text(&path.key("stdin"), value, false).map(Some),
-            None => Some(None),
-        };
-        let sound = sound && environment.len() == raw.environment.len();
-        let stdin = stdin?;
-        sound.then(|| CommandAction {
-            argv: raw.argv.clone(),
-            shell: raw.shell,
-            directory,
-            environment,
-            stdin,
-        })
-    }
-
-    /// Commands that look right, end with 0 and do not do what they are meant to.
-    fn known_trap(&mut self, path: &Path, raw: &RawCommandAction) {
-        let line = raw.argv.join(" ");
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let (message, cure) = match words.as_slice() {
-            ["bunx", script, ..] if script.contains('/') => (
-                "bunx takes a path with a slash for a GitHub repository, downloads it and runs it",
-                "write [\"bun\", \"run\", \"scripts/…\"]",
-            ),
-            ["vercel", "rollback"] => (
-                "`vercel rollback` alone only prints the status, and ends with 0",
-                "name the deployment to roll back to",
-            ),
-            ["docker-compose", "restart", ..] | ["docker", "compose", "restart", ..] => (
-                "a restart does not read changed configuration or environment",
-                "write \"up\", \"-d\", \"--force-recreate\" where something was changed",
-            ),
-            ["psql", rest @ ..]
-                if !line.contains("ON_ERROR_STOP") && !rest.contains(&"--version") =>
-            {
-                (
-                    "psql goes on after an error, and ends with 0",
-                    "add \"-v\", \"ON_ERROR_STOP=1\", \"-1\"",
-                )
-            }
-            _ => return,
-        };
-        self.warning(path, message, cure);
     }
 }

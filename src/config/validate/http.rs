@@ -7,11 +7,13 @@ use url::Url;
 use super::{Cx, Path, known::HTTP};
 use crate::{
     config::{
+        mask::is_secret_name,
         profile::{Extract, HttpSource, ReadingConfig, ViolationsConfig},
         raw::{
             source::RawHttp,
             value::{HttpReading, HttpReadingTable},
         },
+        secret::Secret,
     },
     domain::ids::ReadingName,
 };
@@ -72,7 +74,26 @@ impl Cx<'_> {
             );
             return None;
         }
-        Some(url)
+        self.secrets_in_query(path, &url).then_some(url)
+    }
+
+    /// Some services only take a token in the address. It may come from a variable; then it
+    /// is blanked wherever the address is shown. False where it stands in the file.
+    fn secrets_in_query(&mut self, path: &Path, url: &Url) -> bool {
+        let mut sound = true;
+        for (key, value) in url.query_pairs().filter(|(key, _)| is_secret_name(key)) {
+            let place = self.place(path);
+            let text = self.prepared.texts.get(place.text);
+            let written = text.and_then(|text| text.text.get(place.start..place.end));
+            if written.is_some_and(|written| !value.is_empty() && written.contains(value.as_ref()))
+            {
+                let message = format!("`{key}` in the address is a secret in plain text");
+                self.error(path, message, "send it in a header, or write ${NAME} in its place");
+                sound = false;
+            }
+            drop(Secret::new(value.into_owned(), "address"));
+        }
+        sound
     }
 
     /// A credential over plain HTTP can be read on the way; on this machine there is no way.

@@ -120,15 +120,7 @@ impl Cx<'_> {
         let critical = self.maybe_share(&path.key("critical_below"), cache.critical_below.as_ref());
         let memory = self
             .maybe_share(&path.key("memory_warning_above"), cache.memory_warning_above.as_ref());
-        if let (Some(Some(warning)), Some(Some(critical))) = (warning, critical)
-            && critical > warning
-        {
-            self.error(
-                &path.key("critical_below"),
-                "critical_below is above warning_below",
-                "critical is the lower of the two",
-            );
-        }
+        self.falling(&path, warning.flatten(), critical.flatten());
         let prefixes = self.prefixes(&path.key("prefix"), &cache.prefix);
         Some(CacheSpec {
             id: PanelId::from(name),
@@ -151,6 +143,13 @@ impl Cx<'_> {
             prefixes,
             note: cache.note.clone(),
         })
+    }
+
+    fn falling(&mut self, path: &Path, warning: Option<f64>, critical: Option<f64>) {
+        if warning.is_some_and(|warning| critical.is_some_and(|critical| critical > warning)) {
+            let message = "critical_below is above warning_below";
+            self.error(&path.key("critical_below"), message, "critical is the lower of the two");
+        }
     }
 
     /// Outside Redis, nobody knows what the counters are called.

@@ -27,6 +27,9 @@ const FOREIGN: [&str; 14] = [
     "options",
 ];
 
+/// What may stand in place of an `sslmode` that is not offered.
+const SSL_MODES: &str = "sslmode = \"verify-full\", \"require\", \"prefer\" or \"disable\"; with ca_file for a root of your own";
+
 /// What an address says.
 struct Address {
     host: String,
@@ -147,51 +150,51 @@ impl Cx<'_> {
         value: &str,
         overridden: bool,
     ) -> bool {
-        match key {
-            "host" => value.clone_into(&mut address.host),
-            "user" => value.clone_into(&mut address.user),
-            "dbname" => value.clone_into(&mut address.database),
-            "sslrootcert" if value == "system" => {}
-            "sslrootcert" => address.ca_file = Some(value.to_owned()),
-            "port" => match value.parse() {
-                Ok(port) => address.port = port,
-                Err(_) => {
-                    self.error(path, "the port in the address is not a number", "from 1 to 65535");
-                    return false;
+        let (message, cure) = match key {
+            "host" => return set(&mut address.host, value),
+            "user" => return set(&mut address.user, value),
+            "dbname" => return set(&mut address.database, value),
+            "sslrootcert" => {
+                address.ca_file = (value != "system").then(|| value.to_owned());
+                return true;
+            }
+            "sslmode" => {
+                if !overridden {
+                    address.sslmode = parse_mode(value);
                 }
-            },
-            "sslmode" if overridden => {}
-            "sslmode" => match parse_mode(value) {
-                Some(mode) => address.sslmode = Some(mode),
-                None => {
-                    self.error(path, format!("sslmode={value} is not offered"), "sslmode = \"verify-full\", \"require\", \"prefer\" or \"disable\"; with ca_file for a root of your own");
-                    return false;
+                if overridden || address.sslmode.is_some() {
+                    return true;
                 }
-            },
+                (format!("sslmode={value} is not offered"), SSL_MODES)
+            }
+            "port" => {
+                if let Ok(port) = value.parse() {
+                    address.port = port;
+                    return true;
+                }
+                ("the port in the address is not a number".to_owned(), "from 1 to 65535")
+            }
             "password" => {
                 drop(Secret::new(value.to_owned(), "address"));
-                self.error(
-                    path,
-                    "the password stands among the parameters of the address",
-                    "write password = { env = \"NAME\" }",
-                );
-                return false;
+                let message = "the password stands among the parameters of the address".to_owned();
+                (message, "write password = { env = \"NAME\" }")
             }
-            key if FOREIGN.contains(&key) => self.warning(
-                path,
-                format!("the address has `{key}`, which is left out here"),
-                "it is meant for another program; nothing is to be done",
+            key if FOREIGN.contains(&key) => {
+                let message = format!("the address has `{key}`, which is left out here");
+                self.warning(
+                    path,
+                    message,
+                    "it is meant for another program; nothing is to be done",
+                );
+                return true;
+            }
+            key => (
+                format!("the address has an unknown parameter `{key}`"),
+                "take it out of the address",
             ),
-            key => {
-                self.error(
-                    path,
-                    format!("the address has an unknown parameter `{key}`"),
-                    "take it out of the address",
-                );
-                return false;
-            }
-        }
-        true
+        };
+        self.error(path, message, cure);
+        false
     }
 
     /// The operator's own statements: one SELECT each. The session is read-only as well.
@@ -219,6 +222,11 @@ impl Cx<'_> {
         }
         (out.len() == queries.len()).then_some(out)
     }
+}
+
+fn set(field: &mut String, value: &str) -> bool {
+    value.clone_into(field);
+    true
 }
 
 fn parse_mode(text: &str) -> Option<SslMode> {

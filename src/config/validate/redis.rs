@@ -79,8 +79,9 @@ impl Cx<'_> {
             self.error(path, "the address has no host", "such as \"redis://host:6379/0\"");
             return None;
         };
-        let database = self.redis_database(path, &url)?;
-        let password = self.address_password(path, url.password(), origin.as_deref())?;
+        let database = self.redis_database(path, &url);
+        let password = self.address_password(path, url.password(), origin.as_deref());
+        let (database, password) = (database?, password?);
         let username = decoded(url.username());
         Some(Address {
             address: RedisAddress::Tcp {

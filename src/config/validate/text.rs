@@ -1,6 +1,6 @@
 //! Texts that may be secrets, and headers.
 
-use std::os::unix::fs::MetadataExt;
+use std::{io::Read, os::unix::fs::MetadataExt, path::PathBuf};
 
 use super::{Cx, Origin, Path};
 use crate::config::{
@@ -13,6 +13,9 @@ use crate::config::{
     secret::Secret,
     tree::{Data, Node, Table},
 };
+
+/// Larger files hold more roots than any system trusts.
+const LARGEST_PEM: u64 = 4 << 20;
 
 /// Variables that a `{ env = … }` of a source or an action names and that are not set.
 pub fn unset_references(root: &Node, request: &Request) -> Vec<Unset> {
@@ -245,30 +248,27 @@ impl Cx<'_> {
             self.error(&key, "ca_file and insecure exclude each other", "take one of them out");
             return None;
         }
-        let file = self.file_path(&key, written);
-        let pem = std::fs::read(&file);
-        match pem {
-            Ok(bytes)
-                if String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE-----") =>
-            {
-                Some(TlsOptions { ca_file: Some(file), insecure })
-            }
-            Ok(_) => {
-                self.error(
-                    &key,
-                    format!("{} holds no PEM certificate", file.display()),
-                    "it must contain -----BEGIN CERTIFICATE-----",
-                );
-                None
-            }
-            Err(error) => {
-                self.error(
-                    &key,
-                    format!("cannot read {}: {error}", file.display()),
-                    "check the path and its permissions",
-                );
-                None
-            }
-        }
+        self.pem_file(&key, written).map(|file| TlsOptions { ca_file: Some(file), insecure })
+    }
+
+    /// A file that holds a certificate.
+    fn pem_file(&mut self, path: &Path, written: &str) -> Option<PathBuf> {
+        let file = self.file_path(path, written);
+        let mut text = String::new();
+        let read = std::fs::File::open(&file)
+            .and_then(|opened| opened.take(LARGEST_PEM).read_to_string(&mut text));
+        let (message, cure) = match read {
+            Ok(_) if text.contains("-----BEGIN CERTIFICATE-----") => return Some(file),
+            Ok(_) => (
+                format!("{} holds no PEM certificate", file.display()),
+                "it must contain -----BEGIN CERTIFICATE-----",
+            ),
+            Err(error) => (
+                format!("cannot read {}: {error}", file.display()),
+                "check the path and its permissions",
+            ),
+        };
+        self.error(path, message, cure);
+        None
     }
 }

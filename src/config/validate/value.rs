@@ -206,7 +206,7 @@ impl Cx<'_> {
     /// the whole text otherwise, because escapes and variables move its parts.
     pub fn inside(&self, path: &Path, offset: usize) -> super::Place {
         let place = self.place(path);
-        let value = self.prepared.written.at(path).and_then(super::Node::text);
+        let value = self.prepared.sound.at(path).and_then(super::Node::text);
         let text = self.prepared.texts.get(place.text).map(|text| text.text.as_str());
         let quoted = text.and_then(|text| text.get(place.start + 1..place.end.saturating_sub(1)));
         match (value, quoted) {

@@ -297,7 +297,10 @@ fn take_replication(row: &Row<'_>, sees_all: bool, facts: &mut Facts) {
         let seconds = if caught_up { Some(0.0) } else { row.number("own_seconds") };
         (bytes.filter(|_| streaming || !sees_all), seconds, "the standby does not report it")
     } else if standbys > 0.0 {
-        let reason = "this role may not see it";
+        let reason = match sees_all {
+            true => "no standby has reported yet",
+            false => "this role may not see it",
+        };
         (row.number("standby_bytes"), row.number("standby_seconds"), reason)
     } else {
         (None, None, "no standby follows this server")

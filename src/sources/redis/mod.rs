@@ -42,6 +42,7 @@ pub(super) struct Redis {
     link: Option<Link>,
     /// Optional commands that the server of this connection does not have.
     absent: BTreeSet<&'static str>,
+    refused: Option<info::Refused>,
     watch: Watch,
 }
 
@@ -52,6 +53,7 @@ impl Redis {
             config: config.clone(),
             link: None,
             absent: BTreeSet::new(),
+            refused: None,
             watch: Watch::new(config),
         }
     }
@@ -194,7 +196,7 @@ impl Redis {
     }
 
     fn take_info(
-        &self,
+        &mut self,
         reply: RedisResult<Reply>,
         link: &Link,
         facts: &mut Facts,
@@ -214,6 +216,7 @@ impl Redis {
             return Err(Failure::new(FailureKind::BadAnswer, "INFO answered nothing"));
         }
         info::readings(&fields, facts);
+        self.refused = info::memory(&fields, self.refused.as_ref(), facts);
         info::remarks(&fields, facts);
         info::configured(&self.config.readings, &fields, facts);
         Ok(())

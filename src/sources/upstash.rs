@@ -1,6 +1,7 @@
 //! Upstash's REST interface to Redis.
 //!
 //! Every command counts against a paid quota: one request asks for no more than it needs.
+//! Readings: the fields of INFO under their own names, `keys`, and `total_ms`.
 //! <https://upstash.com/docs/redis/features/restapi>
 
 use std::collections::BTreeMap;

@@ -258,6 +258,37 @@ async fn an_acl_user_sees_what_it_may_and_the_rest_is_not_offered() {
 }
 
 #[tokio::test]
+async fn a_server_without_hello_or_slowlog_is_worked_with() {
+    let without = ["--rename-command", "HELLO", "", "--rename-command", "SLOWLOG", ""];
+    let server = RedisServer::start(&[&without[..], &["--requirepass", "right-password"]].concat());
+    let mut config = config(server.port);
+    config.password = password("right-password");
+    let mut source = redis(config.clone());
+    let facts = good(poll(&mut source).await);
+    assert_eq!(facts.not_offered, ["SLOWLOG"]);
+    assert_eq!(number(&facts, "keys"), 0.0);
+    config.password = password("wrong-password");
+    bad(poll(&mut redis(config)).await, FailureKind::NotAuthorised, "is refused");
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_save_is_read_and_remarked_on() {
+    let server = RedisServer::start(&["--save", "900 1"]);
+    std::fs::create_dir(server.dir.path().join("dump.rdb")).expect("in the way of the file");
+    server.cli(&["SET", "a", "1"]);
+    server.cli(&["BGSAVE"]);
+    wait_until("the save has failed", || server.cli(&["SET", "a", "2"]).contains("MISCONF"));
+    let mut source = redis(config(server.port));
+    let facts = good(poll(&mut source).await);
+    let remarks = facts.remarks.join("\n");
+    assert!(remarks.contains("cannot save to disk and refuses writes"), "{remarks}");
+    assert!(number(&facts, "ping_ms") > 0.0);
+    std::fs::remove_dir(server.dir.path().join("dump.rdb")).expect("removed");
+    assert_eq!(server.cli(&["SAVE"]), "OK");
+    assert_eq!(good(poll(&mut source).await).remarks, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_unix_socket_and_a_database_are_reached() {
     let server = RedisServer::start(&[]);
     server.cli(&["-n", "3", "SET", "a", "1"]);

@@ -3,6 +3,11 @@
 //! One connection is kept between polls, and dropped after anything that may leave it in
 //! doubt: a timeout, an I/O error, a refused login. The next poll then makes a new one,
 //! which resolves the name again, so that a failover behind a name is followed.
+//!
+//! Readings: every field of INFO under its own name, `db0_keys` and the like, `keys`
+//! (DBSIZE of the configured database), `ping_ms`, `writes_refused` where there is a limit
+//! to the memory, and `latency_<event>_ms` and `latency_<event>_max_ms` of the latency
+//! monitor.
 
 pub(super) mod info;
 

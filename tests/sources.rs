@@ -1,5 +1,7 @@
 //! The sources against real servers, and against every fault that those can have.
 
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod common;
 
 #[path = "sources/http.rs"]

@@ -121,6 +121,6 @@ mod tests {
 
         allowance.refill();
         assert!(allowance.exceeded().is_none());
-        stream.read(&mut buffer).await.expect("readable again");
+        stream.read_exact(&mut buffer).await.expect("readable again");
     }
 }

@@ -142,9 +142,10 @@ pub(super) fn from_io(error: &io::Error, place: &str) -> Failure {
         Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe | Io::NotConnected => {
             (FailureKind::Closed, "the connection was closed by the other side".to_owned())
         }
-        Io::UnexpectedEof => {
-            (FailureKind::Closed, "the connection was closed before the answer".to_owned())
-        }
+        Io::UnexpectedEof => (
+            FailureKind::Closed,
+            "the connection was closed before the answer was complete".to_owned(),
+        ),
         Io::TimedOut => (FailureKind::Timeout, "packets go unanswered".to_owned()),
         Io::HostUnreachable | Io::NetworkUnreachable | Io::NetworkDown | Io::AddrNotAvailable => {
             (FailureKind::Unreachable, "there is no route to it".to_owned())

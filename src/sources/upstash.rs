@@ -1,6 +1,7 @@
 //! Upstash's REST interface to Redis.
 //!
 //! Every command counts against a paid quota: one request asks for no more than it needs.
+//! Readings: the fields of INFO under their own names, `keys`, and `total_ms`.
 //! <https://upstash.com/docs/redis/features/restapi>
 
 use std::collections::BTreeMap;
@@ -192,6 +193,7 @@ impl Upstash {
     }
 }
 
+#[derive(Debug)]
 struct Fields {
     info: BTreeMap<String, String>,
     keys: Result<f64, String>,
@@ -230,7 +232,7 @@ mod tests {
             ("<html>", FailureKind::BadAnswer),
         ];
         for (body, kind) in table {
-            let failure = upstash().fields(body.as_bytes()).err().expect("a failure");
+            let failure = upstash().fields(body.as_bytes()).expect_err("a failure");
             assert_eq!(failure.kind, kind, "{body}");
         }
     }
@@ -238,7 +240,7 @@ mod tests {
     #[test]
     fn keys_that_are_refused_are_missing() {
         let body = br#"[{"result":"keyspace_hits:3\r\n"},{"error":"NOPERM dbsize"}]"#;
-        let fields = upstash().fields(body).ok().expect("fields");
+        let fields = upstash().fields(body).expect("fields");
         assert_eq!(fields.info["keyspace_hits"], "3");
         assert_eq!(fields.keys, Err("NOPERM dbsize".to_owned()));
     }

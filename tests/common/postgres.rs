@@ -64,6 +64,25 @@ impl PostgresServer {
         Self { process: None, settings, port: free_port(), dir, _template: template }
     }
 
+    /// A standby that follows this server.
+    pub fn standby(&self) -> Self {
+        let dir = TempDir::new().expect("a directory");
+        own(dir.path(), 0o755);
+        let output = as_postgres(&tool("pg_basebackup"))
+            .args(["-U", SUPERUSER, "-p", &self.port.to_string(), "-h"])
+            .arg(self.dir.path())
+            .args(["-R", "--checkpoint=fast", "--no-sync", "-D"])
+            .arg(dir.path().join("data"))
+            .output()
+            .expect("pg_basebackup runs");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "pg_basebackup failed:\n{complaint}");
+        let (settings, _template) = (self.settings.clone(), Arc::clone(&self._template));
+        let mut standby = Self { process: None, settings, port: free_port(), dir, _template };
+        standby.restart();
+        standby
+    }
+
     /// The directory of its data.
     pub fn data(&self) -> PathBuf {
         self.dir.path().join("data")

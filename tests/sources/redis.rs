@@ -46,6 +46,12 @@ fn redis(config: RedisSource) -> Source {
     source(SourceKind::Redis(Box::new(config)), TIMEOUT)
 }
 
+/// Adds keys `prefix:1`, `prefix:2` and so on.
+fn populate(server: &RedisServer, prefix: &str, count: u32) {
+    let script = "for i = 1, ARGV[2] do redis.call('SET', ARGV[1] .. ':' .. i, 'value') end";
+    server.cli(&["EVAL", script, "0", prefix, &count.to_string()]);
+}
+
 fn password(text: &str) -> Option<Secret> {
     Some(Secret::new(text.to_owned(), "env REDIS_PASSWORD"))
 }
@@ -160,7 +166,7 @@ async fn a_full_memory_is_said_beside_the_figures() {
     assert_eq!(facts.readings["writes_refused"], Value::Bool(false));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_without_room_says_so_and_an_open_connection_stays() {
     let server = RedisServer::start(&[]);
     let mut held = redis(config(server.port));
@@ -180,10 +186,10 @@ async fn a_loading_server_is_starting() {
     let mut server = RedisServer::start(&[]);
     let mut source = redis(config(server.port));
     good(poll(&mut source).await);
-    server.cli(&["DEBUG", "POPULATE", "2000"]);
-    server.cli(&["SAVE"]);
-    // Loading is slowed down to half a second for each thousand keys.
-    let slowly = ["--key-load-delay", "500", "--dbfilename", "dump.rdb"];
+    populate(&server, "key", 2_000);
+    assert_eq!(server.cli(&["SAVE"]), "OK");
+    // Loading is slowed down to five milliseconds for each key.
+    let slowly = ["--key-load-delay", "5000", "--dbfilename", "dump.rdb"];
     let quickly = ["--dbfilename", "dump.rdb"];
     server.launch_again(
         &[&slowly[..], &["--loading-process-events-interval-bytes", "1024"]].concat(),
@@ -252,6 +258,37 @@ async fn an_acl_user_sees_what_it_may_and_the_rest_is_not_offered() {
 }
 
 #[tokio::test]
+async fn a_server_without_hello_or_slowlog_is_worked_with() {
+    let without = ["--rename-command", "HELLO", "", "--rename-command", "SLOWLOG", ""];
+    let server = RedisServer::start(&[&without[..], &["--requirepass", "right-password"]].concat());
+    let mut config = config(server.port);
+    config.password = password("right-password");
+    let mut source = redis(config.clone());
+    let facts = good(poll(&mut source).await);
+    assert_eq!(facts.not_offered, ["SLOWLOG"]);
+    assert_eq!(number(&facts, "keys"), 0.0);
+    config.password = password("wrong-password");
+    bad(poll(&mut redis(config)).await, FailureKind::NotAuthorised, "is refused");
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_save_is_read_and_remarked_on() {
+    let server = RedisServer::start(&["--save", "900 1"]);
+    std::fs::create_dir(server.dir.path().join("dump.rdb")).expect("in the way of the file");
+    server.cli(&["SET", "a", "1"]);
+    server.cli(&["BGSAVE"]);
+    wait_until("the save has failed", || server.cli(&["SET", "a", "2"]).contains("MISCONF"));
+    let mut source = redis(config(server.port));
+    let facts = good(poll(&mut source).await);
+    let remarks = facts.remarks.join("\n");
+    assert!(remarks.contains("cannot save to disk and refuses writes"), "{remarks}");
+    assert!(number(&facts, "ping_ms") > 0.0);
+    std::fs::remove_dir(server.dir.path().join("dump.rdb")).expect("removed");
+    assert_eq!(server.cli(&["SAVE"]), "OK");
+    assert_eq!(good(poll(&mut source).await).remarks, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_unix_socket_and_a_database_are_reached() {
     let server = RedisServer::start(&[]);
     server.cli(&["-n", "3", "SET", "a", "1"]);
@@ -311,10 +348,12 @@ async fn an_expired_certificate_and_a_plain_port_are_told() {
 
 #[tokio::test]
 async fn what_is_not_redis_is_said_to_be_none() {
-    let server = RawServer::http("HTTP/1.1 400 Bad Request\r\n\r\n");
+    let server = RawServer::start(|exchange| {
+        exchange.send(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        exchange.hang();
+    });
     let mut source = redis(config(server.port));
-    let failure = poll(&mut source).await.expect_err("not Redis");
-    assert!(matches!(failure.kind, FailureKind::BadAnswer | FailureKind::Closed), "{failure}");
+    bad(poll(&mut source).await, FailureKind::BadAnswer, "not in Redis's protocol");
 }
 
 #[tokio::test]
@@ -373,7 +412,7 @@ async fn who_is_near_a_limit_is_counted_in_the_window() {
 #[tokio::test]
 async fn a_small_budget_goes_on_at_the_next_poll() {
     let server = RedisServer::start(&[]);
-    server.cli(&["DEBUG", "POPULATE", "3000", "other"]);
+    populate(&server, "other", 3_000);
     let now = jiff::Timestamp::now().as_millisecond().to_string();
     server.cli(&["ZADD", "rate:public:u1", &now, "a"]);
     let mut source = redis(pressure_config(&server, 500));
@@ -396,8 +435,8 @@ async fn a_small_budget_goes_on_at_the_next_poll() {
 #[tokio::test]
 async fn keys_are_counted_by_prefix_exactly_or_as_an_estimate() {
     let server = RedisServer::start(&[]);
-    server.cli(&["DEBUG", "POPULATE", "3000", "fleet"]);
-    server.cli(&["DEBUG", "POPULATE", "1000", "rate"]);
+    populate(&server, "fleet", 3_000);
+    populate(&server, "rate", 1_000);
     let misses =
         |server: &RedisServer| server.cli(&["INFO", "stats"]).matches("keyspace_hits:0").count();
     assert_eq!(misses(&server), 1);

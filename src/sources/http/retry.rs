@@ -67,7 +67,9 @@ fn http_date(value: &str) -> Option<Timestamp> {
 mod tests {
     use super::*;
 
-    fn wait(headers: &[(&'static str, &str)]) -> Option<u64> {
+    type Headers = &'static [(&'static str, &'static str)];
+
+    fn wait(headers: Headers) -> Option<u64> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().expect("a header"));
@@ -79,7 +81,7 @@ mod tests {
 
     #[test]
     fn every_form_of_wait_is_read() {
-        let table: [(&[(&'static str, &str)], Option<u64>); 14] = [
+        let table: [(Headers, Option<u64>); 14] = [
             (&[("retry-after", "30")], Some(30)),
             (&[("retry-after", " 1.5 ")], Some(1)),
             (&[("retry-after", "Thu, 01 Jan 2026 00:01:00 GMT")], Some(60)),
@@ -102,10 +104,10 @@ mod tests {
 
     #[test]
     fn dates_are_taken_by_the_clock_of_the_service() {
-        let headers = [
+        let headers: Headers = &[
             ("date", "Thu, 01 Jan 2026 01:00:00 GMT"),
             ("retry-after", "Thu, 01 Jan 2026 01:00:20 GMT"),
         ];
-        assert_eq!(wait(&headers), Some(20));
+        assert_eq!(wait(headers), Some(20));
     }
 }

@@ -3,6 +3,13 @@
 //! One session is kept, so that the console does not need a slot when there are none left,
 //! and never takes more than one. Everything is asked with the simple protocol, in
 //! read-only transactions, so that poolers work too.
+//!
+//! Readings: `connections`, `max_connections` (without those reserved for others), `active`,
+//! `idle_in_transaction`, `blocked`, `longest_query_seconds`, `longest_transaction_seconds`
+//! (0 where there is none), `tps`, `cache_hit_ratio` (0 to 1) and `deadlocks` since the look
+//! before, `deadlocks_total`, `size_bytes`, `is_replica`, `standbys`,
+//! `replication_lag_bytes`, `replication_lag_seconds`, `server_version`, `uptime_seconds`,
+//! and the columns of the operator's statements.
 
 mod counters;
 
@@ -297,7 +304,10 @@ fn take_replication(row: &Row<'_>, sees_all: bool, facts: &mut Facts) {
         let seconds = if caught_up { Some(0.0) } else { row.number("own_seconds") };
         (bytes.filter(|_| streaming || !sees_all), seconds, "the standby does not report it")
     } else if standbys > 0.0 {
-        let reason = "this role may not see it";
+        let reason = match sees_all {
+            true => "no standby has reported yet",
+            false => "this role may not see it",
+        };
         (row.number("standby_bytes"), row.number("standby_seconds"), reason)
     } else {
         (None, None, "no standby follows this server")

@@ -40,7 +40,7 @@ FROM (SELECT count(*) AS connections,
 CROSS JOIN (SELECT xact_commit + xact_rollback AS transactions, blks_hit, blks_read,
                    deadlocks AS deadlocks_total, stats_reset
             FROM pg_stat_database WHERE datname = current_database()) d
-CROSS JOIN (SELECT count(*) AS standbys,
+CROSS JOIN (SELECT count(*) FILTER (WHERE state IS DISTINCT FROM 'backup') AS standbys,
                    max(pg_wal_lsn_diff(here.lsn, replay_lsn)) AS standby_bytes,
                    max(coalesce(extract(epoch FROM greatest(replay_lag,
                      CASE WHEN here.lsn > replay_lsn THEN clock_timestamp() - reply_time END)), 0))

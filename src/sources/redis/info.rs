@@ -52,19 +52,14 @@ pub(in crate::sources) fn readings(fields: &BTreeMap<String, String>, facts: &mu
     }
 }
 
-/// Redis writes -1 where it does not know. That is no number to calculate with.
 fn add(name: &str, text: &str, facts: &mut Facts) {
-    match value(name, text) {
-        Some(value) => {
-            facts.readings.insert(Arc::from(name), value);
-        }
-        None => {
-            let reason = if text.is_empty() { "reported as empty" } else { "reported as -1" };
-            facts.missing.push((Arc::from(name), reason.to_owned()));
-        }
+    if let Some(value) = value(name, text) {
+        facts.readings.insert(Arc::from(name), value);
     }
 }
 
+/// Servers write -1 where they do not know, or where it never happened. That is no number
+/// to calculate with.
 fn value(name: &str, text: &str) -> Option<Value> {
     match text {
         "" | "-1" => None,
@@ -120,22 +115,43 @@ pub(super) fn number(fields: &BTreeMap<String, String>, name: &str) -> Option<f6
     fields.get(name)?.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)
 }
 
-/// What the fields say that an operator must not overlook, and whether writes are refused
-/// for lack of memory.
+/// How many writes this run of the server has refused for lack of memory.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Refused {
+    run: String,
+    writes: f64,
+}
+
+/// Whether writes are refused for lack of memory: because the limit is reached and nothing
+/// may be evicted, or because some were since the look before. The limit alone does not
+/// tell: what a large write would need counts too.
+pub(super) fn memory(
+    fields: &BTreeMap<String, String>,
+    before: Option<&Refused>,
+    facts: &mut Facts,
+) -> Option<Refused> {
+    let limit = number(fields, "maxmemory").filter(|limit| *limit > 0.0)?;
+    let used = number(fields, "used_memory")?;
+    let no_eviction = fields.get("maxmemory_policy").is_some_and(|policy| policy == "noeviction");
+    let reached = used >= limit && no_eviction;
+    let writes = fields.get("errorstat_OOM").and_then(|text| text.strip_prefix("count="));
+    let writes = writes.and_then(|count| count.parse().ok()).unwrap_or(0.0);
+    let now = Refused { run: fields.get("run_id").cloned().unwrap_or_default(), writes };
+    let fresh = before.filter(|before| before.run == now.run).map_or(0.0, |b| writes - b.writes);
+    facts.readings.insert("writes_refused".into(), Value::Bool(reached || fresh > 0.0));
+    if fresh > 0.0 {
+        let words = "writes were refused for lack of memory since the last look";
+        facts.remarks.push(format!("out of memory: {fresh} {words}"));
+    } else if reached {
+        let words = "maxmemory is reached and nothing may be evicted: writes are refused";
+        facts.remarks.push(format!("out of memory: {words}"));
+    }
+    Some(now)
+}
+
+/// What the fields say that an operator must not overlook.
 pub(super) fn remarks(fields: &BTreeMap<String, String>, facts: &mut Facts) {
     let text = |name: &str| fields.get(name).map(String::as_str);
-    let limit = number(fields, "maxmemory").filter(|limit| *limit > 0.0);
-    if let (Some(limit), Some(used)) = (limit, number(fields, "used_memory")) {
-        let full = used >= limit && text("maxmemory_policy") == Some("noeviction");
-        facts.readings.insert("writes_refused".into(), Value::Bool(full));
-        if full {
-            facts.remarks.push(
-                "out of memory: maxmemory is reached and nothing may be evicted (noeviction), \
-                 so that writes are refused"
-                    .to_owned(),
-            );
-        }
-    }
     if text("cluster_enabled") == Some("1") {
         facts.remarks.push("a cluster: these are the figures of one node".to_owned());
     }
@@ -177,8 +193,8 @@ mod tests {
         assert_eq!((number("db0_keys"), number("db0_expires")), (Some(5.0), Some(2.0)));
         assert!(!facts.readings.contains_key("db0"));
         assert!(!facts.readings.contains_key("bad name"));
-        let missing: Vec<&str> = facts.missing.iter().map(|(name, _)| name.as_ref()).collect();
-        assert_eq!(missing, ["empty", "rejected_connections"], "unknown is not a number");
+        assert!(!facts.readings.contains_key("rejected_connections"), "unknown is no number");
+        assert!(!facts.readings.contains_key("empty"));
     }
 
     #[test]
@@ -213,10 +229,29 @@ mod tests {
         ];
         for (text, refused) in table {
             let mut facts = Facts::default();
-            remarks(&fields(text), &mut facts);
+            memory(&fields(text), None, &mut facts);
             let expected = refused.map(Value::Bool);
             assert_eq!(facts.readings.get("writes_refused"), expected.as_ref(), "{text}");
             assert_eq!(!facts.remarks.is_empty(), refused == Some(true));
         }
+    }
+
+    #[test]
+    fn writes_refused_since_the_last_look_count_even_below_the_limit() {
+        let look = |run: &str, count: u32, before: Option<&Refused>| {
+            let text = format!(
+                "maxmemory:100\nused_memory:90\nrun_id:{run}\nerrorstat_OOM:count={count}\n"
+            );
+            let mut facts = Facts::default();
+            let refused = memory(&fields(&text), before, &mut facts);
+            (refused, facts.readings["writes_refused"].clone(), facts.remarks)
+        };
+        let (before, refused, _) = look("a", 5, None);
+        assert_eq!(refused, Value::Bool(false), "they may be long ago");
+        let (_, refused, remarks) = look("a", 8, before.as_ref());
+        assert_eq!(refused, Value::Bool(true));
+        assert!(remarks[0].contains("3 writes were refused"), "{remarks:?}");
+        assert_eq!(look("a", 5, before.as_ref()).1, Value::Bool(false));
+        assert_eq!(look("b", 8, before.as_ref()).1, Value::Bool(false), "another run counts anew");
     }
 }

@@ -3,6 +3,11 @@
 //! One connection is kept between polls, and dropped after anything that may leave it in
 //! doubt: a timeout, an I/O error, a refused login. The next poll then makes a new one,
 //! which resolves the name again, so that a failover behind a name is followed.
+//!
+//! Readings: every field of INFO under its own name, `db0_keys` and the like, `keys`
+//! (DBSIZE of the configured database), `ping_ms`, `writes_refused` where there is a limit
+//! to the memory, and `latency_<event>_ms` and `latency_<event>_max_ms` of the latency
+//! monitor.
 
 pub(super) mod info;
 
@@ -42,6 +47,7 @@ pub(super) struct Redis {
     link: Option<Link>,
     /// Optional commands that the server of this connection does not have.
     absent: BTreeSet<&'static str>,
+    refused: Option<info::Refused>,
     watch: Watch,
 }
 
@@ -52,6 +58,7 @@ impl Redis {
             config: config.clone(),
             link: None,
             absent: BTreeSet::new(),
+            refused: None,
             watch: Watch::new(config),
         }
     }
@@ -194,7 +201,7 @@ impl Redis {
     }
 
     fn take_info(
-        &self,
+        &mut self,
         reply: RedisResult<Reply>,
         link: &Link,
         facts: &mut Facts,
@@ -214,6 +221,7 @@ impl Redis {
             return Err(Failure::new(FailureKind::BadAnswer, "INFO answered nothing"));
         }
         info::readings(&fields, facts);
+        self.refused = info::memory(&fields, self.refused.as_ref(), facts);
         info::remarks(&fields, facts);
         info::configured(&self.config.readings, &fields, facts);
         Ok(())

@@ -1,7 +1,9 @@
 //! Who is near a rate limit: the windows that the application keeps in sorted sets.
 //!
 //! The keys are found with SCAN, a bounded number per poll: the cursor goes on where the
-//! poll before left it. The sets that are known are counted anew each time.
+//! poll before left it. The sets that are known are counted anew each time. Each count is
+//! a hit in the server's own statistics, as is each request that the application counts:
+//! another reason to prefer the application's figure of its cache.
 
 use std::collections::BTreeMap;
 

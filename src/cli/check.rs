@@ -18,7 +18,8 @@ pub(super) fn run(common: &Common, output: &Output) -> color_eyre::Result<ExitCo
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
-    let _log = logging::start(&loaded.profile.state_dir, common.verbose).map_err(|why| out::error(&why));
+    let _log =
+        logging::start(&loaded.profile.state_dir, common.verbose).map_err(|why| out::error(&why));
     let state = live::tokio()?.block_on(runtime::check::once(loaded.profile));
     let document = summary::summary(&state.world);
     if output.json {
@@ -41,12 +42,8 @@ pub(super) fn code(verdict: Verdict) -> ExitCode {
 
 /// The document in words: the verdict, then the reasons, then what is well.
 fn text(document: &Summary) -> String {
-    let mut lines = vec![format!(
-        "{} {}/{}",
-        document.verdict.word(),
-        document.service,
-        document.environment
-    )];
+    let mut lines =
+        vec![format!("{} {}/{}", document.verdict.word(), document.service, document.environment)];
     lines.extend(document.reasons.iter().map(|reason| format!("  {reason}")));
     let well = document.checks.iter().filter(|check| check.verdict == Verdict::Ok);
     lines.extend(well.map(|check| format!("  OK {}: {}", check.title, check.reason)));

@@ -30,7 +30,8 @@ pub(super) fn start(state_dir: &Path, verbose: u8) -> Result<WorkerGuard, String
         1 => "info,watchfloor=debug",
         _ => "debug,watchfloor=trace",
     };
-    let filter = EnvFilter::try_from_env("WATCHFLOOR_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let filter =
+        EnvFilter::try_from_env("WATCHFLOOR_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt()
         .with_writer(writer)
         .with_env_filter(filter)

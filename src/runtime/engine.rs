@@ -136,7 +136,9 @@ impl Engine {
         let Some(SourceKind::Redis(redis)) =
             self.profile.sources.get(&source).map(|config| config.kind.clone())
         else {
-            self.say(Notice::warning(format!("{source} cannot be scanned: it is no Redis over TCP")));
+            self.say(Notice::warning(format!(
+                "{source} cannot be scanned: it is no Redis over TCP"
+            )));
             return;
         };
         let (clock, events) = (self.clock, self.outlets.events.clone());
@@ -234,9 +236,8 @@ impl Engine {
         let name = format!("state-{}.json", state.world.now.wall.strftime("%Y%m%dT%H%M%SZ"));
         let file = self.profile.state_dir.join(name);
         let document = serde_json::to_string_pretty(&summary::summary(&state.world));
-        let written = document
-            .map_err(std::io::Error::other)
-            .and_then(|text| write_private(&file, &text));
+        let written =
+            document.map_err(std::io::Error::other).and_then(|text| write_private(&file, &text));
         self.say(match written {
             Ok(()) => Notice::info(format!("written to {}", file.display())),
             Err(error) => Notice::error(format!("cannot write {}: {error}", file.display())),

@@ -120,7 +120,8 @@ impl Console {
         let Self { mut state, engine, inlets, clock, events, again, deadline, changes } = self;
         let mut hands = Reloading { engine, changes, events, _again: again };
         hands.engine.start_polling();
-        let setup = Setup { clock, fps, deadline, resolve: ui::keys::resolve, paint: &paint, watch };
+        let setup =
+            Setup { clock, fps, deadline, resolve: ui::keys::resolve, paint: &paint, watch };
         let exit = event_loop::run(&mut state, inlets, surface, &mut hands, setup).await;
         hands.engine.stop().await;
         Ok((state, exit?))

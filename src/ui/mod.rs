@@ -12,6 +12,8 @@
 
 pub mod format;
 
+pub mod panes;
+
 pub mod scene;
 
 pub mod theme;

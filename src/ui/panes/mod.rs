@@ -24,7 +24,14 @@ pub struct PaneLine {
 }
 
 /// Draws a pane: border, title, content.
-pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>, pane: Pane, focused: bool, _: bool) {
+pub fn draw(
+    buffer: &mut Buffer,
+    area: Rect,
+    scene: &Scene<'_>,
+    pane: Pane,
+    focused: bool,
+    _: bool,
+) {
     Block::bordered()
         .title(format!(" {} {} ", pane.number(), pane.title()))
         .border_style(scene.theme.border(focused))

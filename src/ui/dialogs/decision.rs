@@ -1,0 +1,165 @@
+//! The lowest lines of the dialog: what is asked now, and what each answer would do next.
+//! The way out always comes first.
+
+use ratatui::{
+    style::{Modifier, Style},
+    text::{Line, Span},
+};
+
+use super::super::{format, layers::line, paint, theme::Theme};
+use crate::{
+    app::{
+        actions::{Dialog, Run, Stage},
+        state::State,
+    },
+    domain::{catalog::ActionSpec, verdict::Verdict},
+};
+
+/// The prompt of a line that is typed.
+const PROMPT: &str = "> ";
+
+/// The question of the stage.
+pub fn lines(
+    state: &State,
+    dialog: &Dialog,
+    spec: &ActionSpec,
+    width: usize,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let mut lines = vec![rule(width, theme)];
+    match &dialog.stage {
+        Stage::Previewing => {
+            lines.push(Line::from("measuring what it would do; nothing is sent"));
+            lines.push(choices(&[("Esc", "Cancel")], theme));
+        }
+        Stage::Blocked => {
+            lines.extend(blocked(dialog, width, theme));
+            lines.push(choices(&[("Esc", "Close, nothing was sent")], theme));
+        }
+        Stage::Reason(typed) => {
+            lines.push(asked(dialog, "Why? This goes into the journal.", width, theme));
+            lines.push(line::prompt(PROMPT, &typed.text, width, theme).0);
+            let next = if spec.guard.wants_target_typed() {
+                "go on to typing the target"
+            } else {
+                "go on to the question"
+            };
+            lines.push(choices(&[("Esc", "Cancel"), ("Enter", next)], theme));
+        }
+        Stage::Phrase(typed) => {
+            let asks = format!("Type {} to go on.", dialog.target);
+            lines.push(asked(dialog, &asks, width, theme));
+            lines.push(line::prompt(PROMPT, &typed.text, width, theme).0);
+            lines.push(choices(
+                &[("Esc", "Cancel"), ("Enter", "start the countdown of 5 s")],
+                theme,
+            ));
+        }
+        Stage::Confirm => {
+            let title = format::fit(&spec.title, width.saturating_sub(40), theme.glyphs().ellipsis);
+            let sends = format!("{title}: send it now");
+            lines.push(Line::styled("Enter does nothing here; only y sends it.", theme.quiet()));
+            lines.push(choices(&[("Esc", "Cancel"), ("y", &sends)], theme));
+        }
+        Stage::Countdown { until } => {
+            let left = until.mono.saturating_sub(state.world.now.mono);
+            let seconds = left.as_millis().div_ceil(1_000);
+            let text = format!(" STARTS IN {seconds} s: any key stops it, and nothing is sent");
+            let text = format::fit(&text, width, theme.glyphs().ellipsis);
+            lines.push(Line::styled(text, theme.band(Verdict::Critical)));
+        }
+        Stage::Running => lines.extend(gone(theme)),
+    }
+    lines
+}
+
+/// The lowest lines of a run.
+pub fn running(run: &Run, state: &State, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    let mut lines = vec![rule(width, theme)];
+    if run.outcome.is_some() {
+        lines.push(choices(&[("Esc", "Close")], theme));
+        return lines;
+    }
+    let text = super::run::in_words(run, state.world.now);
+    let text = format::fit(&text, width, theme.glyphs().ellipsis);
+    lines.push(Line::styled(text, theme.warning()));
+    let mut offered = vec![("Esc", "Close, it goes on without the dialog")];
+    if run.cancelling {
+        lines.push(Line::styled("was asked to stop; what was done stays done", theme.warning()));
+    } else if run.result.is_none() {
+        offered.push(("S", "Ask it to stop"));
+    }
+    lines.push(choices(&offered, theme));
+    lines
+}
+
+/// The lowest lines where there is nothing to decide.
+pub fn gone(theme: Theme) -> Vec<Line<'static>> {
+    vec![choices(&[("Esc", "Close")], theme)]
+}
+
+/// The cursor behind what is typed: the row in these lines, the column.
+pub fn cursor(
+    dialog: &Dialog,
+    bottom: &[Line<'_>],
+    width: usize,
+    theme: Theme,
+) -> Option<(u16, u16)> {
+    let (Stage::Reason(typed) | Stage::Phrase(typed)) = &dialog.stage else { return None };
+    let (_, column) = line::prompt(PROMPT, &typed.text, width, theme);
+    let row = u16::try_from(bottom.len()).ok()?.checked_sub(2)?;
+    Some((row, column))
+}
+
+/// The question, or what was wrong with the last answer.
+fn asked(dialog: &Dialog, question: &str, width: usize, theme: Theme) -> Line<'static> {
+    let ellipsis = theme.glyphs().ellipsis;
+    match &dialog.complaint {
+        Some(complaint) => {
+            let text = format!("{complaint}. {question}");
+            Line::styled(format::fit(&text, width, ellipsis), theme.warning())
+        }
+        None => Line::styled(format::fit(question, width, ellipsis), theme.strong()),
+    }
+}
+
+/// Why it must not be started.
+fn blocked(dialog: &Dialog, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    let mut lines =
+        vec![Line::styled(" IT CANNOT BE STARTED; nothing was sent", theme.band(Verdict::Warning))];
+    let reasons: Vec<String> = match &dialog.preview {
+        Some(Ok(preview)) => preview.refusals.clone(),
+        Some(Err(failure)) => vec![failure.to_string()],
+        None => Vec::new(),
+    };
+    for reason in reasons.iter().take(3) {
+        let mut wrapped = paint::wrapped("  ", reason, width, theme.text(), theme.warning());
+        wrapped.truncate(2);
+        lines.extend(wrapped);
+    }
+    if reasons.len() > 3 {
+        let text = format!("  and {} more reasons", reasons.len() - 3);
+        lines.push(Line::styled(text, theme.warning()));
+    }
+    lines
+}
+
+/// Keys and what they do; the first is the way out and looks like the one that is chosen.
+fn choices(offered: &[(&str, &str)], theme: Theme) -> Line<'static> {
+    let mut spans = Vec::new();
+    for (index, (key, does)) in offered.iter().enumerate() {
+        if index == 0 {
+            let style = theme.selected().add_modifier(Modifier::BOLD);
+            spans.push(Span::styled(format!(" {key}  {does} "), style));
+        } else {
+            spans.push(Span::styled(format!("   {key}"), theme.key()));
+            spans.push(Span::styled(format!("  {does}"), theme.text()));
+        }
+    }
+    Line::from(spans)
+}
+
+fn rule(width: usize, theme: Theme) -> Line<'static> {
+    let style: Style = theme.quiet();
+    Line::styled(theme.glyphs().line.repeat(width), style)
+}

@@ -1,0 +1,116 @@
+//! The dialog of a guarded action.
+//!
+//! ```text
+//! ┌ Clear the content cache ─────────────────────────────────────┐
+//! │ on  exodrive/production  G3: a reason, the target typed, …    │  always in sight
+//! │ It sends        UNLINK keys of content:*                      │
+//! │ It affects      content     12 345 keys  exact                │  scrolls
+//! │ It leaves …                                                   │
+//! │ [ Esc  Cancel ]   y  Clear the content cache                  │  always in sight
+//! └───────────────────────────────────────────────────────────────┘
+//! ```
+
+pub mod decision;
+
+pub mod plan;
+
+pub mod run;
+
+use ratatui::text::{Line, Span};
+
+use super::{layers::Sheet, theme::Theme};
+use crate::{
+    app::{
+        actions::{Dialog, Stage},
+        state::State,
+    },
+    domain::{catalog::ActionSpec, guard::Guard, verdict::Verdict},
+};
+
+/// What starting an action takes, in words.
+pub fn demands(guard: Guard) -> &'static str {
+    match guard {
+        // Also what only reads is asked for first: it is an action, and it is journaled.
+        Guard::G0 => "y to confirm",
+        other => other.demands(),
+    }
+}
+
+/// What a mistake with it would cost, in words.
+fn risk(guard: Guard) -> &'static str {
+    match guard {
+        Guard::G0 => "reads only",
+        Guard::G1 => "cheap and repeatable",
+        Guard::G2 => "reversible change",
+        Guard::G3 => "DISRUPTIVE",
+        Guard::G4 => "IRREVERSIBLE",
+    }
+}
+
+/// The dialog as it stands.
+pub fn sheet(state: &State, dialog: &Dialog, width: usize, theme: Theme) -> Sheet {
+    let spec = state.world.catalog.action(&dialog.action);
+    let started =
+        (dialog.stage == Stage::Running).then(|| state.world.actions.run(&dialog.run)).flatten();
+    let (middle, bottom) = match (started, spec) {
+        (Some(run), _) => {
+            (run::lines(run, state, width, theme), decision::running(run, state, width, theme))
+        }
+        (None, Some(spec)) => (
+            plan::lines(state, dialog, spec, width, theme),
+            decision::lines(state, dialog, spec, width, theme),
+        ),
+        (None, None) => {
+            let text = "this action is no longer configured; nothing was sent";
+            (vec![Line::styled(text, theme.warning())], decision::gone(theme))
+        }
+    };
+    let title = started.map(|run| run.title.as_str()).or(spec.map(|spec| spec.title.as_str()));
+    let cursor = decision::cursor(dialog, &bottom, width, theme);
+    Sheet {
+        title: title.unwrap_or(dialog.action.as_str()).to_owned(),
+        frame: frame(state, spec, theme),
+        top: top(state, dialog, spec, width, theme),
+        middle,
+        bottom,
+        scroll: dialog.scroll,
+        cursor,
+    }
+}
+
+/// Red for what disrupts production, yellow for what changes something.
+fn frame(state: &State, spec: Option<&ActionSpec>, theme: Theme) -> ratatui::style::Style {
+    match spec.map(|spec| spec.guard) {
+        Some(guard) if guard >= Guard::G3 => theme.critical(),
+        Some(Guard::G2) if state.world.catalog.is_production() => theme.critical(),
+        Some(Guard::G1 | Guard::G2) => theme.warning(),
+        _ => theme.border(true),
+    }
+}
+
+/// Where it acts, and how much it takes.
+fn top(
+    state: &State,
+    dialog: &Dialog,
+    spec: Option<&ActionSpec>,
+    width: usize,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let catalog = &state.world.catalog;
+    let verdict = if catalog.is_production() { Verdict::Critical } else { Verdict::Ok };
+    let ellipsis = theme.glyphs().ellipsis;
+    let target = super::format::fit(&dialog.target, width.saturating_sub(6), ellipsis);
+    let mut target_line = vec![
+        Span::styled("on ", theme.quiet()),
+        Span::styled(format!(" {target} "), theme.band(verdict)),
+    ];
+    let Some(spec) = spec else { return vec![Line::from(target_line)] };
+    let risk = format!("  {:?} {}", spec.guard, risk(spec.guard));
+    let style = if spec.guard >= Guard::G3 { theme.critical() } else { theme.strong() };
+    target_line.push(Span::styled(risk, style));
+    let steps = format!("takes: {}", demands(spec.guard));
+    vec![
+        Line::from(target_line),
+        Line::styled(super::format::fit(&steps, width, ellipsis), theme.quiet()),
+    ]
+}

@@ -1,0 +1,180 @@
+//! What an action would do: the part of the dialog that is read before anything is agreed to.
+
+use std::time::Duration;
+
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
+use unicode_width::UnicodeWidthStr;
+
+use super::super::{format, paint, theme::Theme};
+use crate::{
+    app::{actions::Dialog, state::State},
+    domain::{
+        action::Preview,
+        catalog::ActionSpec,
+        observation::KeyGroup,
+        time::{coarse_age, short_duration},
+    },
+};
+
+/// The columns of the labels.
+const LABELS: usize = 12;
+
+/// Collects labelled lines.
+struct Page {
+    lines: Vec<Line<'static>>,
+    width: usize,
+    theme: Theme,
+}
+
+impl Page {
+    /// Texts under one label, each on its own line.
+    fn say<'a>(&mut self, label: &str, texts: impl IntoIterator<Item = &'a str>, style: Style) {
+        let mut lead = format!("{label:<LABELS$}");
+        for text in texts {
+            let lines = paint::wrapped(&lead, text, self.width, self.theme.quiet(), style);
+            self.lines.extend(lines);
+            lead = " ".repeat(LABELS);
+        }
+    }
+}
+
+/// All of it.
+pub fn lines(
+    state: &State,
+    dialog: &Dialog,
+    spec: &ActionSpec,
+    width: usize,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let mut page = Page { lines: Vec::new(), width, theme };
+    match &dialog.preview {
+        None => page.say("it sends", ["being worked out: nothing is sent by that"], theme.quiet()),
+        Some(Err(failure)) => {
+            let text = format!("could not be worked out: {failure}");
+            page.say("it sends", [text.as_str()], theme.critical());
+        }
+        Some(Ok(preview)) => measured(&mut page, state, preview),
+    }
+    page.say("it does", spec.effects.iter().map(String::as_str), theme.text());
+    if spec.leaves.is_empty() {
+        page.say("it leaves", ["nothing is said about what it does not undo"], theme.quiet());
+    } else {
+        page.say("it leaves", spec.leaves.iter().map(String::as_str), theme.text());
+    }
+    proof(&mut page, spec);
+    match &spec.undo {
+        Some(undo) => {
+            let title = state.world.catalog.action(undo).map_or(undo.as_str(), |undo| &undo.title);
+            page.say("undo", [format!("{title} ({undo})").as_str()], theme.text());
+        }
+        None => page.say("undo", ["there is none"], theme.warning()),
+    }
+    rest(&mut page, state, dialog, spec);
+    page.lines
+}
+
+/// What the preview found, measured just now.
+fn measured(page: &mut Page, state: &State, preview: &Preview) {
+    let theme = page.theme;
+    page.say("it sends", preview.request.iter().map(String::as_str), theme.strong());
+    if preview.request.is_empty() {
+        page.say("it sends", ["nothing that could be shown"], theme.warning());
+    }
+    let age = state.world.now.since(preview.at);
+    if !preview.groups.is_empty() {
+        let lines = groups(&preview.groups, page.width, theme);
+        page.lines.extend(lines);
+    }
+    let measured = format!("measured {}", in_words(age));
+    let findings = preview.findings.iter().map(String::as_str).chain([measured.as_str()]);
+    page.say("findings", findings, theme.text());
+}
+
+fn in_words(age: Duration) -> String {
+    match coarse_age(age).as_str() {
+        "now" => "just now".to_owned(),
+        other => format!("{other} ago"),
+    }
+}
+
+/// The keys that are affected, and those that are kept.
+fn groups(groups: &[KeyGroup], width: usize, theme: Theme) -> Vec<Line<'static>> {
+    let names = widest(groups.iter().map(|group| group.name.as_str()), 16);
+    let patterns = widest(groups.iter().map(|group| group.pattern.as_str()), 24);
+    let mut lead = format!("{:<LABELS$}", "it affects");
+    let mut lines = Vec::new();
+    for group in groups {
+        let (verb, style) =
+            if group.protected { ("KEPT    ", theme.ok()) } else { ("affected", theme.warning()) };
+        let sure = if group.exact { "exact" } else { "estimate" };
+        let bytes = group
+            .bytes
+            .map(|bytes| format!(", {}", format::bytes(bytes as f64)))
+            .unwrap_or_default();
+        let keys = if group.keys == 1 { "key" } else { "keys" };
+        let figure = format!("{:>8} {keys}, {sure}{bytes}", format::count(group.keys as f64));
+        let name = paint::column(&group.name, names, theme);
+        let pattern = paint::column(&group.pattern, patterns, theme);
+        let mut line = Line::from(vec![
+            Span::styled(lead, theme.quiet()),
+            Span::styled(format!("{verb} "), style),
+            Span::styled(format!("{figure}  "), theme.strong()),
+        ]);
+        let left = width.saturating_sub(line.width());
+        let what = format::fit(&format!("{name} {pattern}"), left, theme.glyphs().ellipsis);
+        line.push_span(Span::styled(what, theme.text()));
+        lines.push(line);
+        lead = " ".repeat(LABELS);
+    }
+    lines
+}
+
+fn widest<'a>(texts: impl Iterator<Item = &'a str>, most: usize) -> usize {
+    texts.map(UnicodeWidthStr::width).max().unwrap_or(0).min(most)
+}
+
+/// How the effect will be proven, and what happens where it is not.
+fn proof(page: &mut Page, spec: &ActionSpec) {
+    let theme = page.theme;
+    if spec.proof.is_empty() {
+        let text = "no proof is configured: the outcome will be UNKNOWN, look for yourself";
+        page.say("proof", [text], theme.warning());
+        return;
+    }
+    let within = short_duration(spec.proof_within);
+    let all = if spec.proof.len() == 1 { "this" } else { "all of these" };
+    let mut texts = vec![format!("CONFIRMED only if, within {within}, {all} hold:")];
+    texts.extend(spec.proof.iter().map(|proof| format!("  {}", proof.when)));
+    page.say("proof", texts.iter().take(1).map(String::as_str), theme.text());
+    for text in &texts[1..] {
+        let lead = " ".repeat(LABELS + 2);
+        let lines = paint::wrapped(&lead, text.trim(), page.width, theme.text(), theme.strong());
+        page.lines.extend(lines);
+    }
+}
+
+fn rest(page: &mut Page, state: &State, dialog: &Dialog, spec: &ActionSpec) {
+    let theme = page.theme;
+    let mut limits = vec![format!("given up after {}", short_duration(spec.timeout))];
+    if !spec.cooldown.is_zero() {
+        limits.push(format!("then rests for {}", short_duration(spec.cooldown)));
+    }
+    page.say("limits", [limits.join("; ").as_str()], theme.text());
+    let last = state.world.actions.last_of(&spec.id).map_or_else(
+        || "none that is known".to_owned(),
+        |run| {
+            let outcome = if run.resolved { run.outcome.word() } else { "UNRESOLVED" };
+            format!("{outcome} at {} by {}", run.wall.strftime("%Y-%m-%d %H:%MZ"), run.by)
+        },
+    );
+    page.say("last run", [last.as_str()], theme.text());
+    if let Some(armed) = &state.world.actions.armed {
+        page.say("armed for", [armed.reason.as_str()], theme.text());
+    }
+    if !dialog.reason.is_empty() {
+        page.say("reason", [dialog.reason.as_str()], theme.text());
+    }
+}

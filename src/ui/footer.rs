@@ -1,0 +1,147 @@
+//! The last rows: the newest message, and the keys that work here.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{
+    format, header,
+    keys::{BINDINGS, Binding},
+    layers::line,
+    layout::Regions,
+    paint,
+    theme::Theme,
+};
+use crate::{
+    app::{
+        msg::Level,
+        notices::Said,
+        state::State,
+        view::{Context, Layer},
+    },
+    domain::verdict::{Quality, Verdict},
+};
+
+/// Draws message and hints. Returns the cursor, where a filter is being typed.
+pub fn draw(
+    buffer: &mut Buffer,
+    regions: &Regions,
+    state: &State,
+    theme: Theme,
+) -> Option<(u16, u16)> {
+    let (message, hints) = (regions.message, regions.hints);
+    let armed = header::is_armed(state);
+    let base = if armed { theme.band(Verdict::Warning) } else { theme.text() };
+    if armed {
+        paint::fill(buffer, hints, base);
+    }
+    let said = state.world.notices.current(state.world.now);
+    let upper = if message.is_empty() { hints } else { message };
+    if let Some(Layer::Filter(typed)) = state.view.layers.last() {
+        if message.is_empty() {
+            paint::fill(buffer, upper, theme.text());
+        } else {
+            draw_hints(buffer, hints, state, theme, base);
+        }
+        return line::filter(buffer, upper, state, typed, theme);
+    }
+    if message.is_empty() {
+        let taken = said.map_or(0, |said| draw_message(buffer, hints, said, theme, true));
+        let left = Rect { x: hints.x + taken, width: hints.width - taken, ..hints };
+        draw_hints(buffer, left, state, theme, base);
+        return None;
+    }
+    match said {
+        Some(said) => {
+            draw_message(buffer, message, said, theme, false);
+        }
+        None => draw_worst(buffer, message, state, theme),
+    }
+    draw_hints(buffer, hints, state, theme, base);
+    None
+}
+
+/// The word and the verdict that a level looks like.
+pub fn level(level: Level) -> (&'static str, Verdict) {
+    match level {
+        Level::Info => ("note", Verdict::Ok),
+        Level::Warning => ("warning", Verdict::Warning),
+        Level::Error => ("ERROR", Verdict::Critical),
+    }
+}
+
+/// Draws the message and returns the columns that it took. Where it shares the row, room is
+/// left for the way to the help.
+fn draw_message(buffer: &mut Buffer, area: Rect, said: &Said, theme: Theme, shared: bool) -> u16 {
+    let (word, verdict) = level(said.notice.level);
+    let style = theme.verdict(verdict, Quality::Fresh);
+    let lead = format!(" {} {word}: ", theme.verdict_glyph(verdict));
+    let times = if said.times > 1 { format!(" ({} times)", said.times) } else { String::new() };
+    let keep = if shared { 9 } else { 0 };
+    let room = area.width.saturating_sub(paint::width(&lead) + keep);
+    let text = format!("{}{times}", said.notice.text);
+    let text = format::fit(&text, usize::from(room), theme.glyphs().ellipsis);
+    let line = Line::from(vec![Span::styled(lead, style), Span::styled(text, theme.text())]);
+    paint::line(buffer, area, 0, &line);
+    (line.width() as u16).min(area.width)
+}
+
+/// With nothing to say, the row repeats the worst that is known.
+fn draw_worst(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme) {
+    let (verdict, reasons) = state.shown().verdict();
+    let Some(worst) = reasons.first() else { return };
+    let more = match reasons.len() {
+        0 | 1 => String::new(),
+        n => format!(" (and {} more)", n - 1),
+    };
+    let room = usize::from(area.width.saturating_sub(9 + paint::width(&more)));
+    let text = format::fit(worst, room, theme.glyphs().ellipsis);
+    let line = Line::from(vec![
+        Span::styled(" worst: ", theme.quiet()),
+        Span::styled(text, theme.verdict(verdict, Quality::Fresh)),
+        Span::styled(more, theme.quiet()),
+    ]);
+    paint::line(buffer, area, 0, &line);
+}
+
+/// The keys that work here, the least important left out where there is no room.
+fn draw_hints(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme, base: Style) {
+    let context = state.view.context();
+    let key_style = if header::is_armed(state) { base } else { theme.key() };
+    let word_style = if header::is_armed(state) { base } else { theme.quiet() };
+    if context == Context::Countdown {
+        let text = format::fit(" any key stops it", usize::from(area.width), "");
+        paint::line(buffer, area, 0, &Line::styled(text, key_style));
+        return;
+    }
+    let mut spans = Vec::new();
+    for (binding, hint) in fitting(context, area.width) {
+        let key = binding.chords.first().map(|chord| chord.shown()).unwrap_or_default();
+        spans.push(Span::styled(format!(" {key}"), key_style));
+        spans.push(Span::styled(format!(" {hint} "), word_style));
+    }
+    paint::line(buffer, area, 0, &Line::from(spans));
+}
+
+/// The hints of a context that fit, most important first.
+fn fitting(context: Context, width: u16) -> Vec<(&'static Binding, &'static str)> {
+    let mut hints: Vec<(&Binding, &str, u8)> = BINDINGS
+        .iter()
+        .filter(|binding| binding.contexts.contains(&context))
+        .filter_map(|binding| binding.hint.map(|(word, rank)| (binding, word, rank)))
+        .collect();
+    hints.sort_by_key(|(_, _, rank)| *rank);
+    let mut used = 0;
+    hints
+        .into_iter()
+        .take_while(|(binding, word, _)| {
+            let key = binding.chords.first().map(|chord| chord.shown()).unwrap_or_default();
+            used += paint::width(&key) + paint::width(word) + 3;
+            used <= width
+        })
+        .map(|(binding, word, _)| (binding, word))
+        .collect()
+}

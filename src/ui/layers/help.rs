@@ -1,0 +1,138 @@
+//! The help: every key, from the table, what holds here first.
+
+use ratatui::text::{Line, Span};
+
+use super::Sheet;
+use crate::{
+    app::{palette, state::State, view::Context},
+    ui::{
+        keys::{BINDINGS, Binding, table::Group},
+        paint,
+        theme::Theme,
+    },
+};
+
+/// The columns that keys take.
+const KEYS: usize = 18;
+
+/// Every context, in the order in which the help tells of them.
+pub const CONTEXTS: [Context; 8] = [
+    Context::Panes,
+    Context::Menu,
+    Context::Confirm,
+    Context::Countdown,
+    Context::Run,
+    Context::Palette,
+    Context::Line,
+    Context::Scroll,
+];
+
+/// The help for where one was before it was opened.
+pub fn sheet(state: &State, depth: usize, scroll: usize, width: usize, theme: Theme) -> Sheet {
+    let mut below = state.view.clone();
+    below.layers.truncate(depth);
+    let here = below.context();
+    Sheet {
+        title: format!("Help: {}", place(here)),
+        frame: theme.border(true),
+        middle: lines(here, width, theme),
+        bottom: vec![Line::styled("Esc closes", theme.quiet())],
+        scroll,
+        ..Sheet::default()
+    }
+}
+
+/// All lines: the keys that hold in `here`, then the commands without a key, then the keys
+/// of all other places.
+pub fn lines(here: Context, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    section(&mut lines, here, width, theme);
+    lines.push(heading("Commands without a key: type : and the name", theme));
+    for entry in &palette::ENTRIES {
+        if !BINDINGS.iter().any(|binding| binding.name == entry.name) {
+            let name = format!("{} {}", entry.name, entry.arguments);
+            lines.extend(entry_lines(&name, entry.does, "", width, theme));
+        }
+    }
+    lines.push(Line::default());
+    for context in CONTEXTS.into_iter().filter(|context| *context != here) {
+        section(&mut lines, context, width, theme);
+    }
+    lines.pop();
+    lines
+}
+
+fn section(lines: &mut Vec<Line<'static>>, context: Context, width: usize, theme: Theme) {
+    let groups =
+        [Group::Acting, Group::Moving, Group::Looking, Group::Data, Group::Typing, Group::Program];
+    lines.push(heading(place(context), theme));
+    if let Some(note) = note(context) {
+        lines.extend(paint::wrapped("  ", note, width, theme.text(), theme.text()));
+    }
+    for group in groups {
+        for binding in BINDINGS
+            .iter()
+            .filter(|binding| binding.group == group && binding.contexts.contains(&context))
+        {
+            lines.extend(binding_lines(binding, width, theme));
+        }
+    }
+    lines.push(Line::default());
+}
+
+fn binding_lines(binding: &Binding, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    entry_lines(&binding.keys(), binding.help, binding.name, width, theme)
+}
+
+fn entry_lines(
+    keys: &str,
+    help: &str,
+    name: &str,
+    width: usize,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let mut lead = format!("  {keys}");
+    let used = lead.chars().count();
+    lead.extend(std::iter::repeat_n(' ', (KEYS + 2).saturating_sub(used).max(1)));
+    let name = if name.is_empty() { String::new() } else { format!("  :{name}") };
+    let whole = lead.chars().count() + help.chars().count() + name.chars().count();
+    let mut lines = paint::wrapped(&lead, help, width, theme.key(), theme.text());
+    if let (Some(first), true) = (lines.first_mut(), whole <= width) {
+        first.push_span(Span::styled(name, theme.quiet()));
+    }
+    lines
+}
+
+fn heading(text: &str, theme: Theme) -> Line<'static> {
+    Line::styled(text.to_owned(), theme.strong())
+}
+
+/// Where one is, in words.
+pub fn place(context: Context) -> &'static str {
+    match context {
+        Context::Panes => "in the panes",
+        Context::Scroll => "in help and messages",
+        Context::Menu => "in a menu",
+        Context::Palette => "in the command line",
+        Context::Line => "while typing a filter, a reason or a target",
+        Context::Confirm => "at a question",
+        Context::Countdown => "during a countdown",
+        Context::Run => "in a dialog that asks nothing",
+    }
+}
+
+/// What holds in a place beside the table.
+fn note(context: Context) -> Option<&'static str> {
+    match context {
+        Context::Menu => {
+            Some("the letter of an action opens its dialog; nothing is sent before you agree there")
+        }
+        Context::Confirm => Some("only y says yes; Enter and every other key do nothing"),
+        Context::Countdown => Some("every key stops it, and nothing is sent"),
+        Context::Line => Some("letters are text; a target must be typed, pasting it is refused"),
+        Context::Palette => {
+            Some("letters are text; Enter does what the line spells out, never more")
+        }
+        Context::Panes | Context::Scroll | Context::Run => None,
+    }
+}

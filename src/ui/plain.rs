@@ -1,0 +1,154 @@
+//! The plain mode, for terminals that cannot draw and for pipes: one line per change.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    app::summary::Summary,
+    domain::{
+        text::safe,
+        verdict::{Quality, Verdict},
+    },
+};
+
+/// One judgement of the document.
+struct Judged<'a> {
+    verdict: Verdict,
+    quality: Option<Quality>,
+    title: &'a str,
+    reason: &'a str,
+}
+
+/// What has changed between two documents, one line per change of a verdict: time, word,
+/// what, why, and what it was. Whatever changes as a whole comes first.
+pub fn changes(before: &Summary, after: &Summary) -> Vec<String> {
+    let old = judged(before);
+    let new = judged(after);
+    let mut lines = Vec::new();
+    if before.verdict != after.verdict {
+        lines.push(overall(after, Some(before.verdict)));
+    }
+    let mut order: Vec<&String> = new.keys().collect();
+    order.sort_by_key(|key| (std::cmp::Reverse(new[*key].verdict.badness()), (*key).clone()));
+    for key in order {
+        let now = &new[key];
+        match old.get(key) {
+            Some(was) if was.verdict == now.verdict => {}
+            Some(was) => lines.push(line(after, now, Some(was.verdict))),
+            None => lines.push(line(after, now, None)),
+        }
+    }
+    for (key, was) in &old {
+        if !new.contains_key(key) {
+            lines.push(format!("{} gone {}: no longer watched", time(after), safe(was.title)));
+        }
+    }
+    lines.extend(runs(before, after));
+    lines
+}
+
+/// Everything as it is, for the first lines of the plain mode.
+pub fn opening(summary: &Summary) -> Vec<String> {
+    let mut all: Vec<Judged<'_>> = judged(summary).into_values().collect();
+    all.sort_by_key(|one| std::cmp::Reverse(one.verdict.badness()));
+    let mut lines = vec![overall(summary, None)];
+    lines.extend(all.iter().map(|one| line(summary, one, None)));
+    lines
+}
+
+/// All judgements by the kind and name of what is judged.
+fn judged(summary: &Summary) -> BTreeMap<String, Judged<'_>> {
+    let mut all = BTreeMap::new();
+    for row in &summary.checks {
+        let reason = row.disagreement.as_deref().unwrap_or(&row.reason);
+        let one =
+            Judged { verdict: row.verdict, quality: Some(row.quality), title: &row.title, reason };
+        all.insert(format!("check {}", row.id), one);
+    }
+    for row in &summary.cache {
+        let one = Judged {
+            verdict: row.verdict,
+            quality: Some(row.quality),
+            title: &row.id,
+            reason: &row.reason,
+        };
+        all.insert(format!("cache {}", row.id), one);
+    }
+    for row in &summary.latency {
+        let one = Judged {
+            verdict: row.verdict,
+            quality: Some(row.quality),
+            title: &row.id,
+            reason: &row.reason,
+        };
+        all.insert(format!("latency {}", row.id), one);
+    }
+    if let Some(limits) = &summary.rate_limits {
+        let one = Judged {
+            verdict: limits.verdict,
+            quality: Some(limits.quality),
+            title: "rate limits",
+            reason: &limits.reason,
+        };
+        all.insert("limits".to_owned(), one);
+    }
+    for row in &summary.database {
+        let one = Judged {
+            verdict: row.verdict,
+            quality: Some(row.quality),
+            title: &row.id,
+            reason: &row.reason,
+        };
+        all.insert(format!("database {}", row.id), one);
+    }
+    all
+}
+
+fn time(summary: &Summary) -> String {
+    summary.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+fn overall(summary: &Summary, was: Option<Verdict>) -> String {
+    let title = format!("{}/{}", summary.service, summary.environment);
+    let reason = match summary.reasons.len() {
+        0 => "nothing is wrong".to_owned(),
+        1 => "1 finding".to_owned(),
+        n => format!("{n} findings"),
+    };
+    let one = Judged { verdict: summary.verdict, quality: None, title: &title, reason: &reason };
+    line(summary, &one, was)
+}
+
+fn line(summary: &Summary, now: &Judged<'_>, was: Option<Verdict>) -> String {
+    let was = was.map(|was| format!(" (was {})", was.word())).unwrap_or_default();
+    let quality = match now.quality.map(Quality::word) {
+        None | Some("") => String::new(),
+        Some(word) => format!(", {word}"),
+    };
+    format!(
+        "{} {} {}: {}{quality}{was}",
+        time(summary),
+        now.verdict.word(),
+        safe(now.title),
+        safe(now.reason)
+    )
+}
+
+/// Runs of actions that have ended in between.
+fn runs(before: &Summary, after: &Summary) -> Vec<String> {
+    let mut lines = Vec::new();
+    for action in &after.actions {
+        let old = before.actions.iter().find(|old| old.id == action.id);
+        let was = old.and_then(|old| old.last.as_ref());
+        if let Some(last) = action.last.as_ref().filter(|last| Some(*last) != was) {
+            lines.push(format!(
+                "{} {} {}: started at {} by {}",
+                time(after),
+                last.outcome.word(),
+                safe(&action.title),
+                last.at.strftime("%H:%M:%SZ"),
+                safe(&last.by)
+            ));
+        }
+    }
+    lines
+}

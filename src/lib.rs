@@ -9,4 +9,6 @@ pub mod config;
 
 pub mod domain;
 
+pub mod terminal;
+
 pub mod ui;

@@ -9,6 +9,8 @@ pub mod config;
 
 pub mod app;
 
+pub mod terminal;
+
 pub mod ui;
 
 pub mod sources;

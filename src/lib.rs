@@ -16,3 +16,9 @@ pub mod ui;
 pub mod sources;
 
 pub mod demo;
+
+pub mod actions;
+
+pub mod runtime;
+
+pub mod cli;

@@ -11,11 +11,16 @@ use crate::{
     config::Request,
     demo::{self, Options, Scenario},
     runtime,
+    terminal::hooks::ContainedPanics,
 };
 
 /// Starts the service and the console on it. Needs nothing: no file, no network, no
 /// other program; and takes no configuration, so that it can never reach a real system.
-pub(super) fn run(common: &Common, options: &Demo) -> color_eyre::Result<ExitCode> {
+pub(super) fn run(
+    common: &Common,
+    options: &Demo,
+    panics: ContainedPanics,
+) -> color_eyre::Result<ExitCode> {
     let Some(scenario) = Scenario::named(&options.scenario) else {
         let names: Vec<&str> = Scenario::ALL.iter().map(|scenario| scenario.name()).collect();
         let names = names.join(", ");
@@ -47,6 +52,7 @@ pub(super) fn run(common: &Common, options: &Demo) -> color_eyre::Result<ExitCod
     let mut plan = runtime::Plan::new(loaded, options.live.lasting);
     plan.remarks.extend(log.as_ref().err().cloned());
     plan.demo = Some(demo);
+    plan.panics = Some(panics);
     live::finish(&tokio, plan, &options.live)
 }
 

@@ -8,11 +8,16 @@ use super::{
 };
 use crate::{
     app::summary,
-    runtime::{self, event_loop::Exit, event_loop::Signal},
+    runtime::{self, event_loop::Exit},
+    terminal::{hooks::ContainedPanics, signals::Signal},
 };
 
 /// Starts the console on the configured sources.
-pub(super) fn run(common: &Common, options: &Live) -> color_eyre::Result<ExitCode> {
+pub(super) fn run(
+    common: &Common,
+    options: &Live,
+    panics: ContainedPanics,
+) -> color_eyre::Result<ExitCode> {
     let request = configuration::request(common);
     let loaded = match configuration::load(common, &request) {
         Ok(loaded) => loaded,
@@ -21,6 +26,7 @@ pub(super) fn run(common: &Common, options: &Live) -> color_eyre::Result<ExitCod
     let log = logging::start(&loaded.profile.state_dir, common.verbose);
     let mut plan = runtime::Plan::new(loaded, options.lasting);
     plan.reload = Some(request);
+    plan.panics = Some(panics);
     plan.remarks.extend(log.as_ref().err().cloned());
     let runtime = tokio()?;
     finish(&runtime, plan, options)
@@ -33,7 +39,7 @@ pub(super) fn finish(
     options: &Live,
 ) -> color_eyre::Result<ExitCode> {
     if options.headless || options.json {
-        let (state, exit) = tokio.block_on(runtime::headless(plan));
+        let (state, exit) = tokio.block_on(runtime::headless(plan))?;
         out::json(&summary::summary(&state.world))?;
         return Ok(code(exit));
     }
@@ -42,7 +48,7 @@ pub(super) fn finish(
         tokio.block_on(runtime::screen(plan))?
     } else {
         let mut print = |line: &str| out::line(line).is_ok();
-        tokio.block_on(runtime::plain(plan, &mut print))
+        tokio.block_on(runtime::plain(plan, &mut print))?
     };
     Ok(code(exit))
 }
@@ -51,9 +57,8 @@ pub(super) fn finish(
 fn code(exit: Exit) -> ExitCode {
     match exit {
         Exit::Quit | Exit::Deadline => ExitCode::SUCCESS,
-        Exit::InputEnded | Exit::Signal(Signal::Hangup) => ExitCode::from(128 + 1),
-        Exit::Signal(Signal::Interrupt) => ExitCode::from(128 + 2),
-        Exit::Signal(Signal::Terminate | Signal::Continue) => ExitCode::from(128 + 15),
+        Exit::InputEnded => ExitCode::from(Signal::Hangup.exit_code().unwrap_or_default()),
+        Exit::Signal(signal) => ExitCode::from(signal.exit_code().unwrap_or_default()),
     }
 }
 

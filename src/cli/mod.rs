@@ -21,6 +21,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use self::args::{Args, Command, ConfigCommand};
+use crate::{config::secret::redact, terminal::hooks};
 
 /// Wrong usage, as sysexits has it.
 const USAGE: u8 = 64;
@@ -37,14 +38,18 @@ pub fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return out::usage(&error),
     };
-    if let Err(report) = crate::terminal::hooks::install(crate::config::secret::redact) {
-        out::error(&format!("{report:#}"));
-        return ExitCode::from(SOFTWARE);
-    }
+    let options = hooks::Options { color: out::stderr_has_color(), redact };
+    let panics = match hooks::install(options) {
+        Ok(panics) => panics,
+        Err(report) => {
+            out::error(&format!("{report:#}"));
+            return ExitCode::from(SOFTWARE);
+        }
+    };
     let common = &args.common;
     let done = match args.command.unwrap_or(Command::Live(args.live)) {
-        Command::Live(live) => live::run(common, &live),
-        Command::Demo(options) => demo::run(common, &options),
+        Command::Live(live) => live::run(common, &live, panics),
+        Command::Demo(options) => demo::run(common, &options, panics),
         Command::Check(options) => check::run(common, &options),
         Command::Init(options) => init::run(common, &options),
         Command::Config { command } => match command {
@@ -68,7 +73,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(report) => {
-            out::error(&crate::config::secret::redact(&format!("{report:#}")));
+            out::error(&redact(&format!("{report:#}")));
             ExitCode::from(SOFTWARE)
         }
     }

@@ -5,7 +5,11 @@
 //! the order of importance: signals, keys, runs of actions, everything else, observations,
 //! time.
 
-use std::{future::pending, io, time::Duration};
+use std::{
+    future::{Future, pending},
+    io,
+    time::Duration,
+};
 
 use ratatui::{buffer::Buffer, layout::Rect};
 use tokio::{
@@ -19,11 +23,13 @@ use super::{
 };
 use crate::{
     app::{
-        msg::{Effect, Event, Msg, Notice},
+        command::Command,
+        msg::{Effect, Event, Msg},
         state::State,
         update::update,
     },
     domain::action::ActionEvent,
+    terminal::signals::Signal,
 };
 
 /// What a person or a terminal does.
@@ -35,19 +41,6 @@ pub enum Input {
     Paste(String),
     /// The window has another size: columns, rows.
     Resize(u16, u16),
-}
-
-/// What the system tells the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// The terminal is gone.
-    Hangup,
-    /// Asked to end.
-    Terminate,
-    /// Interrupted from outside the terminal.
-    Interrupt,
-    /// Back from being stopped.
-    Continue,
 }
 
 /// Why the loop ended.
@@ -68,11 +61,17 @@ pub type Paint<'a> = dyn FnMut(&mut Buffer, Rect) -> Option<(u16, u16)> + 'a;
 
 /// Something to draw on.
 pub trait Surface {
-    /// Draws a frame. A frame that the terminal cannot take now is dropped.
+    /// Draws a frame. Returns false where the terminal cannot take it now: the frame is
+    /// dropped, and [`Surface::ready`] tells when to try again.
     ///
     /// # Errors
     /// Where the terminal is gone.
-    fn draw(&mut self, paint: &mut Paint<'_>) -> io::Result<()>;
+    fn draw(&mut self, paint: &mut Paint<'_>) -> io::Result<bool>;
+
+    /// Waits until a frame can be taken after one was dropped.
+    fn ready(&self) -> impl Future<Output = ()> {
+        pending()
+    }
 
     /// The next frame trusts nothing that is on the terminal.
     fn invalidate(&mut self);
@@ -83,6 +82,15 @@ pub trait Surface {
     /// Where the terminal is gone.
     fn suspend(&mut self) -> io::Result<()>;
 
+    /// Takes the terminal again after the process was stopped by somebody else.
+    ///
+    /// # Errors
+    /// Where the terminal is gone.
+    fn resumed(&mut self) -> io::Result<()> {
+        self.invalidate();
+        Ok(())
+    }
+
     /// Sets the title of the window, where that is wanted.
     fn title(&mut self, _title: &str) {}
 }
@@ -92,8 +100,8 @@ pub trait Surface {
 pub struct NoScreen;
 
 impl Surface for NoScreen {
-    fn draw(&mut self, _paint: &mut Paint<'_>) -> io::Result<()> {
-        Ok(())
+    fn draw(&mut self, _paint: &mut Paint<'_>) -> io::Result<bool> {
+        Ok(true)
     }
 
     fn invalidate(&mut self) {}
@@ -164,11 +172,16 @@ pub async fn run<S: Surface, H: Hands>(
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut gaps = GapDetector::new(setup.clock.now(), GAP);
     loop {
-        let came = next(&mut inlets, &mut ticks, &frames, setup.deadline).await;
+        let came = next(&mut inlets, &mut ticks, &frames, surface, setup.deadline).await;
         let mut turn = Turn { state, surface, hands, frames: &mut frames, setup: &mut setup };
         let exit = match came {
             Came::Exit(exit) => Some(exit),
             Came::FrameDue => None,
+            Came::Ready => {
+                turn.frames.blocked = false;
+                None
+            }
+            Came::Suspended => turn.apply(Event::Command(Command::Suspend))?,
             Came::Continued => turn.resumed()?,
             Came::Input(input) => turn.input(input)?,
             Came::Event(event) => turn.apply(event)?,
@@ -191,22 +204,28 @@ pub async fn run<S: Surface, H: Hands>(
 enum Came {
     Exit(Exit),
     Continued,
+    Suspended,
+    Ready,
     Input(Input),
     Event(Event),
     Tick,
     FrameDue,
 }
 
-async fn next(
+async fn next<S: Surface>(
     inlets: &mut Inlets,
     ticks: &mut Interval,
     frames: &Frames,
+    surface: &S,
     deadline: Option<Instant>,
 ) -> Came {
     tokio::select! {
         biased;
         Some(signal) = inlets.signals.recv() => match signal {
-            Signal::Continue => Came::Continued,
+            Signal::Continued => Came::Continued,
+            Signal::Suspend => Came::Suspended,
+            // The size is asked for with every frame.
+            Signal::Resized => Came::Ready,
             other => Came::Exit(Exit::Signal(other)),
         },
         input = inlets.inputs.recv() => match input {
@@ -217,6 +236,7 @@ async fn next(
         Some(event) = inlets.events.recv() => Came::Event(event),
         () = until(deadline) => Came::Exit(Exit::Deadline),
         () = until(frames.due()) => Came::FrameDue,
+        () = surface.ready(), if frames.blocked => Came::Ready,
         Some(said) = inlets.said.recv() => Came::Event(event_of(said)),
         _ = ticks.tick() => Came::Tick,
     }
@@ -242,17 +262,19 @@ struct Frames {
     last: Option<Instant>,
     dirty: bool,
     urgent: bool,
+    /// The terminal has not taken the last frame yet.
+    blocked: bool,
 }
 
 impl Frames {
     fn new(fps: u8) -> Self {
         let least = Duration::from_secs(1) / u32::from(fps.max(1));
-        Self { least, last: None, dirty: true, urgent: true }
+        Self { least, last: None, dirty: true, urgent: true, blocked: false }
     }
 
     /// When a frame is due; none where nothing has changed.
     fn due(&self) -> Option<Instant> {
-        if !self.dirty {
+        if !self.dirty || self.blocked {
             return None;
         }
         match self.last {
@@ -315,7 +337,8 @@ impl<S: Surface, H: Hands> Turn<'_, '_, S, H> {
     }
 
     fn resumed(&mut self) -> io::Result<Option<Exit>> {
-        self.surface.invalidate();
+        self.surface.resumed()?;
+        self.frames.dirty = true;
         self.apply(Event::Tick)
     }
 
@@ -353,9 +376,12 @@ impl<S: Surface, H: Hands> Turn<'_, '_, S, H> {
             return Ok(());
         }
         let (state, paint) = (&*self.state, self.setup.paint);
-        self.surface.draw(&mut |buffer, area| paint(state, buffer, area))?;
         self.surface.title(&title(state));
-        self.frames.drawn();
+        if self.surface.draw(&mut |buffer, area| paint(state, buffer, area))? {
+            self.frames.drawn();
+        } else {
+            self.frames.blocked = true;
+        }
         Ok(())
     }
 }
@@ -369,18 +395,13 @@ fn title(state: &State) -> String {
     format!("{}{problems} | {} {}", verdict.word(), catalog.service, catalog.environment)
 }
 
-/// A message for the operator, as an event.
-pub fn notice(notice: Notice) -> Event {
-    Event::Notice(notice)
-}
-
 #[cfg(test)]
 mod tests {
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     use super::*;
     use crate::{
-        app::{command::Command, state::Settings},
+        app::state::Settings,
         domain::{catalog::Catalog, ids::SourceId},
     };
 
@@ -392,11 +413,11 @@ mod tests {
     }
 
     impl Surface for Counter {
-        fn draw(&mut self, paint: &mut Paint<'_>) -> io::Result<()> {
+        fn draw(&mut self, paint: &mut Paint<'_>) -> io::Result<bool> {
             let area = Rect::new(0, 0, 20, 5);
             paint(&mut Buffer::empty(area), area);
             self.frames.push(Instant::now());
-            Ok(())
+            Ok(true)
         }
 
         fn invalidate(&mut self) {
@@ -521,7 +542,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn coming_back_from_a_stop_repaints() {
         let (ends, inlets) = inlets();
-        ends.signals.send(Signal::Continue).await.unwrap();
+        ends.signals.send(Signal::Continued).await.unwrap();
         let mut surface = Counter::default();
         run_loop(inlets, &mut surface, Some(Duration::from_millis(10))).await;
         assert_eq!(surface.invalidated, 1);

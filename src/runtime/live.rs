@@ -7,7 +7,7 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{
     clock::Clock,
     engine::{Engine, Outlets},
-    event_loop::{self, Exit, Hands, Inlets, Input, NoScreen, Setup, Signal, Surface},
+    event_loop::{self, Exit, Hands, Inlets, Input, NoScreen, Setup, Surface},
     reload, tty,
 };
 use crate::{
@@ -19,6 +19,10 @@ use crate::{
     },
     config::{Loaded, Request, profile::Profile},
     demo::{Demo, FAULTS},
+    terminal::{
+        hooks::ContainedPanics,
+        signals::{Signal, Signals},
+    },
     ui,
 };
 
@@ -36,6 +40,8 @@ pub struct Plan {
     pub lasting: Option<Duration>,
     /// What has to be said at the start.
     pub remarks: Vec<String>,
+    /// Panics of tasks that were contained.
+    pub panics: Option<ContainedPanics>,
 }
 
 impl Plan {
@@ -49,6 +55,7 @@ impl Plan {
             demo: None,
             lasting,
             remarks,
+            panics: None,
         }
     }
 }
@@ -63,7 +70,6 @@ pub(super) struct Console {
     pub(super) inlets: Inlets,
     pub(super) clock: Clock,
     pub(super) events: mpsc::Sender<Event>,
-    pub(super) again: mpsc::Sender<()>,
     pub(super) deadline: Option<Instant>,
     changes: mpsc::Receiver<reload::Changed>,
 }
@@ -74,12 +80,12 @@ impl Console {
         plan: Plan,
         signals: mpsc::Receiver<Signal>,
         inputs: mpsc::Receiver<Input>,
+        again: mpsc::Receiver<()>,
     ) -> Self {
         let clock = Clock::start();
         let (actions_to, actions_in) = mpsc::channel(256);
         let (events, events_in) = mpsc::channel(256);
         let (said, said_in) = mpsc::channel(256);
-        let (again, again_in) = mpsc::channel(1);
         let (changed, changes) = mpsc::channel(1);
         let settings = Settings {
             console: format!("{:04x}", rand::random::<u16>()),
@@ -98,15 +104,18 @@ impl Console {
         for remark in plan.remarks {
             let _ = events.try_send(Event::Notice(Notice::warning(remark)));
         }
+        if let Some(panics) = plan.panics {
+            tokio::spawn(tell_of_panics(panics, events.clone()));
+        }
         if let Some(request) = plan.reload {
-            tokio::spawn(reload::watch(request, plan.files, again_in, changed));
+            tokio::spawn(reload::watch(request, plan.files, again, changed));
         }
         let outlets = Outlets { actions: actions_to, events: events.clone(), said };
         let engine = Engine::new(plan.profile, clock, outlets, actions, plan.demo);
         let inlets =
             Inlets { signals, inputs, actions: actions_in, events: events_in, said: said_in };
         let deadline = plan.lasting.map(|lasting| Instant::now() + lasting);
-        Self { state, engine, inlets, clock, events, again, deadline, changes }
+        Self { state, engine, inlets, clock, events, deadline, changes }
     }
 
     /// Runs the loop on a surface until it ends.
@@ -117,8 +126,8 @@ impl Console {
         paint: tty::Painter,
         watch: &mut dyn FnMut(&State),
     ) -> io::Result<(State, Exit)> {
-        let Self { mut state, engine, inlets, clock, events, again, deadline, changes } = self;
-        let mut hands = Reloading { engine, changes, events, _again: again };
+        let Self { mut state, engine, inlets, clock, events, deadline, changes } = self;
+        let mut hands = Reloading { engine, changes, events };
         hands.engine.start_polling();
         let setup =
             Setup { clock, fps, deadline, resolve: ui::keys::resolve, paint: &paint, watch };
@@ -133,7 +142,6 @@ struct Reloading {
     engine: Engine,
     changes: mpsc::Receiver<reload::Changed>,
     events: mpsc::Sender<Event>,
-    _again: mpsc::Sender<()>,
 }
 
 impl Hands for Reloading {
@@ -190,47 +198,77 @@ fn tell_the_story(demo: &Demo, events: &mpsc::Sender<Event>) {
     });
 }
 
-/// Runs without any terminal.
-pub async fn headless(plan: Plan) -> (State, Exit) {
-    without_screen(plan, &mut |_| {}).await
+async fn tell_of_panics(mut panics: ContainedPanics, events: mpsc::Sender<Event>) {
+    while let Some(panic) = panics.recv().await {
+        let notice = Notice::error(format!("a part of the console broke down: {panic}"));
+        if events.send(Event::Notice(notice)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Runs without any terminal. SIGHUP reads the configuration again.
+///
+/// # Errors
+/// Where signals cannot be listened to.
+pub async fn headless(plan: Plan) -> io::Result<(State, Exit)> {
+    without_screen(plan, true, &mut |_| {}).await
 }
 
 /// Prints a line for every change. `print` returns false when nobody reads any more.
-pub async fn plain(plan: Plan, print: &mut dyn FnMut(&str) -> bool) -> Exit {
+///
+/// # Errors
+/// Where signals cannot be listened to.
+pub async fn plain(plan: Plan, print: &mut dyn FnMut(&str) -> bool) -> io::Result<Exit> {
     let mut last: Option<summary::Summary> = None;
-    let mut gone = false;
     let mut watch = |state: &State| {
         let now = summary::summary(&state.world);
-        for line in ui::plain::changes(last.as_ref(), &now) {
-            gone = gone || !print(&line);
-        }
+        let lines = match &last {
+            Some(before) => ui::plain::changes(before, &now),
+            None => ui::plain::opening(&now),
+        };
         last = Some(now);
+        lines.iter().all(|line| print(line))
     };
-    let (_, exit) = without_screen(plan, &mut watch).await;
-    exit
+    let (signals, signals_in) = mpsc::channel(4);
+    let again = tty::forward_signals(Signals::listen(None)?, signals.clone(), false);
+    let mut watch = |state: &State| {
+        if !watch(state) {
+            // Nobody reads any more: the same as a terminal that is gone.
+            let _ = signals.try_send(Signal::Hangup);
+        }
+    };
+    let (_, exit) = on_no_screen(plan, signals_in, again, &mut watch).await?;
+    Ok(exit)
 }
 
-async fn without_screen(plan: Plan, watch: &mut dyn FnMut(&State)) -> (State, Exit) {
-    let (_inputs, inputs_in) = mpsc::channel(1);
+async fn without_screen(
+    plan: Plan,
+    reloads: bool,
+    watch: &mut dyn FnMut(&State),
+) -> io::Result<(State, Exit)> {
     let (signals, signals_in) = mpsc::channel(4);
-    let console = Console::new(plan, signals_in, inputs_in);
-    tty::forward_signals(signals, Some(console.again.clone()));
-    let mut screen = NoScreen;
+    let again = tty::forward_signals(Signals::listen(None)?, signals, reloads);
+    on_no_screen(plan, signals_in, again, watch).await
+}
+
+async fn on_no_screen(
+    plan: Plan,
+    signals: mpsc::Receiver<Signal>,
+    again: mpsc::Receiver<()>,
+    watch: &mut dyn FnMut(&State),
+) -> io::Result<(State, Exit)> {
+    // Held to the end: without anybody who could type, the loop would end at once.
+    let (_inputs, inputs_in) = mpsc::channel(1);
+    let console = Console::new(plan, signals, inputs_in, again);
     let paint: tty::Painter = Box::new(|_, _, _| None);
-    match console.run(&mut screen, 1, paint, watch).await {
-        Ok(ended) => ended,
-        // Without a screen there is nothing that could fail to be drawn on.
-        Err(error) => {
-            tracing::error!(%error, "the loop ended");
-            std::process::exit(70)
-        }
-    }
+    console.run(&mut NoScreen, 1, paint, watch).await
 }
 
 /// Runs on the terminal.
 ///
 /// # Errors
 /// Where the terminal cannot be used.
-pub async fn screen(plan: Plan) -> color_eyre::Result<Exit> {
+pub async fn screen(plan: Plan) -> io::Result<Exit> {
     tty::run(plan).await
 }

@@ -9,15 +9,15 @@ pub mod config;
 
 pub mod app;
 
-pub mod terminal;
-
 pub mod ui;
 
 pub mod sources;
 
-pub mod demo;
-
 pub mod actions;
+
+pub mod terminal;
+
+pub mod demo;
 
 pub mod runtime;
 

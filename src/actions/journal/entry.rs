@@ -1,0 +1,177 @@
+//! What a line of the journal says.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::who::Who;
+use crate::{
+    actions::words,
+    domain::{
+        action::{ActionOutcome, Claim, RunResult},
+        ids::{ActionId, ReadingName, RunId},
+        value::Value,
+    },
+};
+
+/// What kind of event a line records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Somebody confirmed an action. Nothing was sent yet.
+    Intent,
+    /// From here on the action may have had an effect.
+    Start,
+    /// Something worth keeping happened on the way.
+    Step,
+    /// The carrying out is over; whether it had the effect is not judged yet.
+    Finish,
+    /// How the run ended, by the proof.
+    Outcome,
+    /// About the operator: armed, disarmed, contacted.
+    Note,
+    /// The line before it was cut off, by a crash or a full disk, and was closed.
+    Repaired,
+    /// A kind of a later version.
+    #[serde(other)]
+    Other,
+}
+
+/// What happened. Only what a kind needs is there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The kind.
+    pub kind: Kind,
+    /// The run it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
+    /// The action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<ActionId>,
+    /// `service/environment`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The exact request, secrets masked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request: Vec<String>,
+    /// The digest of the plan that was confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Why, in the operator's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How it was confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmation: Option<String>,
+    /// Readings before, as shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<(Arc<str>, String)>,
+    /// What the carrying out brought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Finished>,
+    /// How the run ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<ActionOutcome>,
+    /// Why we think so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+    /// What a note is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
+    /// A step or a note in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+impl Entry {
+    /// An entry that says nothing but its kind.
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            run: None,
+            action: None,
+            target: None,
+            request: Vec::new(),
+            digest: None,
+            reason: None,
+            confirmation: None,
+            before: Vec::new(),
+            result: None,
+            outcome: None,
+            evidence: Vec::new(),
+            about: None,
+            text: None,
+        }
+    }
+
+    /// The same entry with every text cleaned of secrets and control characters. It goes
+    /// through its JSON form, so that no field can be forgotten.
+    pub(super) fn cleaned(&self) -> Result<Self, serde_json::Error> {
+        serde_json::from_value(clean(serde_json::to_value(self)?))
+    }
+}
+
+fn clean(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => Value::String(words::plain(&text)),
+        Value::Array(items) => Value::Array(items.into_iter().map(clean).collect()),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(name, value)| (name, clean(value))).collect())
+        }
+        other => other,
+    }
+}
+
+/// A [`RunResult`] as the journal keeps it: enough to judge the proof later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    /// What the other side claims.
+    pub claim: Claim,
+    /// In words.
+    pub summary: String,
+    /// Values out of the answer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub readings: BTreeMap<ReadingName, Value>,
+    /// How long it took, milliseconds.
+    pub took_ms: u64,
+}
+
+impl From<&RunResult> for Finished {
+    fn from(result: &RunResult) -> Self {
+        Self {
+            claim: result.claim,
+            summary: result.summary.clone(),
+            readings: result.readings.clone(),
+            took_ms: u64::try_from(result.took.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl From<Finished> for RunResult {
+    fn from(finished: Finished) -> Self {
+        Self {
+            claim: finished.claim,
+            summary: finished.summary,
+            readings: finished.readings,
+            took: Duration::from_millis(finished.took_ms),
+        }
+    }
+}
+
+/// A whole line, apart from its hash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// Its number: one more than that of the line before it.
+    pub seq: u64,
+    /// When it was written.
+    pub ts: Timestamp,
+    /// The hash of the line before it; 64 zeros for the first.
+    pub prev: String,
+    /// Who.
+    pub who: Who,
+    /// What.
+    #[serde(flatten)]
+    pub entry: Entry,
+}

@@ -1,0 +1,239 @@
+//! The plan of running a program.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{Access, access};
+
+use super::Draft;
+use crate::config::{
+    profile::{CommandAction, Text},
+    secret::redact,
+};
+
+/// Variables that the program gets from the console's own environment.
+const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "USER"];
+/// Where programs are looked for when there is no PATH.
+const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// A program, ready to be started.
+#[derive(Debug)]
+pub(in crate::actions) struct CommandJob {
+    /// The file that is run.
+    pub(in crate::actions) program: PathBuf,
+    /// What it is told that it is called.
+    pub(in crate::actions) name: String,
+    /// Its arguments.
+    pub(in crate::actions) arguments: Vec<String>,
+    /// Its directory.
+    pub(in crate::actions) directory: PathBuf,
+    /// Its whole environment.
+    pub(in crate::actions) environment: Vec<(String, OsString)>,
+    /// What it reads on its standard input.
+    pub(in crate::actions) stdin: Option<Vec<u8>>,
+}
+
+/// Works the command out.
+pub(super) fn draft(action: &CommandAction, draft: &mut Draft) -> Option<CommandJob> {
+    let directory = directory(action, draft);
+    let environment = environment(action);
+    let argv = arguments(action);
+    let Some((name, arguments)) = argv.split_first() else {
+        draft.refuse("there is no program to run");
+        return None;
+    };
+    if argv.iter().any(|argument| redact(argument) != *argument) {
+        draft.refuse("an argument holds a secret, which everybody on this machine could read");
+    }
+    let search = environment.iter().find(|(name, _)| name == "PATH").map(|(_, text)| text.expose());
+    let program = resolve(name, &directory, &search.unwrap_or_default());
+
+    let mut line =
+        vec![program.as_ref().map_or_else(|_| quoted(name), |p| quoted(&p.to_string_lossy()))];
+    line.extend(arguments.iter().map(|argument| quoted(argument)));
+    draft.line(&line.join(" "));
+    draft.line(&format!("in {}", directory.display()));
+    draft.line(&match &action.stdin {
+        Some(text) => format!("reading {:?}", text.shown()),
+        None => "reading nothing".to_owned(),
+    });
+    for (name, text) in &environment {
+        draft.line(&format!("{name}={}", text.shown()));
+    }
+    fingerprint(&argv, &directory, &environment, action.stdin.as_ref(), draft);
+    let program = match program {
+        Ok(program) => program,
+        Err(why) => {
+            draft.refuse(why);
+            return None;
+        }
+    };
+    draft.fingerprint.add("program", program.as_os_str().as_encoded_bytes());
+    Some(CommandJob {
+        program,
+        name: name.clone(),
+        arguments: arguments.to_vec(),
+        directory,
+        environment: environment
+            .into_iter()
+            .map(|(name, text)| (name, OsString::from(text.expose())))
+            .collect(),
+        stdin: action.stdin.as_ref().map(|text| text.expose().into_bytes()),
+    })
+}
+
+fn fingerprint(
+    argv: &[String],
+    directory: &Path,
+    environment: &[(String, Text)],
+    stdin: Option<&Text>,
+    draft: &mut Draft,
+) {
+    let print = &mut draft.fingerprint;
+    print.add("kind", "command");
+    for argument in argv {
+        print.add("argument", argument);
+    }
+    print.add("directory", directory.as_os_str().as_encoded_bytes());
+    for (name, text) in environment {
+        print.add("variable", name);
+        print.add_text("value", text);
+    }
+    match stdin {
+        Some(text) => print.add_text("stdin", text),
+        None => print.add("stdin_null", ""),
+    }
+}
+
+fn arguments(action: &CommandAction) -> Vec<String> {
+    if !action.shell {
+        return action.argv.clone();
+    }
+    // The first text is the script; anything behind it becomes $1, $2 and so on.
+    let mut argv = vec!["sh".to_owned(), "-c".to_owned()];
+    let mut texts = action.argv.iter().cloned();
+    argv.extend(texts.next());
+    if action.argv.len() > 1 {
+        argv.push("sh".to_owned());
+        argv.extend(texts);
+    }
+    argv
+}
+
+fn directory(action: &CommandAction, draft: &mut Draft) -> PathBuf {
+    let directory = match (&action.directory, env::current_dir()) {
+        (Some(directory), Ok(here)) => here.join(directory),
+        (Some(directory), Err(_)) => directory.clone(),
+        (None, Ok(here)) => here,
+        (None, Err(error)) => {
+            draft.refuse(format!("the console's own directory is gone: {error}"));
+            PathBuf::from("/")
+        }
+    };
+    if !directory.is_dir() {
+        draft.refuse(format!("{} is not a directory", directory.display()));
+    } else if access(&directory, Access::EXEC_OK).is_err() {
+        draft.refuse(format!("{} may not be entered", directory.display()));
+    }
+    directory
+}
+
+/// The whole environment: a few variables of the console's own, those that keep programs
+/// from asking and colouring, and the configured ones, which win.
+fn environment(action: &CommandAction) -> Vec<(String, Text)> {
+    let mut out: Vec<(String, Text)> = Vec::new();
+    let mut set = |name: &str, text: Text| {
+        out.retain(|(other, _)| other != name);
+        out.push((name.to_owned(), text));
+    };
+    for name in INHERITED {
+        let usual = (name == "PATH").then(|| USUAL_PATH.to_owned());
+        if let Some(value) = env::var(name).ok().filter(|value| !value.is_empty()).or(usual) {
+            set(name, Text::Plain(value));
+        }
+    }
+    set("TERM", Text::Plain("dumb".to_owned()));
+    set("NO_COLOR", Text::Plain("1".to_owned()));
+    for (name, text) in &action.environment {
+        set(name, text.clone());
+    }
+    out
+}
+
+/// The file of a program: as given where its name holds a slash, else by the search path.
+fn resolve(name: &str, directory: &Path, search: &str) -> Result<PathBuf, String> {
+    if name.is_empty() {
+        return Err("there is no program to run".to_owned());
+    }
+    if name.contains('/') {
+        let path = directory.join(name);
+        return runnable(&path).map(|()| path);
+    }
+    let mut reason = format!("{name} is not installed: it is in no directory of PATH");
+    for entry in env::split_paths(search) {
+        let path = directory.join(entry).join(name);
+        match runnable(&path) {
+            Ok(()) => return Ok(path),
+            Err(why) if path.exists() => reason = why,
+            Err(_) => {}
+        }
+    }
+    Err(reason)
+}
+
+fn runnable(path: &Path) -> Result<(), String> {
+    if !path.exists() {
+        return Err(format!("{} does not exist", path.display()));
+    }
+    if !path.is_file() {
+        return Err(format!("{} is not a file", path.display()));
+    }
+    access(path, Access::EXEC_OK).map_err(|_| format!("{} is not executable", path.display()))
+}
+
+/// An argument as a shell would need it, so that spaces and quotes cannot mislead the eye.
+fn quoted(text: &str) -> String {
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(harmless) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_quoted_where_it_matters() {
+        for (text, shown) in [
+            ("--to=prev", "--to=prev"),
+            ("", "''"),
+            ("two words", "'two words'"),
+            ("it's", "'it'\\''s'"),
+            ("$(reboot)", "'$(reboot)'"),
+        ] {
+            assert_eq!(quoted(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_program_is_found_or_its_absence_is_explained() {
+        let here = Path::new("/");
+        assert_eq!(resolve("sh", here, "/nonexistent:/bin"), Ok(PathBuf::from("/bin/sh")));
+        assert_eq!(resolve("bin/sh", here, ""), Ok(PathBuf::from("/bin/sh")));
+        for (name, why) in [
+            ("no-such-program", "not installed"),
+            ("/no/such/program", "does not exist"),
+            ("/bin", "not a file"),
+            ("/etc/passwd", "not executable"),
+            ("", "no program"),
+        ] {
+            let error = resolve(name, here, "/bin").expect_err("refused");
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The plan of one HTTP request.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Uri,
+    header::{
+        ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    },
+};
+use url::{Host, Position, Url};
+
+use super::Draft;
+use crate::{
+    actions::net::Endpoint,
+    config::profile::{HttpAction, ReadingConfig, StatusRange, Text},
+};
+
+/// One request, ready to be sent.
+#[derive(Debug)]
+pub(in crate::actions) struct HttpJob {
+    /// Where to.
+    pub(in crate::actions) endpoint: Endpoint,
+    /// Statuses that claim success.
+    pub(in crate::actions) accept: Vec<StatusRange>,
+    /// Values to take out of the answer.
+    pub(in crate::actions) readings: Vec<ReadingConfig>,
+    /// Whether a secret would travel without encryption to another machine.
+    pub(in crate::actions) exposes_secret: bool,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl HttpJob {
+    /// The request.
+    pub(in crate::actions) fn request(&self) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.body.clone()));
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+
+    /// Whether the status claims success: by the configuration, else any 2xx.
+    pub(in crate::actions) fn accepts(&self, status: u16) -> bool {
+        if self.accept.is_empty() {
+            return (200..300).contains(&status);
+        }
+        self.accept.iter().any(|range| range.contains(status))
+    }
+}
+
+/// Works the request out.
+pub(super) fn draft(action: &HttpAction, draft: &mut Draft) -> Option<HttpJob> {
+    let body = match &action.body {
+        Some(body) => serde_json::to_string(body).ok()?,
+        None => String::new(),
+    };
+    fingerprint(action, &body, draft);
+    draft.line(&format!("{} {} HTTP/1.1", action.method, shown_url(&action.url)));
+    let headers = headers(action, &body, draft);
+    if !body.is_empty() {
+        draft.line("");
+        draft.line(&body);
+    }
+    if !action.url.username().is_empty() || action.url.password().is_some() {
+        draft.refuse("the address holds credentials: put them into a header, from the environment");
+    }
+    let endpoint = endpoint(action, draft);
+    let method = Method::from_bytes(action.method.as_bytes());
+    if method.is_err() {
+        draft.refuse(format!("{:?} is no HTTP method", action.method));
+    }
+    let uri = action.url[Position::BeforePath..Position::AfterQuery].parse::<Uri>();
+    if uri.is_err() {
+        draft.refuse("the address holds a path that HTTP does not allow");
+    }
+    let endpoint = endpoint?;
+    let secret = action.headers.iter().any(|(_, value)| matches!(value, Text::Secret { .. }));
+    Some(HttpJob {
+        exposes_secret: secret && endpoint.tls.is_none() && !is_local(&action.url),
+        endpoint,
+        accept: action.accept.clone(),
+        readings: action.readings.clone(),
+        method: method.ok()?,
+        uri: uri.ok()?,
+        headers: headers?,
+        body: Bytes::from(body),
+    })
+}
+
+fn fingerprint(action: &HttpAction, body: &str, draft: &mut Draft) {
+    let print = &mut draft.fingerprint;
+    print.add("kind", "http");
+    print.add("method", &action.method);
+    print.add("url", action.url.as_str());
+    for (name, value) in &action.headers {
+        print.add("header", name);
+        print.add_text("value", value);
+    }
+    print.add("body", body);
+    for range in &action.accept {
+        print.add("accept", format!("{}-{}", range.from, range.to));
+    }
+    print.add_tls(Some(&action.tls));
+}
+
+/// The address without user and password.
+fn shown_url(url: &Url) -> String {
+    let mut url = url.clone();
+    // Both fail only for addresses that cannot have them.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.to_string()
+}
+
+/// Every header that is sent, each with a line that shows it.
+fn headers(action: &HttpAction, body: &str, draft: &mut Draft) -> Option<HeaderMap> {
+    let host = action.url[Position::BeforeHost..Position::AfterPort].to_owned();
+    let mut own = vec![
+        (HOST, host),
+        (USER_AGENT, concat!("watchfloor/", env!("CARGO_PKG_VERSION")).to_owned()),
+        (ACCEPT, "application/json".to_owned()),
+        (CONTENT_LENGTH, body.len().to_string()),
+    ];
+    if !body.is_empty() {
+        own.push((CONTENT_TYPE, "application/json".to_owned()));
+    }
+    let mut map = HeaderMap::new();
+    let mut sound = true;
+    for (name, value) in own {
+        let given = |(other, _): &(String, Text)| name.as_str().eq_ignore_ascii_case(other);
+        if !action.headers.iter().any(given) {
+            draft.line(&format!("{name}: {value}"));
+            sound &= HeaderValue::from_str(&value).is_ok_and(|value| {
+                map.insert(name, value);
+                true
+            });
+        }
+    }
+    for (name, text) in &action.headers {
+        let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
+            draft.refuse(format!("{name:?} is no name of a header"));
+            sound = false;
+            continue;
+        };
+        draft.line(&format!("{header}: {}", text.shown()));
+        let Ok(mut value) = HeaderValue::from_str(&text.expose()) else {
+            // The value is not quoted: it may be a secret with a stray line break.
+            draft.refuse(format!(
+                "the value of the header {header} holds characters that HTTP does not allow"
+            ));
+            sound = false;
+            continue;
+        };
+        value.set_sensitive(matches!(text, Text::Secret { .. }));
+        map.append(header, value);
+    }
+    sound.then_some(map)
+}
+
+fn endpoint(action: &HttpAction, draft: &mut Draft) -> Option<Endpoint> {
+    let tls = match action.url.scheme() {
+        "https" => Some(action.tls.clone()),
+        "http" => None,
+        other => {
+            draft.refuse(format!("{other}:// is not HTTP"));
+            return None;
+        }
+    };
+    let host = match action.url.host()? {
+        Host::Domain(name) => name.to_owned(),
+        Host::Ipv4(address) => address.to_string(),
+        Host::Ipv6(address) => address.to_string(),
+    };
+    Some(Endpoint { host, port: action.url.port_or_known_default()?, tls })
+}
+
+fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

@@ -1,0 +1,88 @@
+//! What an action would do, measured now. Nothing in here changes anything.
+
+mod command;
+
+mod http;
+
+mod redis;
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::{
+    plan::{Job, Plan},
+    words,
+};
+use crate::{
+    config::profile::ActionConfig,
+    domain::{
+        action::Preview,
+        catalog::PrefixSpec,
+        failure::{Failure, FailureKind},
+        observation::KeyGroup,
+        time::Moment,
+    },
+};
+
+/// When a preview is given up.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What was measured.
+#[derive(Debug, Default)]
+struct Findings {
+    groups: Vec<KeyGroup>,
+    findings: Vec<String>,
+    refusals: Vec<String>,
+}
+
+impl Findings {
+    fn find(&mut self, text: impl Into<String>) {
+        self.findings.push(words::plain(&text.into()));
+    }
+
+    fn refuse(&mut self, text: impl Into<String>) {
+        self.refusals.push(words::plain(&text.into()));
+    }
+}
+
+/// Measures what an action would do.
+pub(super) async fn measure(
+    config: &ActionConfig,
+    groups: &[PrefixSpec],
+    at: Moment,
+) -> Result<Preview, Failure> {
+    let too_slow = || {
+        let message = format!("the preview took longer than {LIMIT:?}");
+        Failure::new(FailureKind::Timeout, message)
+    };
+    let work = async {
+        let config = config.clone();
+        let plan = tokio::task::spawn_blocking(move || Plan::make(&config))
+            .await
+            .map_err(|_| Failure::new(FailureKind::Misconfigured, "no plan could be made"))?;
+        let mut found = Findings::default();
+        match &plan.job {
+            Some(Job::Http(job)) => http::look(job, &mut found).await,
+            Some(Job::Redis(job)) => redis::look(job, groups, &mut found).await?,
+            Some(Job::Command(job)) => command::look(job, &mut found),
+            None => {}
+        }
+        Ok(preview(plan, found, at))
+    };
+    timeout(LIMIT, work).await.unwrap_or_else(|_| Err(too_slow()))
+}
+
+fn preview(plan: Plan, found: Findings, at: Moment) -> Preview {
+    let mut refusals = plan.refusals;
+    refusals.extend(found.refusals);
+    Preview {
+        action: plan.action,
+        at,
+        request: plan.request,
+        groups: found.groups,
+        findings: found.findings,
+        refusals,
+        digest: plan.digest,
+    }
+}

@@ -1,0 +1,88 @@
+//! The journal, as one run sees it.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+
+use crate::{
+    actions::{
+        Clock, Order,
+        journal::{
+            Journal, JournalError,
+            entry::{Entry, Kind},
+        },
+        plan::Plan,
+    },
+    domain::{
+        action::RunResult,
+        ids::{ActionId, RunId},
+    },
+};
+
+/// How long the disk may take. A line that arrives later than that does no harm: the run
+/// it would have allowed was not started.
+const DISK_LIMIT: Duration = Duration::from_secs(10);
+
+/// Writes the lines of one run.
+pub(super) struct Log {
+    journal: Arc<Journal>,
+    clock: Clock,
+    run: RunId,
+    action: ActionId,
+    target: String,
+}
+
+impl Log {
+    /// For one run.
+    pub(super) fn new(
+        journal: Arc<Journal>,
+        clock: Clock,
+        order: &Order,
+        action: ActionId,
+    ) -> Self {
+        Self { journal, clock, run: order.run.clone(), action, target: order.target.clone() }
+    }
+
+    /// What was confirmed, and what would be sent for it.
+    pub(super) async fn intent(&self, plan: &Plan, order: &Order) -> Result<(), JournalError> {
+        self.write(Entry {
+            request: plan.request.clone(),
+            digest: Some(order.digest.clone()),
+            reason: Some(order.reason.clone()),
+            confirmation: Some(order.confirmation.clone()),
+            before: order.before.clone(),
+            ..Entry::new(Kind::Intent)
+        })
+        .await
+    }
+
+    /// From here on it may have acted.
+    pub(super) async fn start(&self) -> Result<(), JournalError> {
+        self.write(Entry::new(Kind::Start)).await
+    }
+
+    /// Something on the way.
+    pub(super) async fn step(&self, text: String) -> Result<(), JournalError> {
+        self.write(Entry { text: Some(text), ..Entry::new(Kind::Step) }).await
+    }
+
+    /// The carrying out is over.
+    pub(super) async fn finish(&self, result: &RunResult) -> Result<(), JournalError> {
+        self.write(Entry { result: Some(result.into()), ..Entry::new(Kind::Finish) }).await
+    }
+
+    async fn write(&self, entry: Entry) -> Result<(), JournalError> {
+        let entry = Entry {
+            run: Some(self.run.clone()),
+            action: Some(self.action.clone()),
+            target: Some(self.target.clone()),
+            ..entry
+        };
+        let (journal, now) = (Arc::clone(&self.journal), (self.clock)().wall);
+        let writing = tokio::task::spawn_blocking(move || journal.append(&entry, now));
+        match timeout(DISK_LIMIT, writing).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) | Err(_) => Err(JournalError::Slow(self.journal.path().to_owned())),
+        }
+    }
+}

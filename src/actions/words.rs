@@ -1,0 +1,39 @@
+//! Foreign text on its way to the screen and to the disk.
+
+use crate::{config::secret::redact, domain::text};
+
+/// The text without control characters and without any known secret. Redacted on both
+/// sides of the cleaning: a secret may itself hold a line break, and an escape sequence
+/// in the middle of a secret would hide it from a search.
+pub(super) fn plain(text: &str) -> String {
+    redact(&text::safe(&redact(text)))
+}
+
+/// As [`plain`], at most `limit` characters.
+pub(super) fn clip(text: &str, limit: usize) -> String {
+    text::clip(&plain(text), limit)
+}
+
+/// `1 key`, `2 keys`.
+pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::secret::Secret;
+
+    #[test]
+    fn a_secret_broken_up_by_an_escape_sequence_is_still_removed() {
+        let _secret = Secret::new("broken-up-canary".to_owned(), "env WORDS_CANARY");
+        assert_eq!(plain("a broken-\u{1b}[0mup-canary b"), "a ⟨secret⟩ b");
+        assert_eq!(clip("a broken-up-canary b", 6), "a ⟨se…");
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(count(1, "key", "keys"), "1 key");
+        assert_eq!(count(0, "key", "keys"), "0 keys");
+    }
+}

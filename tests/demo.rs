@@ -1,5 +1,7 @@
 //! The embedded service, over real sockets: what the console will see of it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::{
     collections::BTreeMap,
     future::Future,
@@ -380,6 +382,137 @@ async fn the_hit_rate_follows_the_requests() {
     let (_, after) = it.hits_and_misses().await;
     assert!(after >= more_misses + 40, "every page that nobody knows is a miss");
     it.demo.stop().await;
+}
+
+#[tokio::test]
+async fn the_postgres_comes_up_and_shows_who_waits() {
+    let options = Options { scenario: Scenario::Calm, embedded_redis: true, ..Options::default() };
+    let it = start_with(options).await;
+    let hint = "install postgresql (Debian: apt-get install postgresql)";
+    assert_eq!(it.demo.no_postgres(), None, "{hint}");
+    let config: tokio_postgres::Config = it.variable("DEMO_POSTGRES_URL").parse().unwrap();
+    let connect = async || {
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.ok()?;
+        tokio::spawn(connection);
+        Some(client)
+    };
+    until("it is up", async || connect().await.is_some()).await;
+    let client = connect().await.unwrap();
+    let count = async |sql: &str| -> i64 { client.query_one(sql, &[]).await.unwrap().get(0) };
+    let blocked =
+        "SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0";
+    let commits = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()";
+    let before = count(commits).await;
+    until("it is busy", async || count(commits).await > before + 10).await;
+    assert_eq!(count(blocked).await, 0);
+    it.demo.toggle("blocked-session");
+    until("a session waits", async || count(blocked).await == 1).await;
+    it.demo.toggle("blocked-session");
+    until("it goes on", async || count(blocked).await == 0).await;
+    it.demo.stop().await;
+    assert!(connect().await.is_none());
+}
+
+/// The processes whose command line names this text.
+fn processes(text: &str) -> Vec<String> {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let numbers = all.map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        name.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    numbers
+        .filter_map(|path| std::fs::read(path.join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(text))
+        .collect()
+}
+
+/// How the processes of a demo are told from those of the others: by the port of its Redis,
+/// the port of its Postgres, and its directory, which the watcher and Postgres name.
+fn marks(variables: &BTreeMap<String, String>) -> Vec<String> {
+    let port = |url: &str| {
+        let address = url.split('@').nth(1).unwrap();
+        address.split(['/', ':']).nth(1).unwrap().to_owned()
+    };
+    let redis = format!("127.0.0.1:{}", port(&variables["REDIS_URL"]));
+    let postgres = format!(" -p {} ", port(&variables["DEMO_POSTGRES_URL"]));
+    vec![redis, postgres]
+}
+
+fn directories(marks: &[String]) -> Vec<String> {
+    let postgres = processes(&marks[1]);
+    let named = postgres.iter().flat_map(|line| line.split(' '));
+    named
+        .filter_map(|word| word.strip_suffix("/postgres"))
+        .filter(|word| word.contains("watchfloor-demo-"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Waits until a demo has started everything, and says how to find that.
+async fn everything_runs(variables: &BTreeMap<String, String>) -> Vec<String> {
+    let mut marks = marks(variables);
+    until("Redis and Postgres run", async || {
+        marks.iter().all(|mark| !processes(mark).is_empty()) && !directories(&marks).is_empty()
+    })
+    .await;
+    marks.push(directories(&marks).remove(0));
+    assert!(processes(&marks[2]).iter().any(|line| line.contains("watcher")));
+    marks
+}
+
+fn nothing_runs(marks: &[String]) -> bool {
+    marks.iter().all(|mark| processes(mark).is_empty()) && !std::path::Path::new(&marks[2]).exists()
+}
+
+#[tokio::test]
+async fn nothing_is_left_after_stopping_even_when_redis_hangs() {
+    let options = Options { scenario: Scenario::Calm, ..Options::default() };
+    let it = start_with(options).await;
+    let marks = everything_runs(&it.variables).await;
+    it.demo.toggle("flapping");
+    until("Redis hangs", async || !it.redis_answers().await).await;
+    it.demo.stop().await;
+    assert!(nothing_runs(&marks), "{:?}", marks.iter().map(|mark| processes(mark)));
+}
+
+#[tokio::test]
+async fn nothing_is_left_after_dropping() {
+    let options = Options { scenario: Scenario::Calm, ..Options::default() };
+    let it = start_with(options).await;
+    let marks = everything_runs(&it.variables).await;
+    drop(it);
+    until("everything is gone", async || nothing_runs(&marks)).await;
+}
+
+/// Not a test of its own: it is the process that the next test kills.
+#[tokio::test]
+#[ignore = "the next test starts it as a process of its own"]
+async fn hold_a_demo() {
+    let Ok(file) = std::env::var("WATCHFLOOR_TEST_HOLD") else { return };
+    let options = Options { scenario: Scenario::RedisOutage, ..Options::default() };
+    let demo = Demo::start(options).await.unwrap();
+    std::fs::write(file, serde_json::to_string(&demo.variables()).unwrap()).unwrap();
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_after_being_killed() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("variables");
+    let mut held = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "hold_a_demo", "--ignored"])
+        .env("WATCHFLOOR_TEST_HOLD", &file)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let read = || serde_json::from_slice(&std::fs::read(&file).ok()?).ok();
+    until("the demo has started", async || read().is_some()).await;
+    let marks = everything_runs(&read().unwrap()).await;
+    held.kill().await.unwrap();
+    until("everything is gone", async || nothing_runs(&marks)).await;
 }
 
 /// The same on both back ends: everything well, an outage that is seen from outside and by

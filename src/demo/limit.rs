@@ -66,14 +66,16 @@ pub(super) struct Allowance {
 /// Keeps the members of one millisecond apart.
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
-/// Leaves the trace of a request that came so long ago.
-pub(super) async fn remember(store: &Store, tier: Tier, identifier: &str, ago: Duration) {
-    let key = key(tier, identifier);
-    let at = unix_millis().saturating_sub(u64::try_from(ago.as_millis()).unwrap_or(u64::MAX));
+/// Leaves the traces of requests that came so many seconds ago.
+pub(super) async fn remember(store: &Store, tier: Tier, identifier: &str, seconds_ago: &[u64]) {
+    let (key, now) = (key(tier, identifier), unix_millis());
     let mut commands = redis::pipe();
-    commands.cmd("ZADD").arg(&key).arg(at).arg(member(at)).ignore();
+    for seconds in seconds_ago {
+        let at = now.saturating_sub(seconds * 1_000);
+        commands.cmd("ZADD").arg(&key).arg(at).arg(member(at)).ignore();
+    }
     commands.cmd("EXPIRE").arg(&key).arg(tier.window().as_secs()).ignore();
-    // Without Redis there is nothing to leave it in.
+    // Without Redis there is nothing to leave them in.
     let _ = store.run::<()>(&commands).await;
 }
 

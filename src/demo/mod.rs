@@ -18,6 +18,7 @@ mod limit;
 mod monitoring_api;
 mod platform;
 mod platform_api;
+mod postgres;
 mod redis_server;
 mod request;
 mod resp;
@@ -99,6 +100,7 @@ pub struct Demo {
     world: Arc<World>,
     variables: BTreeMap<String, String>,
     redis: &'static str,
+    no_postgres: Option<String>,
     tasks: JoinSet<()>,
     ward: Option<Arc<Ward>>,
 }
@@ -123,7 +125,7 @@ impl Demo {
         let store = |name| Ok::<_, DemoError>(Store::new(redis::Client::open(site.url())?, name));
         let (api, agent) = (store("exodrive-api")?, store("bici-agent")?);
         let credentials = credentials().map_err(DemoError::Random)?;
-        let variables = variables(address, &site, &credentials);
+        let mut variables = variables(address, &site, &credentials);
         let world = Arc::new(World::new(api, Agent::new(agent), credentials, options.seed));
         warming::warm(&world, &warming::Plan::EVERYTHING).await;
         traffic::prepare(&world).await;
@@ -137,7 +139,15 @@ impl Demo {
         tasks.spawn(keep_house(Arc::clone(&world)));
         let telling = Arc::clone(&world);
         tasks.spawn(async move { story::tell(options.scenario, &telling).await });
-        Ok(Self { world, variables, redis, tasks, ward })
+        let no_postgres = match postgres_plan(options, ward.clone()) {
+            Ok(plan) => {
+                variables.insert("DEMO_POSTGRES_URL".to_owned(), plan.url());
+                tasks.spawn(plan.run(Arc::clone(&world)));
+                None
+            }
+            Err(reason) => Some(reason),
+        };
+        Ok(Self { world, variables, redis, no_postgres, tasks, ward })
     }
 
     /// The values of the variables that the demo's profile uses: addresses, identifiers
@@ -149,6 +159,11 @@ impl Demo {
     /// Which Redis runs: `redis-server`, or `embedded` where there is none.
     pub fn redis(&self) -> &'static str {
         self.redis
+    }
+
+    /// Why there will be no Postgres, in words; none where one is coming up or there.
+    pub fn no_postgres(&self) -> Option<&str> {
+        self.no_postgres.as_deref()
     }
 
     /// Turns a fault on, or off where it is on. An unknown name changes nothing.
@@ -196,6 +211,13 @@ impl Drop for Demo {
         // Whatever is not polled again is dropped with its task, and ends what it owns.
         self.world.stopping.cancel();
     }
+}
+
+fn postgres_plan(options: Options, ward: Option<Arc<Ward>>) -> Result<postgres::Plan, String> {
+    if !options.postgres {
+        return Err("it was not asked for".to_owned());
+    }
+    postgres::Plan::make(ward)
 }
 
 async fn serve(listener: TcpListener, world: Arc<World>) {

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -176,8 +176,6 @@ pub(super) struct Database {
     load: Mutex<Load>,
     /// Queries not yet carried out against a real database.
     owed: AtomicU64,
-    /// Whether a real database takes part.
-    pub(super) real: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -189,7 +187,7 @@ struct Load {
 impl Default for Database {
     fn default() -> Self {
         let load = Mutex::new(Load { recent: 0.0, at: None });
-        Self { load, owed: AtomicU64::new(0), real: AtomicBool::new(false) }
+        Self { load, owed: AtomicU64::new(0) }
     }
 }
 
@@ -212,12 +210,6 @@ impl Database {
         self.owed.fetch_add(1, Ordering::Relaxed);
         let share = load.recent / LOAD_SECONDS / COMFORTABLE;
         IDLE_ANSWER.mul_f64((share.mul_add(share, 1.0)).min(SLOWEST) * luck)
-    }
-
-    /// Queries per second over the last seconds.
-    pub(super) fn rate(&self, now: Instant) -> f64 {
-        let load = self.load.lock().unwrap_or_else(PoisonError::into_inner);
-        load.decayed(now) / LOAD_SECONDS
     }
 
     /// The queries since the last time this was asked.
@@ -247,7 +239,6 @@ mod tests {
         }
         let loaded = database.query(Instant::now(), 1.0);
         assert!(loaded > idle * 4, "{idle:?} {loaded:?}");
-        assert!((25.0..40.0).contains(&database.rate(Instant::now())));
         tokio::time::advance(Duration::from_secs(30)).await;
         assert!(database.query(Instant::now(), 1.0) < idle * 2);
         assert_eq!(database.take_owed(), 203);

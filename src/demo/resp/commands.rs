@@ -174,9 +174,8 @@ fn scan(db: &mut Database, _: &mut Session, args: &[Vec<u8>], now: u64) -> Reply
         .filter(|key| pattern.is_none_or(|pattern| matches(pattern, key)))
         .filter(|key| match &kind {
             None => true,
-            Some(kind) => {
-                db.keys.get(key, now).is_some_and(|value| value.kind().as_bytes() == kind)
-            }
+            // As in the original's version 7, looking at the type counts as a hit.
+            Some(kind) => db.look(key, now).is_some_and(|value| value.kind().as_bytes() == kind),
         })
         .map(Reply::Bulk)
         .collect();
@@ -185,7 +184,10 @@ fn scan(db: &mut Database, _: &mut Session, args: &[Vec<u8>], now: u64) -> Reply
 
 fn float(bytes: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(bytes).ok()?;
-    text.parse::<f64>().ok().filter(|number| !number.is_nan())
+    let number = text.parse::<f64>().ok().filter(|number| !number.is_nan())?;
+    // Infinity has to be meant: a number that is too large for a float is not one.
+    let meant = !text.bytes().any(|byte| byte.is_ascii_digit());
+    (number.is_finite() || meant).then_some(number)
 }
 
 fn zadd(db: &mut Database, _: &mut Session, args: &[Vec<u8>], now: u64) -> Reply {

@@ -7,6 +7,8 @@
 mod codec;
 mod commands;
 mod database;
+#[cfg(test)]
+mod differential;
 mod info;
 mod keyspace;
 mod server_commands;

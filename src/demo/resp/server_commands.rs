@@ -102,7 +102,7 @@ fn hello(db: &mut Database, session: &mut Session, args: &[Vec<u8>], _: u64) -> 
     if !session.authenticated {
         return Reply::Error(
             "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
-             HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
+             HELLO AUTH <user> <pass> option can be used to authenticate the client and \
              select the RESP protocol version at the same time"
                 .to_owned(),
         );
@@ -185,8 +185,7 @@ fn slowlog(db: &mut Database, _: &mut Session, args: &[Vec<u8>], _: u64) -> Repl
         ("get", [count]) => match integer(count) {
             Some(-1) => slow_entries(db, usize::MAX),
             Some(count) if count >= 0 => slow_entries(db, usize::try_from(count).unwrap_or(0)),
-            Some(_) => Reply::err("count should be greater than or equal to -1"),
-            None => Reply::err("value is not an integer or out of range"),
+            _ => Reply::err("count should be greater than or equal to -1"),
         },
         (known @ ("len" | "reset" | "get"), _) => wrong_arity(&format!("slowlog|{known}")),
         _ => unknown("slowlog", args),

@@ -1,7 +1,7 @@
 //! What was changed at the terminal, and how to put it back, from wherever one is.
 
 use std::{
-    io,
+    io, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak},
     thread,
     time::{Duration, Instant},
@@ -53,6 +53,31 @@ struct Held {
     screen: bool,
     mouse: bool,
     title: bool,
+}
+
+impl Held {
+    /// What puts the screen back.
+    fn undo(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        if self.screen {
+            queue!(bytes, terminal::EndSynchronizedUpdate, SetAttribute(Attribute::Reset))?;
+        }
+        if self.mouse {
+            queue!(bytes, keys::DisableMouseCapture)?;
+        }
+        if self.screen {
+            queue!(
+                bytes,
+                keys::DisableBracketedPaste,
+                terminal::LeaveAlternateScreen,
+                cursor::Show
+            )?;
+        }
+        if self.title {
+            bytes.extend_from_slice(POP_TITLE);
+        }
+        Ok(bytes)
+    }
 }
 
 impl Guard {
@@ -134,36 +159,28 @@ impl Guard {
         let Some(mut held) = self.lock_soon() else {
             return Err(io::Error::other("the terminal is being put back by somebody else"));
         };
-        let mut bytes = Vec::new();
-        if held.screen {
-            if !self.slot.close(LAST_FRAME) {
-                // The terminal does not read. What it has not read yet would have been
-                // overwritten anyway; this makes room for what puts it back.
-                self.tty.forget_output();
-                bytes.extend_from_slice(END_OF_ANYTHING);
-            }
-            queue!(bytes, terminal::EndSynchronizedUpdate, SetAttribute(Attribute::Reset))?;
-            if held.mouse {
-                queue!(bytes, keys::DisableMouseCapture)?;
-            }
-            queue!(
-                bytes,
-                keys::DisableBracketedPaste,
-                terminal::LeaveAlternateScreen,
-                cursor::Show
-            )?;
-        }
-        if held.title {
-            bytes.extend_from_slice(POP_TITLE);
-        }
-        (held.screen, held.mouse, held.title) = (false, false, false);
-        let written = if bytes.is_empty() { Ok(()) } else { self.write(&bytes, RESTORING) };
-        let mode = held.mode.take();
+        let bytes = held.undo()?;
+        let written = if bytes.is_empty() { Ok(()) } else { self.write_at_last(&bytes) };
+        let mode = mem::take(&mut *held).mode;
         drop(held);
         let Some(mode) = mode else { return written };
         self.tty.forget_input();
         self.tty.set_mode(&mode)?;
         written
+    }
+
+    /// Writes after the last frame, even if the terminal does not read.
+    fn write_at_last(&self, bytes: &[u8]) -> io::Result<()> {
+        if self.slot.close(LAST_FRAME) {
+            match self.write(bytes, RESTORING) {
+                Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+                written => return written,
+            }
+        }
+        // What was not read yet would have been overwritten anyway. Forgetting it makes
+        // room for what puts the terminal back, whenever that is read.
+        self.tty.forget_output();
+        self.write(&[END_OF_ANYTHING, bytes].concat(), RESTORING)
     }
 
     /// The lock, unless somebody else keeps it: a hook must not wait for the thread that it

@@ -115,7 +115,7 @@ impl Screen {
     ///
     /// # Errors
     ///
-    /// When the terminal is gone.
+    /// When the terminal is gone: leave as on [`Hangup`](super::signals::Signal::Hangup).
     pub fn draw<F>(&mut self, paint: F) -> io::Result<Painted>
     where
         F: FnOnce(&mut Buffer, Rect) -> Option<(u16, u16)>,
@@ -249,7 +249,8 @@ impl Screen {
     }
 
     /// Takes the terminal after [`Screen::leave`], or once more after somebody else had it:
-    /// after a `SIGCONT`, the shell may have changed everything.
+    /// after a `SIGCONT`, the shell may have changed everything. (The system sends one after
+    /// every `SIGHUP`, too.)
     ///
     /// # Errors
     ///

@@ -25,10 +25,11 @@ use crate::{
         state::State,
         summary,
     },
-    config::profile::{Profile, SourceConfig, SourceKind},
+    config::profile::{ActionConfig, ActionKind, Profile, SourceConfig, SourceKind},
     demo::Demo,
     domain::{
         action::{ActionEvent, ActionStage, Claim, Previewed, RunResult},
+        catalog::PrefixSpec,
         failure::{Failure, FailureKind},
         ids::{ActionId, RunId, SourceId},
         observation::{KeyScan, Observation},
@@ -156,22 +157,32 @@ impl Engine {
 
     fn preview(&self, run: RunId, action: ActionId) {
         let Some((actions, config)) = self.action(&action) else { return };
+        let groups = self.groups_of(config.as_ref());
         let events = self.outlets.events.clone();
         tokio::spawn(async move {
             let previewed = match config {
-                Some(config) => actions.preview(&config, run).await,
+                Some(config) => actions.preview(&config, run, &groups).await,
                 None => Previewed { run, outcome: Err(gone(&action)) },
             };
             let _ = events.send(Event::Previewed(Box::new(previewed))).await;
         });
     }
 
-    fn action(
-        &self,
-        action: &ActionId,
-    ) -> Option<(Arc<Actions>, Option<crate::config::profile::ActionConfig>)> {
+    fn action(&self, action: &ActionId) -> Option<(Arc<Actions>, Option<ActionConfig>)> {
         let actions = Arc::clone(self.actions.as_ref()?);
         Some((actions, self.profile.actions.get(action).cloned()))
+    }
+
+    /// The key groups of the Redis that an action deletes from.
+    fn groups_of(&self, config: Option<&ActionConfig>) -> Vec<PrefixSpec> {
+        let Some(ActionKind::Redis(redis)) = config.map(|config| &config.kind) else {
+            return Vec::new();
+        };
+        let caches = self.profile.catalog.caches.iter();
+        caches
+            .filter(|cache| cache.source == redis.source)
+            .flat_map(|cache| cache.prefixes.clone())
+            .collect()
     }
 
     fn start(&mut self, start: StartRun) {

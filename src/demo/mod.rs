@@ -284,7 +284,7 @@ fn variables(address: SocketAddr, site: &Site, secrets: &Credentials) -> BTreeMa
         ("VERCEL_TEAM_ID", platform::TEAM.to_owned()),
         ("EDGE_CONFIG_ID", platform::EDGE_CONFIG.to_owned()),
         ("ROLLBACK_TO", platform::GOOD.to_owned()),
-        ("PROMOTE_TO", platform::NEW.to_owned()),
+        ("PROMOTE_TO", platform::GOOD.to_owned()),
     ];
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

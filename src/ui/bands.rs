@@ -3,7 +3,14 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{dialogs::run, paint, theme::Theme};
-use crate::{app::state::State, domain::verdict::Verdict};
+use crate::{
+    app::{
+        actions::{Run, Stage},
+        state::State,
+        view::Layer,
+    },
+    domain::verdict::Verdict,
+};
 
 /// A band: how bad, and what it says.
 pub type Band = (Verdict, String);
@@ -14,15 +21,14 @@ pub fn of(state: &State) -> Vec<Band> {
     let world = &state.world;
     let mut bands = Vec::new();
     if world.sources.cut_off() {
-        let text =
-            "CONSOLE OFFLINE: nothing can be reached from here; nothing is known of the service";
+        let text = "CONSOLE OFFLINE: nothing can be reached from here; all below is old";
         bands.push((Verdict::Critical, text.to_owned()));
     }
     if let Some(why) = &world.actions.journal_failure {
         bands
             .push((Verdict::Critical, format!("NO ACTIONS: the journal cannot be written: {why}")));
     }
-    if let Some(run) = world.actions.in_flight() {
+    if let Some(run) = world.actions.in_flight().filter(|run| !is_open(state, run)) {
         bands.push((Verdict::Warning, run::in_words(run, world.now)));
     }
     let unresolved = world.actions.unresolved();
@@ -34,6 +40,14 @@ pub fn of(state: &State) -> Vec<Band> {
         bands.push((Verdict::Unknown, text));
     }
     bands
+}
+
+/// Whether the run is told of in the topmost dialog anyway.
+fn is_open(state: &State, run: &Run) -> bool {
+    matches!(
+        state.view.layers.last(),
+        Some(Layer::Dialog(dialog)) if dialog.stage == Stage::Running && dialog.run == run.id
+    )
 }
 
 /// Draws as many bands as there are rows.

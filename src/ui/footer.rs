@@ -9,14 +9,15 @@ use ratatui::{
 
 use super::{
     format, header,
-    keys::{BINDINGS, Binding},
-    layers::line,
+    keys::{BINDINGS, Binding, Meaning},
+    layers::{self, line},
     layout::Regions,
     paint,
     theme::Theme,
 };
 use crate::{
     app::{
+        command::{Command, Edit},
         msg::Level,
         notices::Said,
         state::State,
@@ -64,21 +65,20 @@ pub fn draw(
     None
 }
 
-/// The word and the verdict that a level looks like.
-pub fn level(level: Level) -> (&'static str, Verdict) {
+/// The word, the glyph and the style of a level.
+pub fn level(level: Level, theme: Theme) -> (&'static str, &'static str, Style) {
     match level {
-        Level::Info => ("note", Verdict::Ok),
-        Level::Warning => ("warning", Verdict::Warning),
-        Level::Error => ("ERROR", Verdict::Critical),
+        Level::Info => ("note", theme.glyphs().dot, theme.quiet()),
+        Level::Warning => ("warning", theme.verdict_glyph(Verdict::Warning), theme.warning()),
+        Level::Error => ("ERROR", theme.verdict_glyph(Verdict::Critical), theme.critical()),
     }
 }
 
 /// Draws the message and returns the columns that it took. Where it shares the row, room is
 /// left for the way to the help.
 fn draw_message(buffer: &mut Buffer, area: Rect, said: &Said, theme: Theme, shared: bool) -> u16 {
-    let (word, verdict) = level(said.notice.level);
-    let style = theme.verdict(verdict, Quality::Fresh);
-    let lead = format!(" {} {word}: ", theme.verdict_glyph(verdict));
+    let (word, glyph, style) = level(said.notice.level, theme);
+    let lead = format!(" {glyph} {word}: ");
     let times = if said.times > 1 { format!(" ({} times)", said.times) } else { String::new() };
     let keep = if shared { 9 } else { 0 };
     let room = area.width.saturating_sub(paint::width(&lead) + keep);
@@ -91,7 +91,7 @@ fn draw_message(buffer: &mut Buffer, area: Rect, said: &Said, theme: Theme, shar
 
 /// With nothing to say, the row repeats the worst that is known.
 fn draw_worst(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme) {
-    let (verdict, reasons) = state.shown().verdict();
+    let (verdict, reasons) = state.world.verdict();
     let Some(worst) = reasons.first() else { return };
     let more = match reasons.len() {
         0 | 1 => String::new(),
@@ -118,7 +118,7 @@ fn draw_hints(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme, base
         return;
     }
     let mut spans = Vec::new();
-    for (binding, hint) in fitting(context, area.width) {
+    for (binding, hint) in fitting(state, context, area.width) {
         let key = binding.chords.first().map(|chord| chord.shown()).unwrap_or_default();
         spans.push(Span::styled(format!(" {key}"), key_style));
         spans.push(Span::styled(format!(" {hint} "), word_style));
@@ -127,10 +127,11 @@ fn draw_hints(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme, base
 }
 
 /// The hints of a context that fit, most important first.
-fn fitting(context: Context, width: u16) -> Vec<(&'static Binding, &'static str)> {
+fn fitting(state: &State, context: Context, width: u16) -> Vec<(&'static Binding, &'static str)> {
     let mut hints: Vec<(&Binding, &str, u8)> = BINDINGS
         .iter()
         .filter(|binding| binding.contexts.contains(&context))
+        .filter(|binding| is_worth_telling(state, &binding.meaning))
         .filter_map(|binding| binding.hint.map(|(word, rank)| (binding, word, rank)))
         .collect();
     hints.sort_by_key(|(_, _, rank)| *rank);
@@ -144,4 +145,18 @@ fn fitting(context: Context, width: u16) -> Vec<(&'static Binding, &'static str)
         })
         .map(|(binding, word, _)| (binding, word))
         .collect()
+}
+
+/// A dialog tells of its own answers, in fuller words; and where nothing can be scrolled,
+/// nothing needs to be said of it.
+fn is_worth_telling(state: &State, meaning: &Meaning) -> bool {
+    let in_dialog = matches!(state.view.layers.last(), Some(Layer::Dialog(_)));
+    match meaning {
+        Meaning::Edit(Edit::Accept)
+        | Meaning::Command(Command::Back | Command::Confirm | Command::CancelRun) => !in_dialog,
+        Meaning::Command(Command::Move(_) | Command::Page(_)) => {
+            layers::extent(state).is_some_and(|extent| extent.last() > 0)
+        }
+        _ => true,
+    }
 }

@@ -68,7 +68,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme, chrome
         paint::fill(buffer, area, theme.band(Verdict::Warning));
     }
     let mut parts = parts(state, theme, chrome);
-    fit(&mut parts, area.width.saturating_sub(1));
+    fit(&mut parts, area.width.saturating_sub(2));
     let join = |right: bool| {
         let mut spans = Vec::new();
         for part in parts.iter().filter(|part| part.right == right && part.width() > 0) {
@@ -80,10 +80,9 @@ pub fn draw(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme, chrome
         Line::from(spans)
     };
     let (left, right) = (join(false), join(true));
-    let inside = Rect { x: area.x, width: area.width, ..area };
-    paint::line(buffer, inside, 0, &left);
+    paint::line(buffer, area, 0, &left);
     let taken = u16::try_from(right.width()).unwrap_or(area.width).min(area.width);
-    let at = Rect { x: area.right() - taken, width: taken, ..area };
+    let at = Rect { x: area.right().saturating_sub(taken + 1).max(area.x), width: taken, ..area };
     paint::line(buffer, at, 0, &right);
 }
 
@@ -174,7 +173,8 @@ fn environment(state: &State, theme: Theme) -> Part {
 }
 
 fn verdict(state: &State, theme: Theme, armed: bool) -> Part {
-    let (verdict, _) = state.shown().verdict();
+    // Also while the panes are frozen, this is the judgement on the present.
+    let (verdict, _) = state.world.verdict();
     let (word, glyph) = (verdict.word(), theme.verdict_glyph(verdict));
     let style = if armed { theme.band(verdict) } else { theme.verdict(verdict, Quality::Fresh) };
     let pad = if armed { " " } else { "" };
@@ -187,7 +187,7 @@ fn mode(state: &State, theme: Theme) -> Part {
             let words = format!("ARMED {}", clock(left));
             Part::new(&[&words], theme.band(Verdict::Warning), 1)
         }
-        None => Part::new(&["READ-ONLY", "RO", ""], theme.strong(), 6),
+        None => Part::new(&["READ-ONLY", "RO", ""], theme.strong(), 5),
     }
 }
 
@@ -219,7 +219,7 @@ fn time(state: &State, style: Style) -> Part {
     } else {
         &[&coarse, &short, ""]
     };
-    Part::new(forms, style, 5).right()
+    Part::new(forms, style, 6).right()
 }
 
 fn runs_against_time(state: &State) -> bool {

@@ -41,7 +41,7 @@ pub mod format;
 
 pub mod paint;
 
-use ratatui::{buffer::Buffer, layout::Rect};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use self::{
     layout::{Regions, Shape},
@@ -111,6 +111,8 @@ fn body(buffer: &mut Buffer, regions: &Regions, state: &State, scene: &Scene<'_>
 fn sides(buffer: &mut Buffer, area: Rect, theme: Theme) {
     let style = theme.band(Verdict::Warning);
     for x in [area.left(), area.right().saturating_sub(1)] {
-        buffer.set_style(Rect { x, width: 1, ..area }, style);
+        let side = Rect { x, width: 1, ..area };
+        buffer.set_style(side, Style::reset());
+        buffer.set_style(side, style);
     }
 }

@@ -12,7 +12,10 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use super::{format, theme::Theme};
-use crate::domain::text;
+use crate::domain::{
+    text,
+    verdict::{Quality, Verdict},
+};
 
 /// The width of a text in columns.
 pub fn width(text: &str) -> u16 {
@@ -96,6 +99,22 @@ pub fn column(text: &str, columns: usize, theme: Theme) -> String {
     cut
 }
 
+/// The word of a verdict in at most four letters.
+pub fn short_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Unknown => "UNKN",
+        other => other.word(),
+    }
+}
+
+/// The word that warns of old data; empty where the reason beside it says enough.
+pub fn age_word(quality: Quality) -> &'static str {
+    match quality {
+        Quality::Late | Quality::Stale | Quality::Offline => quality.word(),
+        _ => "",
+    }
+}
+
 /// A framed box over whatever lies there. Returns its inside. A box without room for a
 /// frame has none.
 pub fn framed(buffer: &mut Buffer, area: Rect, title: &str, style: Style, theme: Theme) -> Rect {
@@ -142,7 +161,8 @@ pub fn only_ascii(buffer: &mut Buffer, area: Rect) {
                 symbol if symbol.is_ascii() => continue,
                 "…" => "~",
                 "·" | "–" | "—" => "-",
-                "→" => ">",
+                "→" | "⟩" => ">",
+                "⟨" => "<",
                 "×" => "x",
                 _ => "?",
             };

@@ -1,7 +1,8 @@
 //! The plain mode, for terminals that cannot draw and for pipes: one line per change.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
+use super::paint;
 use crate::{
     app::summary::Summary,
     domain::{
@@ -14,7 +15,7 @@ use crate::{
 struct Judged<'a> {
     verdict: Verdict,
     quality: Option<Quality>,
-    title: &'a str,
+    title: Cow<'a, str>,
     reason: &'a str,
 }
 
@@ -39,7 +40,7 @@ pub fn changes(before: &Summary, after: &Summary) -> Vec<String> {
     }
     for (key, was) in &old {
         if !new.contains_key(key) {
-            lines.push(format!("{} gone {}: no longer watched", time(after), safe(was.title)));
+            lines.push(format!("{} gone {}: no longer watched", time(after), safe(&was.title)));
         }
     }
     lines.extend(runs(before, after));
@@ -60,15 +61,19 @@ fn judged(summary: &Summary) -> BTreeMap<String, Judged<'_>> {
     let mut all = BTreeMap::new();
     for row in &summary.checks {
         let reason = row.disagreement.as_deref().unwrap_or(&row.reason);
-        let one =
-            Judged { verdict: row.verdict, quality: Some(row.quality), title: &row.title, reason };
+        let one = Judged {
+            verdict: row.verdict,
+            quality: Some(row.quality),
+            title: Cow::from(&row.title),
+            reason,
+        };
         all.insert(format!("check {}", row.id), one);
     }
     for row in &summary.cache {
         let one = Judged {
             verdict: row.verdict,
             quality: Some(row.quality),
-            title: &row.id,
+            title: Cow::from(format!("cache {}", row.id)),
             reason: &row.reason,
         };
         all.insert(format!("cache {}", row.id), one);
@@ -77,7 +82,7 @@ fn judged(summary: &Summary) -> BTreeMap<String, Judged<'_>> {
         let one = Judged {
             verdict: row.verdict,
             quality: Some(row.quality),
-            title: &row.id,
+            title: Cow::from(format!("latency {}", row.id)),
             reason: &row.reason,
         };
         all.insert(format!("latency {}", row.id), one);
@@ -86,7 +91,7 @@ fn judged(summary: &Summary) -> BTreeMap<String, Judged<'_>> {
         let one = Judged {
             verdict: limits.verdict,
             quality: Some(limits.quality),
-            title: "rate limits",
+            title: Cow::from("rate limits"),
             reason: &limits.reason,
         };
         all.insert("limits".to_owned(), one);
@@ -95,7 +100,7 @@ fn judged(summary: &Summary) -> BTreeMap<String, Judged<'_>> {
         let one = Judged {
             verdict: row.verdict,
             quality: Some(row.quality),
-            title: &row.id,
+            title: Cow::from(format!("database {}", row.id)),
             reason: &row.reason,
         };
         all.insert(format!("database {}", row.id), one);
@@ -114,13 +119,18 @@ fn overall(summary: &Summary, was: Option<Verdict>) -> String {
         1 => "1 finding".to_owned(),
         n => format!("{n} findings"),
     };
-    let one = Judged { verdict: summary.verdict, quality: None, title: &title, reason: &reason };
+    let one = Judged {
+        verdict: summary.verdict,
+        quality: None,
+        title: Cow::from(title),
+        reason: &reason,
+    };
     line(summary, &one, was)
 }
 
 fn line(summary: &Summary, now: &Judged<'_>, was: Option<Verdict>) -> String {
     let was = was.map(|was| format!(" (was {})", was.word())).unwrap_or_default();
-    let quality = match now.quality.map(Quality::word) {
+    let quality = match now.quality.map(paint::age_word) {
         None | Some("") => String::new(),
         Some(word) => format!(", {word}"),
     };
@@ -128,7 +138,7 @@ fn line(summary: &Summary, now: &Judged<'_>, was: Option<Verdict>) -> String {
         "{} {} {}: {}{quality}{was}",
         time(summary),
         now.verdict.word(),
-        safe(now.title),
+        safe(&now.title),
         safe(now.reason)
     )
 }

@@ -10,7 +10,7 @@ use ratatui::{
 
 use super::{format, paint, scene::Scene};
 use crate::{
-    app::{cache, database, escalation, health, latency, limits, state::World},
+    app::{cache, database, escalation, health, latency, limits, state::World, view::Pane},
     domain::{
         time::clock,
         verdict::{Quality, Verdict},
@@ -20,6 +20,8 @@ use crate::{
 /// Something that is watched, in one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signal {
+    /// The pane that tells more.
+    pub pane: Pane,
     /// What we think.
     pub verdict: Verdict,
     /// What the thought is worth.
@@ -32,41 +34,37 @@ pub struct Signal {
 
 /// Everything that is watched, worst first.
 pub fn of(world: &World) -> Vec<Signal> {
-    let signal = |verdict, quality, title: String, reason: String| Signal {
+    let signal = |pane, verdict, quality, title: String, reason: String| Signal {
+        pane,
         verdict,
         quality,
         title,
         reason,
     };
-    let mut all: Vec<Signal> = health::rows(world)
-        .into_iter()
-        .map(|row| signal(row.verdict, row.quality, row.title, row.reason))
-        .collect();
-    all.extend(
-        cache::rows(world)
-            .into_iter()
-            .map(|row| signal(row.judged(), row.quality, row.title, row.reason)),
-    );
-    all.extend(
-        latency::rows(world, Duration::from_secs(300))
-            .into_iter()
-            .map(|row| signal(row.judged(), row.quality, row.title, row.reason)),
-    );
-    all.extend(
-        limits::view(world)
-            .map(|view| signal(view.judged(), view.quality, "Rate limits".to_owned(), view.reason)),
-    );
-    all.extend(
-        database::rows(world)
-            .into_iter()
-            .map(|row| signal(row.judged(), row.quality, row.title, row.reason)),
-    );
-    all.extend(escalation::rows(world).into_iter().filter_map(|row| {
-        let overdue = row.overdue?;
-        let reason = format!("no answer for {} too long", clock(overdue));
-        let title = format!("{} ({})", row.spec.name, row.id());
-        Some(signal(Verdict::Critical, Quality::Fresh, title, reason))
-    }));
+    let mut all = Vec::new();
+    for row in health::rows(world) {
+        all.push(signal(Pane::Health, row.verdict, row.quality, row.title, row.reason));
+    }
+    for row in cache::rows(world) {
+        all.push(signal(Pane::Cache, row.judged(), row.quality, row.title, row.reason));
+    }
+    for row in latency::rows(world, Duration::from_secs(300)) {
+        all.push(signal(Pane::Latency, row.judged(), row.quality, row.title, row.reason));
+    }
+    if let Some(view) = limits::view(world) {
+        let title = Pane::Limits.title().to_owned();
+        all.push(signal(Pane::Limits, view.judged(), view.quality, title, view.reason));
+    }
+    for row in database::rows(world) {
+        all.push(signal(Pane::Database, row.judged(), row.quality, row.title, row.reason));
+    }
+    for row in escalation::rows(world) {
+        if let Some(overdue) = row.overdue {
+            let reason = format!("{} did not answer, {} over time", row.spec.name, clock(overdue));
+            let title = format!("Level {}", row.spec.level);
+            all.push(signal(Pane::Escalation, Verdict::Warning, Quality::Fresh, title, reason));
+        }
+    }
     all.sort_by_key(|signal| std::cmp::Reverse(signal.verdict.badness()));
     all
 }
@@ -75,7 +73,7 @@ pub fn of(world: &World) -> Vec<Signal> {
 pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     let all = of(scene.world);
     if all.is_empty() {
-        let text = "nothing is configured to be watched";
+        let text = " nothing is configured to be watched";
         paint::line(buffer, area, 0, &Line::styled(text, scene.theme.unknown()));
         return;
     }
@@ -87,31 +85,33 @@ pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     if shown < all.len() {
         let hidden = &all[shown..];
         let worst = hidden.iter().fold(Verdict::Ok, |worst, signal| worst.worse(signal.verdict));
-        let text = format!("{} more, the worst of them {}", hidden.len(), worst.word());
+        let text = format!("   {} more, the worst of them {}", hidden.len(), worst.word());
         paint::line(buffer, area, shown as u16, &Line::styled(text, scene.theme.quiet()));
     }
 }
 
+/// The number of the pane that tells more, verdict, title, and as much of the reason as fits.
 fn line(scene: &Scene<'_>, signal: &Signal, width: u16) -> Line<'static> {
     let theme = scene.theme;
+    let focused = signal.pane == scene.view.focus;
+    let number = Span::styled(
+        format!(" {} ", signal.pane.number()),
+        if focused { theme.selected() } else { theme.quiet() },
+    );
+    let word = paint::column(paint::short_word(signal.verdict), 5, theme);
+    let verdict = format!("{} {word}", theme.verdict_glyph(signal.verdict));
     let style = theme.verdict(signal.verdict, signal.quality);
-    let word = match signal.verdict {
-        // Seven letters would leave too little of the reason.
-        Verdict::Unknown => "UNKN",
-        other => other.word(),
-    };
-    let verdict =
-        format!("{} {}", theme.verdict_glyph(signal.verdict), paint::column(word, 5, theme));
-    let quality = match signal.quality.word() {
+    let quality = match paint::age_word(signal.quality) {
         "" => String::new(),
         word => format!(" {word}"),
     };
     let ellipsis = theme.glyphs().ellipsis;
-    let room = usize::from(width).saturating_sub(usize::from(paint::width(&verdict)));
+    let room = usize::from(width).saturating_sub(3 + usize::from(paint::width(&verdict)));
     let title = format::fit(&signal.title, room.min(18), ellipsis);
     let left = room.saturating_sub(usize::from(paint::width(&title)));
     let rest = format::fit(&format!("{quality}: {}", signal.reason), left, ellipsis);
     Line::from(vec![
+        number,
         Span::styled(verdict, style),
         Span::styled(title, theme.strong()),
         Span::styled(rest, theme.text()),

@@ -69,8 +69,11 @@ fn strip(scene: &Scene<'_>, panes: &[(Pane, PaneLine)], detail: Detail) -> Line<
             || (detail != Detail::Everything
                 && detail != Detail::ShortTitles
                 && line.verdict == Verdict::Ok);
-        let said =
-            if silent { format!("{glyph} ") } else { format!("{glyph} {} ", line.verdict.word()) };
+        let word = match detail {
+            Detail::Everything => line.verdict.word(),
+            _ => paint::short_word(line.verdict),
+        };
+        let said = if silent { format!("{glyph} ") } else { format!("{glyph} {word} ") };
         let style = scene.theme.verdict(line.verdict, line.quality);
         spans.push(Span::styled(
             said,
@@ -115,7 +118,7 @@ fn one(scene: &Scene<'_>, pane: Pane, line: &PaneLine, width: u16) -> Line<'stat
         theme.verdict_glyph(line.verdict),
         paint::column(line.verdict.word(), 8, theme)
     );
-    let quality = match line.quality.word() {
+    let quality = match paint::age_word(line.quality) {
         "" => String::new(),
         word => format!("{word}: "),
     };

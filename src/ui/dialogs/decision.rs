@@ -2,7 +2,7 @@
 //! The way out always comes first.
 
 use ratatui::{
-    style::{Modifier, Style},
+    style::Modifier,
     text::{Line, Span},
 };
 
@@ -26,15 +26,15 @@ pub fn lines(
     width: usize,
     theme: Theme,
 ) -> Vec<Line<'static>> {
-    let mut lines = vec![rule(width, theme)];
+    let mut lines = Vec::new();
     match &dialog.stage {
         Stage::Previewing => {
             lines.push(Line::from("measuring what it would do; nothing is sent"));
-            lines.push(choices(&[("Esc", "Cancel")], theme));
+            lines.push(choices(&[("Esc", "Cancel", "Cancel")], width, theme));
         }
         Stage::Blocked => {
             lines.extend(blocked(dialog, width, theme));
-            lines.push(choices(&[("Esc", "Close, nothing was sent")], theme));
+            lines.push(choices(&[("Esc", "Close, nothing was sent", "Close")], width, theme));
         }
         Stage::Reason(typed) => {
             lines.push(asked(dialog, "Why? This goes into the journal.", width, theme));
@@ -44,22 +44,24 @@ pub fn lines(
             } else {
                 "go on to the question"
             };
-            lines.push(choices(&[("Esc", "Cancel"), ("Enter", next)], theme));
+            let offered = [("Esc", "Cancel", "Cancel"), ("Enter", next, "go on")];
+            lines.push(choices(&offered, width, theme));
         }
         Stage::Phrase(typed) => {
             let asks = format!("Type {} to go on.", dialog.target);
             lines.push(asked(dialog, &asks, width, theme));
             lines.push(line::prompt(PROMPT, &typed.text, width, theme).0);
-            lines.push(choices(
-                &[("Esc", "Cancel"), ("Enter", "start the countdown of 5 s")],
-                theme,
-            ));
+            let next = "start the countdown of 5 s";
+            let offered = [("Esc", "Cancel", "Cancel"), ("Enter", next, "start 5 s")];
+            lines.push(choices(&offered, width, theme));
         }
         Stage::Confirm => {
-            let title = format::fit(&spec.title, width.saturating_sub(40), theme.glyphs().ellipsis);
-            let sends = format!("{title}: send it now");
-            lines.push(Line::styled("Enter does nothing here; only y sends it.", theme.quiet()));
-            lines.push(choices(&[("Esc", "Cancel"), ("y", &sends)], theme));
+            let note = "Enter does nothing here; only y sends it.";
+            let note = if note.len() > width { "only y sends it" } else { note };
+            lines.push(Line::styled(note, theme.quiet()));
+            let sends = format!("send it now: {}", crate::domain::text::safe(&spec.title));
+            let offered = [("Esc", "Cancel", "Cancel"), ("y", &sends, "send it now")];
+            lines.push(choices(&offered, width, theme));
         }
         Stage::Countdown { until } => {
             let left = until.mono.saturating_sub(state.world.now.mono);
@@ -68,34 +70,33 @@ pub fn lines(
             let text = format::fit(&text, width, theme.glyphs().ellipsis);
             lines.push(Line::styled(text, theme.band(Verdict::Critical)));
         }
-        Stage::Running => lines.extend(gone(theme)),
+        Stage::Running => lines.extend(gone(width, theme)),
     }
     lines
 }
 
 /// The lowest lines of a run.
 pub fn running(run: &Run, state: &State, width: usize, theme: Theme) -> Vec<Line<'static>> {
-    let mut lines = vec![rule(width, theme)];
+    let mut lines = Vec::new();
     if run.outcome.is_some() {
-        lines.push(choices(&[("Esc", "Close")], theme));
-        return lines;
+        return gone(width, theme);
     }
     let text = super::run::in_words(run, state.world.now);
     let text = format::fit(&text, width, theme.glyphs().ellipsis);
     lines.push(Line::styled(text, theme.warning()));
-    let mut offered = vec![("Esc", "Close, it goes on without the dialog")];
+    let mut offered = vec![("Esc", "Close, it goes on without the dialog", "Close")];
     if run.cancelling {
         lines.push(Line::styled("was asked to stop; what was done stays done", theme.warning()));
     } else if run.result.is_none() {
-        offered.push(("S", "Ask it to stop"));
+        offered.push(("S", "Ask it to stop", "Stop"));
     }
-    lines.push(choices(&offered, theme));
+    lines.push(choices(&offered, width, theme));
     lines
 }
 
 /// The lowest lines where there is nothing to decide.
-pub fn gone(theme: Theme) -> Vec<Line<'static>> {
-    vec![choices(&[("Esc", "Close")], theme)]
+pub fn gone(width: usize, theme: Theme) -> Vec<Line<'static>> {
+    vec![choices(&[("Esc", "Close", "Close")], width, theme)]
 }
 
 /// The cursor behind what is typed: the row in these lines, the column.
@@ -116,8 +117,9 @@ fn asked(dialog: &Dialog, question: &str, width: usize, theme: Theme) -> Line<'s
     let ellipsis = theme.glyphs().ellipsis;
     match &dialog.complaint {
         Some(complaint) => {
-            let text = format!("{complaint}. {question}");
-            Line::styled(format::fit(&text, width, ellipsis), theme.warning())
+            let both = format!("{complaint}. {question}");
+            let text = if both.chars().count() <= width { &both } else { complaint };
+            Line::styled(format::fit(text, width, ellipsis), theme.warning())
         }
         None => Line::styled(format::fit(question, width, ellipsis), theme.strong()),
     }
@@ -144,22 +146,23 @@ fn blocked(dialog: &Dialog, width: usize, theme: Theme) -> Vec<Line<'static>> {
     lines
 }
 
-/// Keys and what they do; the first is the way out and looks like the one that is chosen.
-fn choices(offered: &[(&str, &str)], theme: Theme) -> Line<'static> {
-    let mut spans = Vec::new();
-    for (index, (key, does)) in offered.iter().enumerate() {
-        if index == 0 {
-            let style = theme.selected().add_modifier(Modifier::BOLD);
-            spans.push(Span::styled(format!(" {key}  {does} "), style));
-        } else {
-            spans.push(Span::styled(format!("   {key}"), theme.key()));
-            spans.push(Span::styled(format!("  {does}"), theme.text()));
+/// Keys and what they do, in long or in short words; the first is the way out and looks
+/// like the one that is chosen.
+fn choices(offered: &[(&str, &str, &str)], width: usize, theme: Theme) -> Line<'static> {
+    let line = |long: bool| {
+        let mut spans = Vec::new();
+        for (index, (key, does, short)) in offered.iter().enumerate() {
+            let does = if long { does } else { short };
+            if index == 0 {
+                let style = theme.selected().add_modifier(Modifier::BOLD);
+                spans.push(Span::styled(format!(" {key}  {does} "), style));
+            } else {
+                spans.push(Span::styled(format!("   {key}"), theme.key()));
+                spans.push(Span::styled(format!("  {does}"), theme.text()));
+            }
         }
-    }
-    Line::from(spans)
-}
-
-fn rule(width: usize, theme: Theme) -> Line<'static> {
-    let style: Style = theme.quiet();
-    Line::styled(theme.glyphs().line.repeat(width), style)
+        Line::from(spans)
+    };
+    let long = line(true);
+    if long.width() <= width { long } else { line(false) }
 }

@@ -62,7 +62,7 @@ pub fn sheet(state: &State, dialog: &Dialog, width: usize, theme: Theme) -> Shee
         ),
         (None, None) => {
             let text = "this action is no longer configured; nothing was sent";
-            (vec![Line::styled(text, theme.warning())], decision::gone(theme))
+            (vec![Line::styled(text, theme.warning())], decision::gone(width, theme))
         }
     };
     let title = started.map(|run| run.title.as_str()).or(spec.map(|spec| spec.title.as_str()));
@@ -73,7 +73,8 @@ pub fn sheet(state: &State, dialog: &Dialog, width: usize, theme: Theme) -> Shee
         top: top(state, dialog, spec, width, theme),
         middle,
         bottom,
-        scroll: dialog.scroll,
+        // During a countdown nothing can be scrolled, and what is sent must be in sight.
+        scroll: if matches!(dialog.stage, Stage::Countdown { .. }) { 0 } else { dialog.scroll },
         cursor,
     }
 }
@@ -108,7 +109,14 @@ fn top(
     let risk = format!("  {:?} {}", spec.guard, risk(spec.guard));
     let style = if spec.guard >= Guard::G3 { theme.critical() } else { theme.strong() };
     target_line.push(Span::styled(risk, style));
-    let steps = format!("takes: {}", demands(spec.guard));
+    let steps = if dialog.stage == Stage::Running {
+        match dialog.reason.as_str() {
+            "" => return vec![Line::from(target_line)],
+            reason => format!("reason: {reason}"),
+        }
+    } else {
+        format!("takes: {}", demands(spec.guard))
+    };
     vec![
         Line::from(target_line),
         Line::styled(super::format::fit(&steps, width, ellipsis), theme.quiet()),

@@ -60,9 +60,9 @@ pub fn lines(
     }
     page.say("it does", spec.effects.iter().map(String::as_str), theme.text());
     if spec.leaves.is_empty() {
-        page.say("it leaves", ["nothing is said about what it does not undo"], theme.quiet());
+        page.say("untouched", ["nothing is said about that"], theme.quiet());
     } else {
-        page.say("it leaves", spec.leaves.iter().map(String::as_str), theme.text());
+        page.say("untouched", spec.leaves.iter().map(String::as_str), theme.text());
     }
     proof(&mut page, spec);
     match &spec.undo {
@@ -100,34 +100,32 @@ fn in_words(age: Duration) -> String {
     }
 }
 
-/// The keys that are affected, and those that are kept.
+/// The keys that are affected, then those that are kept.
 fn groups(groups: &[KeyGroup], width: usize, theme: Theme) -> Vec<Line<'static>> {
     let names = widest(groups.iter().map(|group| group.name.as_str()), 16);
-    let patterns = widest(groups.iter().map(|group| group.pattern.as_str()), 24);
-    let mut lead = format!("{:<LABELS$}", "it affects");
+    let (kept, affected): (Vec<&KeyGroup>, Vec<&KeyGroup>) =
+        groups.iter().partition(|group| group.protected);
     let mut lines = Vec::new();
-    for group in groups {
-        let (verb, style) =
-            if group.protected { ("KEPT    ", theme.ok()) } else { ("affected", theme.warning()) };
-        let sure = if group.exact { "exact" } else { "estimate" };
-        let bytes = group
-            .bytes
-            .map(|bytes| format!(", {}", format::bytes(bytes as f64)))
-            .unwrap_or_default();
-        let keys = if group.keys == 1 { "key" } else { "keys" };
-        let figure = format!("{:>8} {keys}, {sure}{bytes}", format::count(group.keys as f64));
-        let name = paint::column(&group.name, names, theme);
-        let pattern = paint::column(&group.pattern, patterns, theme);
-        let mut line = Line::from(vec![
-            Span::styled(lead, theme.quiet()),
-            Span::styled(format!("{verb} "), style),
-            Span::styled(format!("{figure}  "), theme.strong()),
-        ]);
-        let left = width.saturating_sub(line.width());
-        let what = format::fit(&format!("{name} {pattern}"), left, theme.glyphs().ellipsis);
-        line.push_span(Span::styled(what, theme.text()));
-        lines.push(line);
-        lead = " ".repeat(LABELS);
+    for (label, groups, style) in
+        [("it affects", affected, theme.warning()), ("it keeps", kept, theme.ok())]
+    {
+        let mut lead = format!("{label:<LABELS$}");
+        for group in groups {
+            let sure = if group.exact { "exact" } else { "estimate" };
+            let bytes = group.bytes.map(|bytes| format::bytes(bytes as f64)).unwrap_or_default();
+            let count = format::count(group.keys as f64);
+            let name = paint::column(&group.name, names, theme);
+            let mut line = Line::from(vec![
+                Span::styled(lead, theme.quiet()),
+                Span::styled(format!("{count:>7} keys {sure:<8} {bytes:>8}  "), style),
+            ]);
+            let left = width.saturating_sub(line.width());
+            let what = format!("{name}  {}", group.pattern);
+            let what = format::fit(&what, left, theme.glyphs().ellipsis);
+            line.push_span(Span::styled(what, theme.text()));
+            lines.push(line);
+            lead = " ".repeat(LABELS);
+        }
     }
     lines
 }
@@ -145,8 +143,8 @@ fn proof(page: &mut Page, spec: &ActionSpec) {
         return;
     }
     let within = short_duration(spec.proof_within);
-    let all = if spec.proof.len() == 1 { "this" } else { "all of these" };
-    let mut texts = vec![format!("CONFIRMED only if, within {within}, {all} hold:")];
+    let all = if spec.proof.len() == 1 { "this holds" } else { "all of these hold" };
+    let mut texts = vec![format!("CONFIRMED only if, within {within}, {all}:")];
     texts.extend(spec.proof.iter().map(|proof| format!("  {}", proof.when)));
     page.say("proof", texts.iter().take(1).map(String::as_str), theme.text());
     for text in &texts[1..] {

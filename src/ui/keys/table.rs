@@ -241,7 +241,7 @@ pub static BINDINGS: [Binding; 68] = {
         row(LINE, &[UP], Move(-1), Moving, "scroll up"),
         row(LINE, &[DOWN], Move(1), Moving, "scroll down"),
         row(LINE, &[PAGE_UP], Page(-1), Moving, "scroll a page up"),
-        row(LINE, &[PAGE_DOWN], Page(1), Moving, "scroll a page down"),
+        bound!(row(LINE, &[PAGE_DOWN], Page(1), Moving, "scroll a page down"), hint "scroll" 3),
         // --- something to scroll
         bound!(row(SCROLL, &[ESC, ENTER, key('q')], Back, Moving, "close"), hint "close" 1),
         bound!(row(SCROLLED, &[key('j'), DOWN], Move(1), Moving, "scroll down"), hint "scroll" 3),
@@ -287,7 +287,7 @@ pub static BINDINGS: [Binding; 68] = {
         bound!(row(PANES, &[key('F')], DemoMenu, Acting, "the faults of the demo"), name "faults"),
         // --- the program
         bound!(row(LETTERS, &[key('?'), F1], Help, Program, "keys and commands, for where one is"), name "help", hint "help" 1),
-        row(TYPED, &[F1], Help, Program, "keys, for where one is"),
+        bound!(row(TYPED, &[F1], Help, Program, "keys, for where one is"), hint "help" 5),
         bound!(row(LETTERS_WITHOUT_CONFIRM, &[key(':')], Palette, Program, "every command by its name"), hint "command" 4),
         bound!(row(PANES, &[key('q')], Quit, Program, "one step back; from all panes: leave"), hint "quit" 11),
         row(

@@ -64,7 +64,7 @@ pub fn lines(here: Context, width: usize, theme: Theme) -> Vec<Line<'static>> {
 
 fn section(lines: &mut Vec<Line<'static>>, context: Context, width: usize, theme: Theme) {
     let groups =
-        [Group::Acting, Group::Moving, Group::Looking, Group::Data, Group::Typing, Group::Program];
+        [Group::Acting, Group::Looking, Group::Data, Group::Moving, Group::Typing, Group::Program];
     lines.push(heading(place(context), theme));
     if let Some(note) = note(context) {
         lines.extend(paint::wrapped("  ", note, width, theme.text(), theme.text()));

@@ -3,6 +3,7 @@
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
+    style::Style,
     text::{Line, Span},
 };
 
@@ -93,6 +94,7 @@ fn list(
     for (row, (line, is_chosen)) in area.rows().zip(rows.iter().skip(first)) {
         paint::line(buffer, row, 0, line);
         if *is_chosen {
+            buffer.set_style(row, Style::reset());
             buffer.set_style(row, theme.selected());
             buffer.set_string(row.x, row.y, theme.glyphs().pointer, theme.selected());
         }
@@ -168,7 +170,7 @@ pub fn outcome_verdict(outcome: ActionOutcome) -> Verdict {
     }
 }
 
-fn outcome_style(run: &PastRun, theme: Theme) -> ratatui::style::Style {
+fn outcome_style(run: &PastRun, theme: Theme) -> Style {
     let verdict = if run.resolved { outcome_verdict(run.outcome) } else { Verdict::Unknown };
     theme.verdict(verdict, Quality::Fresh)
 }

@@ -5,7 +5,6 @@ use ratatui::text::{Line, Span};
 use super::Sheet;
 use crate::{
     app::state::State,
-    domain::verdict::Quality,
     ui::{footer, format, paint, theme::Theme},
 };
 
@@ -13,11 +12,10 @@ use crate::{
 pub fn sheet(state: &State, scroll: usize, width: usize, theme: Theme) -> Sheet {
     let mut lines = Vec::new();
     for said in state.world.notices.newest_first() {
-        let (word, verdict) = footer::level(said.notice.level);
-        let style = theme.verdict(verdict, Quality::Fresh);
+        let (word, glyph, style) = footer::level(said.notice.level, theme);
         let time = format::time_of_day(said.at, state.view.utc);
         let time = time.split(' ').next().unwrap_or_default();
-        let lead = format!("{time:<9} {} {word:<8}", theme.verdict_glyph(verdict));
+        let lead = format!("{time:<9} {glyph} {word:<8}");
         let times = if said.times > 1 { format!(" ({} times)", said.times) } else { String::new() };
         let text = format!("{}{times}", said.notice.text);
         lines.extend(paint::wrapped(&lead, &text, width, style, theme.text()));

@@ -117,7 +117,8 @@ fn sheet(state: &State, depth: usize, width: usize, theme: Theme) -> Option<Shee
 
 /// Where a layer stands: as wide as can be read, in the middle.
 fn place(stage: Rect, layer: &Layer) -> Rect {
-    let width = stage.width.min(WIDEST);
+    // Strips of panes at the sides, too narrow to be read, would only confuse.
+    let width = if stage.width < WIDEST + 30 { stage.width } else { WIDEST };
     let height = match layer {
         Layer::Palette(_) => stage.height.min(16),
         Layer::Dialog(_) => stage.height.min(40),
@@ -148,7 +149,9 @@ fn inside_width(area: Rect) -> usize {
 /// rest, with a line that says how much is hidden.
 fn draw_sheet(buffer: &mut Buffer, area: Rect, sheet: &Sheet, theme: Theme) -> Option<(u16, u16)> {
     let inside = paint::framed(buffer, area, &sheet.title, sheet.frame, theme);
-    let [top, middle, more, bottom] = parts(inside, sheet);
+    let [top, middle, more, rule, bottom] = parts(inside, sheet);
+    let line = theme.glyphs().line.repeat(usize::from(rule.width));
+    paint::line(buffer, rule, 0, &Line::styled(line, theme.quiet()));
     put(buffer, top, &sheet.top);
     let visible = usize::from(middle.height);
     let last = sheet.middle.len().saturating_sub(visible);
@@ -170,11 +173,12 @@ fn draw_sheet(buffer: &mut Buffer, area: Rect, sheet: &Sheet, theme: Theme) -> O
     (row < bottom.height && column < bottom.width).then_some(at)
 }
 
-/// Top, middle, the line that says how much is hidden, bottom.
-fn parts(inside: Rect, sheet: &Sheet) -> [Rect; 4] {
+/// Top, middle, the line that says how much is hidden, a rule, bottom.
+fn parts(inside: Rect, sheet: &Sheet) -> [Rect; 5] {
     let rows = |lines: &[Line<'_>]| u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let bottom = rows(&sheet.bottom).min(inside.height);
-    let left = inside.height - bottom;
+    let rule = u16::from(inside.height >= 10 && bottom > 0 && bottom + 4 < inside.height);
+    let left = inside.height - bottom - rule;
     // Where there is hardly any room, what is to be decided on is worth more than a heading.
     let top = rows(&sheet.top).min(left.saturating_sub(2));
     let left = left - top;
@@ -182,7 +186,13 @@ fn parts(inside: Rect, sheet: &Sheet) -> [Rect; 4] {
     let more = u16::from(all > left && left > 1);
     let middle = left - more;
     let at = |y: u16, height: u16| Rect { y: inside.y + y, height, ..inside };
-    [at(0, top), at(top, middle), at(top + middle, more), at(inside.height - bottom, bottom)]
+    [
+        at(0, top),
+        at(top, middle),
+        at(top + middle, more),
+        at(inside.height - bottom - rule, rule),
+        at(inside.height - bottom, bottom),
+    ]
 }
 
 fn put(buffer: &mut Buffer, area: Rect, lines: &[Line<'static>]) {

@@ -16,7 +16,7 @@ use crate::{
     ui::{format, paint, theme::Theme},
 };
 
-/// The columns of a name with its arguments.
+/// The columns of a name with its arguments, where there is room.
 const NAMES: usize = 24;
 
 /// Draws the line and what it may become. Returns the cursor.
@@ -84,12 +84,13 @@ fn proposals(buffer: &mut Buffer, area: Rect, state: &State, typed: &view::Line,
 fn one(proposal: &Proposal, chosen: bool, width: usize, theme: Theme) -> Line<'static> {
     let pointer = if chosen { theme.glyphs().pointer } else { " " };
     let ellipsis = theme.glyphs().ellipsis;
-    let name = paint::column(&format!("{} {}", proposal.text, proposal.arguments), NAMES, theme);
+    let names = NAMES.min(width / 2);
+    let name = paint::column(&format!("{} {}", proposal.text, proposal.arguments), names, theme);
     let mut does = proposal.does.clone();
     if !proposal.enabled {
         does = format!("not now: {does}");
     }
-    let does = format::fit(&does, width.saturating_sub(NAMES + 3), ellipsis);
+    let does = format::fit(&does, width.saturating_sub(names + 3), ellipsis);
     let (name_style, does_style) = match (chosen, proposal.enabled) {
         (true, _) => (theme.selected(), theme.selected()),
         (false, true) => (theme.strong(), theme.text()),

@@ -1,0 +1,14 @@
+//! The screen: what it says and how it looks, and what keys do to it.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod every_size;
+
+mod frames;
+
+mod keys;
+
+mod plain;
+
+mod stories;

@@ -65,7 +65,6 @@ fn action(id: &str, title: &str, guard: Guard, key: char) -> ActionSpec {
         proof_within: Duration::from_secs(60),
         cooldown: Duration::from_secs(600),
         timeout: Duration::from_secs(120),
-        disabled: None,
     }
 }
 
@@ -94,10 +93,7 @@ fn actions() -> Vec<ActionSpec> {
         proof: vec![Proof { when: condition("api.cache_enabled == false") }],
         ..action("disable_cache", "Switch the cache off", Guard::G2, 'd')
     };
-    let rollback = ActionSpec {
-        disabled: Some("not configured: set VERCEL_TOKEN".to_owned()),
-        ..action("rollback", "Roll back to the deployment before", Guard::G3, 'r')
-    };
+    let rollback = action("rollback", "Roll back to the deployment before", Guard::G3, 'r');
     vec![clear, warm, disable, rollback]
 }
 
@@ -115,6 +111,10 @@ fn contact(level: u8, name: &str, contact: &str, minutes: u64) -> ContactSpec {
 /// The service.
 pub fn catalog() -> Catalog {
     Catalog {
+        unavailable: BTreeMap::from([(
+            ActionId::from("rollback"),
+            "not configured: set VERCEL_TOKEN".to_owned(),
+        )]),
         service: "exodrive".to_owned(),
         environment: "production".to_owned(),
         sources: BTreeMap::from([

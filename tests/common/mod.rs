@@ -6,6 +6,8 @@
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
 pub mod certs;
+pub mod desk;
+pub mod example;
 pub mod postgres;
 pub mod pty;
 pub mod raw;

@@ -504,6 +504,7 @@ fn a_slow_terminal_shows_the_newest() {
     pty.send("k");
     pty.wait_for_text("heard: a k k");
     let per_key = (pty.bytes() - before) / 2;
+    assert!(per_key > 1024, "the line was idle: {per_key} bytes for one key");
     // What the system holds of the frame before, the rest of it, and one whole frame.
     assert!(per_key < 64 * 1024, "{per_key} bytes for one key");
     pty.set_speed(None);

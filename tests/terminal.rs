@@ -67,7 +67,7 @@ struct App {
     note: String,
     resumed: u32,
     flood: u32,
-    dropped: u32,
+    animated: bool,
     cursor: Option<(u16, u16)>,
 }
 
@@ -130,6 +130,7 @@ async fn run(contained: &mut hooks::ContainedPanics) -> color_eyre::Result<u8> {
     let mut input = Input::open(tty, ESCAPE_WAIT)?;
     let mut app = App::default();
     screen.set_title("watchfloor test");
+    let mut frames = tokio::time::interval(Duration::from_millis(2));
     loop {
         // A frame that was dropped is drawn when the terminal is ready again.
         if screen.draw(|buffer, area| app.paint(buffer, area)).is_err() {
@@ -158,6 +159,7 @@ async fn run(contained: &mut hooks::ContainedPanics) -> color_eyre::Result<u8> {
             }
             Some(panic) = contained.recv() => app.note = format!("contained {panic}"),
             () = screen.ready() => {}
+            _ = frames.tick(), if app.animated => app.flood += 1,
         }
     }
 }
@@ -190,6 +192,7 @@ async fn obey(heard: &str, screen: &mut Screen, app: &mut App) -> color_eyre::Re
                 .sum();
             fs::write(env::var(FILE)?, format!("{painted}"))?;
         }
+        "a" => app.animated = true,
         "x" => app.cursor = Some((3, 5)),
         "f" => flood(screen, app)?,
         _ => {}
@@ -218,7 +221,6 @@ fn flood(screen: &mut Screen, app: &mut App) -> color_eyre::Result<()> {
             Painted::Sent(_) | Painted::Unchanged => painted[1] += 1,
         }
     }
-    app.dropped = painted[0];
     let grown = resident_kilobytes().saturating_sub(before);
     app.note = format!("flood over, last {}", app.flood);
     fs::write(env::var(FILE)?, format!("{} {} {grown}", painted[0], painted[1]))?;
@@ -440,9 +442,17 @@ fn an_unchanged_frame_writes_nothing() {
     pty.send("n");
     assert_eq!(wait_for_file(&file), "0");
     pty.wait_for_text("heard: x n");
-    let before = pty.bytes();
-    pty.wait_until_quiet(Duration::from_millis(200));
-    assert_eq!(pty.bytes(), before);
+    pty.wait_until_quiet(Duration::from_millis(100));
+    let (frames, hidden) = (pty.count("\x1b[?2026h"), pty.count("\x1b[?25l"));
+    // It draws after every signal, but has nothing new to show until the key.
+    for _ in 0..5 {
+        pty.signal(Number::WINCH);
+    }
+    pty.send("k");
+    pty.wait_for_text("heard: x n k");
+    pty.wait_until_quiet(Duration::from_millis(100));
+    assert_eq!(pty.count("\x1b[?2026h"), frames + 1);
+    assert_eq!(pty.count("\x1b[?25l"), hidden + 1);
 }
 
 #[test]
@@ -477,6 +487,29 @@ fn a_stalled_terminal_costs_frames_and_nothing_else() {
     pty.send("q");
     assert_eq!(pty.wait_for_exit().exit_code(), 7);
     assert_eq!(pty.residue(), Vec::<&str>::new());
+}
+
+/// On a slow line a key waits for one frame, never for a queue of them.
+#[test]
+fn a_slow_terminal_shows_the_newest() {
+    let mut pty = start(&[]);
+    pty.wait_until_quiet(Duration::from_millis(100));
+    pty.set_speed(Some(40_000));
+    pty.send("a");
+    pty.wait_for_text("heard: a");
+    let before = pty.bytes();
+    // One at a time: each is seen before the next is typed.
+    pty.send("k");
+    pty.wait_for_text("heard: a k");
+    pty.send("k");
+    pty.wait_for_text("heard: a k k");
+    let per_key = (pty.bytes() - before) / 2;
+    assert!(per_key > 1024, "the line was idle: {per_key} bytes for one key");
+    // What the system holds of the frame before, the rest of it, and one whole frame.
+    assert!(per_key < 64 * 1024, "{per_key} bytes for one key");
+    pty.set_speed(None);
+    pty.send("q");
+    assert_eq!(pty.wait_for_exit().exit_code(), 7);
 }
 
 /// Even what was cut off in the middle does not keep the terminal from being put back.
@@ -519,6 +552,7 @@ fn every_frame_is_synchronised() {
     let mut pty = start(&[]);
     pty.send("k");
     pty.wait_for_text("heard: k");
+    pty.wait_until_quiet(Duration::from_millis(100));
     let (begun, ended) = (pty.count("\x1b[?2026h"), pty.count("\x1b[?2026l"));
     assert!(begun >= 2);
     assert_eq!(begun, ended);

@@ -142,3 +142,88 @@ fn multiplexer(term: &str, get: &impl Fn(&str) -> Option<String>) -> Multiplexer
         Multiplexer::None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on(environment: &[(&str, &str)]) -> Capabilities {
+        wishing(environment, Wishes::default())
+    }
+
+    fn wishing(environment: &[(&str, &str)], wishes: Wishes) -> Capabilities {
+        let lookup = |name: &str| {
+            environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        Capabilities::detect(lookup, true, wishes)
+    }
+
+    #[test]
+    fn sixteen_colours_unless_asked_for_more() {
+        let rich = [("TERM", "xterm-256color"), ("COLORTERM", "truecolor")];
+        assert_eq!((on(&rich).colors, on(&rich).offered), (Colors::Ansi16, Colors::True));
+        for colors in [Colors::None, Colors::Ansi256, Colors::True] {
+            let wishes = Wishes { color: ColorChoice::Exactly(colors), ascii: false };
+            assert_eq!(wishing(&rich, wishes).colors, colors);
+        }
+        assert_eq!(on(&[("TERM", "vt220")]).colors, Colors::None);
+        assert_eq!(on(&[("TERM", "xterm-mono")]).colors, Colors::None);
+        assert_eq!(on(&[("TERM", "xterm")]).offered, Colors::Ansi16);
+    }
+
+    #[test]
+    fn no_color_counts_when_it_says_something_and_nothing_else_was_asked_for() {
+        let base = ("TERM", "xterm");
+        assert_eq!(on(&[base, ("NO_COLOR", "")]).colors, Colors::Ansi16);
+        assert_eq!(on(&[base, ("NO_COLOR", "1")]).colors, Colors::None);
+        let wishes = Wishes { color: ColorChoice::Exactly(Colors::Ansi16), ascii: false };
+        assert_eq!(wishing(&[base, ("NO_COLOR", "1")], wishes).colors, Colors::Ansi16);
+    }
+
+    #[test]
+    fn colorterm_is_not_trusted_inside_gnu_screen() {
+        let inherited = ("COLORTERM", "truecolor");
+        assert_eq!(on(&[("TERM", "screen-256color"), inherited]).offered, Colors::Ansi256);
+        assert_eq!(on(&[("TERM", "screen"), inherited]).offered, Colors::Ansi16);
+        assert_eq!(on(&[("TERM", "tmux-256color"), inherited]).offered, Colors::True);
+    }
+
+    #[test]
+    fn what_is_no_terminal_gets_lines() {
+        for environment in [&[][..], &[("TERM", "dumb")], &[("TERM", "")], &[("TERM", "unknown")]] {
+            let found = on(environment);
+            assert!(found.plain && found.colors == Colors::None && !found.title, "{environment:?}");
+        }
+        let lookup = |name: &str| (name == "TERM").then(|| "xterm".to_owned());
+        assert!(Capabilities::detect(lookup, false, Wishes::default()).plain);
+        assert!(!Capabilities::detect(lookup, true, Wishes::default()).plain);
+    }
+
+    #[test]
+    fn unicode_only_where_the_locale_says_so() {
+        let ascii = |environment: &[(&str, &str)]| on(environment).ascii;
+        assert!(ascii(&[("TERM", "xterm")]));
+        assert!(ascii(&[("TERM", "xterm"), ("LANG", "C")]));
+        assert!(!ascii(&[("TERM", "xterm"), ("LANG", "C.UTF-8")]));
+        assert!(!ascii(&[("TERM", "xterm"), ("LANG", "de_DE.utf8")]));
+        assert!(ascii(&[("TERM", "xterm"), ("LANG", "C.UTF-8"), ("LC_ALL", "POSIX")]));
+        assert!(!ascii(&[("TERM", "xterm"), ("LANG", "C"), ("LC_CTYPE", "C.UTF-8")]));
+        assert!(!ascii(&[("TERM", "xterm"), ("LANG", "C.UTF-8"), ("LC_ALL", "")]));
+        assert!(ascii(&[("TERM", "linux"), ("LANG", "C.UTF-8")]));
+        let wishes = Wishes { ascii: true, ..Wishes::default() };
+        assert!(wishing(&[("TERM", "xterm"), ("LANG", "C.UTF-8")], wishes).ascii);
+    }
+
+    #[test]
+    fn ssh_and_multiplexers() {
+        let far = on(&[("TERM", "xterm"), ("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22")]);
+        assert!(far.ssh && far.escape_wait() > on(&[("TERM", "xterm")]).escape_wait());
+        assert!(!on(&[("TERM", "xterm"), ("SSH_TTY", "")]).ssh);
+        let between = |environment: &[(&str, &str)]| on(environment).multiplexer;
+        assert_eq!(between(&[("TERM", "xterm")]), Multiplexer::None);
+        assert_eq!(between(&[("TERM", "screen-256color"), ("TMUX", "x")]), Multiplexer::Tmux);
+        assert_eq!(between(&[("TERM", "tmux-256color")]), Multiplexer::Tmux);
+        assert_eq!(between(&[("TERM", "screen"), ("STY", "x")]), Multiplexer::Screen);
+        assert_eq!(between(&[("TERM", "screen-256color")]), Multiplexer::None);
+    }
+}

@@ -49,3 +49,42 @@ fn wrapped_for_screen(encoded: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_and_wrapped() {
+        assert_eq!(
+            sequence("hello", Multiplexer::None).as_deref(),
+            Some("\x1b]52;c;aGVsbG8=\x1b\\")
+        );
+        let tmux = sequence("hello", Multiplexer::Tmux).unwrap();
+        assert!(tmux.starts_with("\x1b]52;c;aGVsbG8=\x1b\\"));
+        assert!(tmux.ends_with("\x1bPtmux;\x1b\x1b]52;c;aGVsbG8=\x1b\x1b\\\x1b\\"));
+    }
+
+    #[test]
+    fn gnu_screen_gets_pieces_that_add_up() {
+        let text = "a line of a long report\n".repeat(100);
+        let wrapped = sequence(&text, Multiplexer::Screen).unwrap();
+        let pieces: Vec<&str> = wrapped
+            .split_terminator("\x1b\\")
+            .map(|piece| piece.strip_prefix("\x1bP").unwrap())
+            .collect();
+        assert!(pieces.len() > 1);
+        assert!(pieces.iter().all(|piece| piece.len() + 4 <= 256));
+        let whole = pieces.concat();
+        let encoded = whole.strip_prefix("\x1b]52;c;").unwrap().strip_suffix('\x07').unwrap();
+        assert_eq!(STANDARD.decode(encoded).unwrap(), text.as_bytes());
+    }
+
+    #[test]
+    fn too_long_is_refused() {
+        // Three bytes become four.
+        let longest = LONGEST / 4 * 3;
+        assert!(sequence(&"x".repeat(longest), Multiplexer::None).is_some());
+        assert!(sequence(&"x".repeat(longest + 1), Multiplexer::None).is_none());
+    }
+}

@@ -120,3 +120,90 @@ impl Drop for Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+    use tokio::time::{advance, timeout};
+
+    use super::*;
+
+    const WAIT: Duration = Duration::from_millis(100);
+
+    fn channel() -> (mpsc::Sender<Vec<u8>>, Input) {
+        let (sender, pieces) = mpsc::channel(8);
+        (sender, Input::from_pieces(pieces, WAIT))
+    }
+
+    fn key(code: KeyCode) -> Option<Event> {
+        Some(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn esc_is_told_after_its_time() {
+        let (sender, mut input) = channel();
+        sender.send(b"\x1b".to_vec()).await.unwrap();
+        assert!(timeout(WAIT / 2, input.next()).await.is_err());
+        // The wait that was dropped does not start the time again.
+        let before = Instant::now();
+        assert_eq!(input.next().await, key(KeyCode::Esc));
+        assert!(before.elapsed() <= WAIT / 2 + Duration::from_millis(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_loop_that_looks_late_still_sees_the_whole_sequence() {
+        let (sender, mut input) = channel();
+        sender.send(b"\x1b".to_vec()).await.unwrap();
+        assert!(timeout(WAIT / 2, input.next()).await.is_err());
+        sender.send(b"[A".to_vec()).await.unwrap();
+        advance(WAIT * 10).await;
+        assert_eq!(input.next().await, key(KeyCode::Up));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paste_without_an_end_is_over_after_a_while() {
+        let (sender, mut input) = channel();
+        sender.send(b"\x1b[200~rm -r".to_vec()).await.unwrap();
+        assert_eq!(input.next().await, Some(Event::Paste("rm -r".to_owned())));
+        sender.send(b"k".to_vec()).await.unwrap();
+        assert_eq!(input.next().await, key(KeyCode::Char('k')));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_is_told_after_what_came_before_it() {
+        let (sender, mut input) = channel();
+        sender.send(b"k\x1b".to_vec()).await.unwrap();
+        drop(sender);
+        assert_eq!(input.next().await, key(KeyCode::Char('k')));
+        assert_eq!(input.next().await, key(KeyCode::Esc));
+        assert_eq!(input.next().await, None);
+        assert_eq!(input.next().await, None);
+    }
+
+    /// Two programs must not share a keyboard: a reader that lives on would take every
+    /// other key from the editor that was started.
+    #[tokio::test]
+    async fn nothing_is_read_after_the_drop() {
+        let (mut terminal, tty) = crate::terminal::tty::testing::pair();
+        terminal.make_raw();
+        let mut input = Input::open(tty.clone(), WAIT).unwrap();
+        terminal.write(b"a");
+        let limit = Duration::from_secs(10);
+        assert_eq!(timeout(limit, input.next()).await.unwrap(), key(KeyCode::Char('a')));
+        drop(input);
+        terminal.write(b"b");
+        let (_bell, ear) = UnixStream::pair().unwrap();
+        let mut buffer = [0; 8];
+        assert_eq!(tty.read(&mut buffer, &ear).unwrap(), Some(1));
+        assert_eq!(buffer[0], b'b');
+    }
+
+    #[tokio::test]
+    async fn a_dead_terminal_is_the_end() {
+        let (terminal, tty) = crate::terminal::tty::testing::pair();
+        let mut input = Input::open(tty, WAIT).unwrap();
+        drop(terminal);
+        let to_the_end = async { while input.next().await.is_some() {} };
+        timeout(Duration::from_secs(10), to_the_end).await.unwrap();
+    }
+}

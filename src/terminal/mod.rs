@@ -26,6 +26,8 @@ pub mod input;
 
 mod parser;
 
+mod sequence;
+
 pub mod signals;
 
 pub mod watchdog;

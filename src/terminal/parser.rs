@@ -9,9 +9,9 @@
 
 use std::{collections::VecDeque, mem, time::Duration};
 
-use crossterm::event::{
-    Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
+
+use super::sequence;
 
 /// The longest paste, in bytes; the rest of it is dropped.
 pub const LONGEST_PASTE: usize = 64 * 1024;
@@ -262,7 +262,7 @@ impl Parser {
                 } else if body == b"200" && byte == b'~' {
                     // Even late: this is text, in no case keys.
                     self.state = State::Paste(Vec::new());
-                } else if !late && let Some(event) = control_event(&body, byte) {
+                } else if !late && let Some(event) = sequence::event(&body, byte) {
                     self.events.push_back(event);
                 }
             }
@@ -324,103 +324,235 @@ fn is_burst(chunk: &[u8]) -> bool {
     chunk.len() >= BURST && chunk.iter().all(is_text) && chunk.iter().any(|&byte| byte != chunk[0])
 }
 
-/// The event of a control sequence; `None` for those that mean nothing to us.
-fn control_event(body: &[u8], last: u8) -> Option<Event> {
-    if let Some(report) = body.strip_prefix(b"<") {
-        return mouse_event(report, last);
-    }
-    if body == b"[" {
-        return match last {
-            b'A'..=b'E' => Some(key_event(KeyCode::F(last - b'A' + 1), None)),
-            _ => None,
-        };
-    }
-    let mut numbers = numbers(body)?;
-    let first = numbers.next();
-    let modifiers = numbers.next();
-    let code = match last {
-        b'A' => KeyCode::Up,
-        b'B' => KeyCode::Down,
-        b'C' => KeyCode::Right,
-        b'D' => KeyCode::Left,
-        b'F' => KeyCode::End,
-        b'H' => KeyCode::Home,
-        b'P' | b'Q' | b'S' => KeyCode::F(last - b'P' + 1),
-        // With one number only, `R` reports where the cursor is.
-        b'R' if modifiers.is_some() && first == Some(1) => KeyCode::F(3),
-        b'Z' => KeyCode::BackTab,
-        b'I' => return Some(Event::FocusGained),
-        b'O' => return Some(Event::FocusLost),
-        b'~' => numbered_key(first?)?,
-        _ => return None,
-    };
-    let modifiers = if code == KeyCode::BackTab { Some(2) } else { modifiers };
-    Some(key_event(code, modifiers))
-}
+#[cfg(test)]
+mod tests {
+    use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+    use proptest::prelude::*;
 
-/// The keys that have a number, `CSI number ~`.
-fn numbered_key(number: u16) -> Option<KeyCode> {
-    let f = |number: u16, first: u16, key: u8| {
-        u8::try_from(number - first).ok().map(|offset| KeyCode::F(key + offset))
-    };
-    match number {
-        1 | 7 => Some(KeyCode::Home),
-        2 => Some(KeyCode::Insert),
-        3 => Some(KeyCode::Delete),
-        4 | 8 => Some(KeyCode::End),
-        5 => Some(KeyCode::PageUp),
-        6 => Some(KeyCode::PageDown),
-        11..=15 => f(number, 11, 1),
-        17..=21 => f(number, 17, 6),
-        23..=24 => f(number, 23, 11),
-        _ => None,
+    use super::*;
+
+    fn parser() -> Parser {
+        Parser::new(Duration::from_millis(25))
     }
-}
 
-/// The modifiers are one more than a sum of 1 for shift, 2 for Alt, 4 for control.
-fn key_event(code: KeyCode, modifiers: Option<u16>) -> Event {
-    let bits = modifiers.unwrap_or(1).saturating_sub(1);
-    let mut held = KeyModifiers::NONE;
-    held.set(KeyModifiers::SHIFT, bits & 1 != 0);
-    held.set(KeyModifiers::ALT, bits & 2 != 0);
-    held.set(KeyModifiers::CONTROL, bits & 4 != 0);
-    Event::Key(KeyEvent::new(code, held))
-}
-
-/// `CSI < button ; column ; row M`, or `m` when the button was let go.
-fn mouse_event(report: &[u8], last: u8) -> Option<Event> {
-    let mut numbers = numbers(report)?;
-    let (button, column, row) = (numbers.next()?, numbers.next()?, numbers.next()?);
-    let which = match button & 0b11 {
-        0 => MouseButton::Left,
-        1 => MouseButton::Middle,
-        _ => MouseButton::Right,
-    };
-    let kind = match (button & 0b0100_0000 != 0, button & 0b11, last) {
-        (true, 0, b'M') => MouseEventKind::ScrollUp,
-        (true, 1, b'M') => MouseEventKind::ScrollDown,
-        (false, 0..=2, b'M') => MouseEventKind::Down(which),
-        (false, 0..=2, b'm') => MouseEventKind::Up(which),
-        _ => return None,
-    };
-    let mut modifiers = KeyModifiers::NONE;
-    modifiers.set(KeyModifiers::SHIFT, button & 4 != 0);
-    modifiers.set(KeyModifiers::ALT, button & 8 != 0);
-    modifiers.set(KeyModifiers::CONTROL, button & 16 != 0);
-    let (column, row) = (column.saturating_sub(1), row.saturating_sub(1));
-    Some(Event::Mouse(MouseEvent { kind, column, row, modifiers }))
-}
-
-/// The numbers of a sequence. `None` when it has other things in it.
-fn numbers(body: &[u8]) -> Option<impl Iterator<Item = u16>> {
-    let text = std::str::from_utf8(body).ok()?;
-    if !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b';') {
-        return None;
+    /// What comes of these pieces, when nothing follows.
+    fn events(pieces: &[&[u8]]) -> Vec<Event> {
+        let mut parser = parser();
+        for piece in pieces {
+            parser.feed(piece);
+        }
+        finish(&mut parser)
     }
-    // A number that is left out is 1; one that is too large matches nothing.
-    Some(
-        text.split(';')
-            .filter(move |_| !text.is_empty())
-            .map(|number| if number.is_empty() { 1 } else { number.parse().unwrap_or(u16::MAX) }),
-    )
+
+    fn finish(parser: &mut Parser) -> Vec<Event> {
+        // At most: Esc, then its late tail.
+        for _ in 0..3 {
+            if parser.patience().is_some() {
+                parser.time_is_up();
+            }
+        }
+        assert_eq!(parser.patience(), None);
+        std::iter::from_fn(|| parser.next()).collect()
+    }
+
+    fn key(code: KeyCode) -> Event {
+        Event::Key(KeyEvent::new(code, KeyModifiers::NONE))
+    }
+
+    fn held(code: KeyCode, modifiers: KeyModifiers) -> Event {
+        Event::Key(KeyEvent::new(code, modifiers))
+    }
+
+    fn c(c: char) -> Event {
+        key(KeyCode::Char(c))
+    }
+
+    #[test]
+    fn keys_of_common_terminals() {
+        let (ctrl, alt, shift) = (KeyModifiers::CONTROL, KeyModifiers::ALT, KeyModifiers::SHIFT);
+        let table: &[(&str, Event)] = &[
+            ("a", c('a')),
+            ("G", held(KeyCode::Char('G'), shift)),
+            ("ß", c('ß')),
+            ("日", c('日')),
+            ("\r", key(KeyCode::Enter)),
+            ("\t", key(KeyCode::Tab)),
+            ("\x7f", key(KeyCode::Backspace)),
+            ("\x08", key(KeyCode::Backspace)),
+            ("\x03", held(KeyCode::Char('c'), ctrl)),
+            ("\x1a", held(KeyCode::Char('z'), ctrl)),
+            ("\0", held(KeyCode::Char(' '), ctrl)),
+            ("\x1b", key(KeyCode::Esc)),
+            ("\x1bx", held(KeyCode::Char('x'), alt)),
+            ("\x1b[A", key(KeyCode::Up)),
+            ("\x1bOA", key(KeyCode::Up)),
+            ("\x1b[1;5D", held(KeyCode::Left, ctrl)),
+            ("\x1b[Z", held(KeyCode::BackTab, shift)),
+            ("\x1b[H", key(KeyCode::Home)),
+            ("\x1b[1~", key(KeyCode::Home)),
+            ("\x1b[4~", key(KeyCode::End)),
+            ("\x1b[3~", key(KeyCode::Delete)),
+            ("\x1b[5~", key(KeyCode::PageUp)),
+            ("\x1b[6;2~", held(KeyCode::PageDown, shift)),
+            ("\x1bOP", key(KeyCode::F(1))),
+            ("\x1b[[E", key(KeyCode::F(5))),
+            ("\x1b[15~", key(KeyCode::F(5))),
+            ("\x1b[17~", key(KeyCode::F(6))),
+            ("\x1b[24~", key(KeyCode::F(12))),
+            ("\x1b[1;2R", held(KeyCode::F(3), shift)),
+        ];
+        for (bytes, expected) in table {
+            assert_eq!(events(&[bytes.as_bytes()]), std::slice::from_ref(expected), "{bytes:?}");
+            // However it is torn apart.
+            let single: Vec<&[u8]> = bytes.as_bytes().chunks(1).collect();
+            assert_eq!(events(&single), std::slice::from_ref(expected), "{bytes:?} byte by byte");
+        }
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_dropped() {
+        for bytes in [
+            "\x1b[?62;4c",
+            "\x1b[12;40R",
+            "\x1b[?1;2$y",
+            "\x1b]11;rgb:0000/0000/0000\x1b\\",
+            "\x1b]11;rgb:0000/0000/0000\x07",
+            "\x1bP1$r0m\x1b\\",
+            "\x1b[M !!",
+            "\x1b[99999999999~",
+        ] {
+            assert_eq!(events(&[bytes.as_bytes(), b"k"]), [c('k')], "{bytes:?}");
+        }
+        for unfinished in ["\x1b[", "\x1bO", "\x1b[1;", "\x1b[200", "\x1b]11;rgb", "\x1b[M "] {
+            assert_eq!(events(&[unfinished.as_bytes()]), [], "{unfinished:?}");
+        }
+    }
+
+    #[test]
+    fn a_lone_esc_waits_its_time_and_no_longer() {
+        let mut parser = parser();
+        parser.feed(b"\x1b");
+        assert_eq!(parser.next(), None);
+        assert_eq!(parser.patience(), Some(Duration::from_millis(25)));
+        parser.time_is_up();
+        assert_eq!(parser.next(), Some(key(KeyCode::Esc)));
+        parser.feed(b"j");
+        assert_eq!(parser.next(), Some(c('j')));
+    }
+
+    #[test]
+    fn a_late_tail_is_swallowed() {
+        for tail in ["[A", "[1;5D", "OP", "[15~", "[<0;1;1M"] {
+            let mut parser = parser();
+            parser.feed(b"\x1b");
+            parser.time_is_up();
+            assert_eq!(parser.next(), Some(key(KeyCode::Esc)));
+            parser.feed(tail.as_bytes());
+            parser.feed(b"k");
+            assert_eq!(finish(&mut parser), [c('k')], "{tail}");
+        }
+    }
+
+    #[test]
+    fn a_bracket_that_is_typed_after_esc_is_a_key() {
+        let mut parser = parser();
+        parser.feed(b"\x1b");
+        parser.time_is_up();
+        parser.feed(b"[");
+        assert_eq!(finish(&mut parser), [key(KeyCode::Esc), c('[')]);
+    }
+
+    #[test]
+    fn esc_twice_is_esc_twice() {
+        assert_eq!(events(&[b"\x1b\x1b"]), [key(KeyCode::Esc), key(KeyCode::Esc)]);
+        assert_eq!(events(&[b"\x1b\x1b[A"]), [key(KeyCode::Esc), key(KeyCode::Up)]);
+    }
+
+    #[test]
+    fn a_paste_is_whole_wherever_it_is_torn() {
+        let sent = "\x1b[200~q\r\nxcy ä\r\x1b[31mred\x1b[201~k";
+        let expected = [Event::Paste("q\nxcy ä\n[31mred".to_owned()), c('k')];
+        for at in 1..sent.len() {
+            let (first, second) = sent.as_bytes().split_at(at);
+            assert_eq!(events(&[first, second]), expected, "torn at {at}");
+        }
+    }
+
+    #[test]
+    fn a_paste_is_bounded() {
+        let mut sent = b"\x1b[200~".to_vec();
+        sent.extend(std::iter::repeat_n(b'x', LONGEST_PASTE * 2));
+        sent.extend_from_slice(b"\x1b[201~k");
+        let mut parser = parser();
+        parser.feed(&sent);
+        assert_eq!(parser.next(), Some(Event::Paste("x".repeat(LONGEST_PASTE))));
+        assert_eq!(parser.next(), Some(c('k')));
+    }
+
+    #[test]
+    fn a_paste_without_an_end_gives_the_keyboard_back() {
+        assert_eq!(events(&[b"\x1b[200~q", b"x"]), [Event::Paste("qx".to_owned())]);
+    }
+
+    #[test]
+    fn a_burst_of_text_is_a_paste_and_a_held_key_is_not() {
+        let burst = "xcy\rq ".repeat(40);
+        let expected = Event::Paste(burst.replace('\r', "\n") + "q");
+        assert_eq!(events(&[burst.as_bytes(), b"q"]), [expected]);
+        assert_eq!(events(&[&[b'j'; 200]]).len(), 200);
+        assert_eq!(events(&[b"xcy\r"]).len(), 4);
+    }
+
+    #[test]
+    fn the_mouse() {
+        let mouse =
+            |kind, modifiers| [Event::Mouse(MouseEvent { kind, column: 4, row: 2, modifiers })];
+        let none = KeyModifiers::NONE;
+        let table = [
+            ("\x1b[<0;5;3M", mouse(MouseEventKind::Down(MouseButton::Left), none)),
+            ("\x1b[<2;5;3m", mouse(MouseEventKind::Up(MouseButton::Right), none)),
+            ("\x1b[<64;5;3M", mouse(MouseEventKind::ScrollUp, none)),
+            ("\x1b[<81;5;3M", mouse(MouseEventKind::ScrollDown, KeyModifiers::CONTROL)),
+        ];
+        for (bytes, expected) in table {
+            assert_eq!(events(&[bytes.as_bytes()]), expected, "{bytes:?}");
+        }
+        assert_eq!(events(&[b"\x1b[<0;5M"]), []);
+    }
+
+    #[test]
+    fn broken_characters_are_dropped_and_nothing_else() {
+        assert_eq!(events(&[b"\xc3k"]), [c('k')]);
+        assert_eq!(events(&[b"\xffk"]), [c('k')]);
+        assert_eq!(events(&[b"\xe6\x97\x1b[A"]), [key(KeyCode::Up)]);
+        assert_eq!(events(&[b"\xe6"]), []);
+    }
+
+    proptest! {
+        /// Whatever comes in whatever pieces, nothing panics, nothing grows, and the
+        /// keyboard works afterwards.
+        #[test]
+        fn any_input_leaves_a_working_keyboard(
+            pieces in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..20)
+        ) {
+            let mut parser = parser();
+            for piece in &pieces {
+                parser.feed(piece);
+            }
+            finish(&mut parser);
+            parser.feed(b"k");
+            prop_assert_eq!(parser.next(), Some(c('k')));
+        }
+
+        /// What a sequence means does not depend on how it arrives.
+        #[test]
+        fn pieces_do_not_matter(
+            text in "(a|\r|\x1b\\[A|\x1bOP|\x1b\\[1;5D|\x1b\\[200~qx\x1b\\[201~|ä){0,8}",
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let bytes = text.as_bytes();
+            let (first, second) = bytes.split_at(cut.index(bytes.len() + 1));
+            prop_assert_eq!(events(&[first, second]), events(&[bytes]));
+        }
+    }
 }

@@ -1,6 +1,11 @@
 //! The screen: taken, painted on, and given back.
 
-use std::{fmt::Write as _, future, io, mem, sync::Arc};
+use std::{
+    future,
+    io::{self, Write as _},
+    mem,
+    sync::Arc,
+};
 
 use crossterm::{
     cursor::{Hide, MoveTo, Show},
@@ -75,6 +80,8 @@ pub struct Screen {
     /// What is to be sent besides cells.
     aside: Vec<u8>,
     title: String,
+    /// The window may have another title than this one.
+    retitle: bool,
     bytes: Vec<u8>,
 }
 
@@ -100,6 +107,7 @@ impl Screen {
             dropped: false,
             aside: Vec::new(),
             title: String::new(),
+            retitle: false,
             bytes: Vec::with_capacity(FRAME),
         })
     }
@@ -150,6 +158,7 @@ impl Screen {
         }
         mem::swap(&mut self.shown, &mut self.next);
         self.aside.clear();
+        self.retitle = false;
         self.cursor = cursor;
         self.repaint = false;
         Ok(Painted::Sent(length))
@@ -161,6 +170,10 @@ impl Screen {
         let Self { bytes, shown, next, .. } = self;
         bytes.clear();
         bytes.extend_from_slice(&self.aside);
+        if self.retitle {
+            // OSC 2, with a string terminator.
+            write!(bytes, "\x1b]2;{}\x1b\\", text::clip(&self.title, TITLE))?;
+        }
         let mut cells = shown.diff_iter(next).peekable();
         let changed = cells.peek().is_some();
         if !changed && !self.repaint && cursor == self.cursor {
@@ -209,14 +222,10 @@ impl Screen {
 
     /// Sets the title of the window with the next frame, where that was asked for.
     pub fn set_title(&mut self, title: &str) {
-        if !self.options.title || self.title == title {
-            return;
+        if self.title != title {
+            title.clone_into(&mut self.title);
+            self.retitle = self.options.title;
         }
-        title.clone_into(&mut self.title);
-        let mut sequence = String::new();
-        // Writing to a string cannot fail.
-        let _ = write!(sequence, "\x1b]2;{}\x1b\\", text::clip(title, TITLE));
-        self.send(sequence.as_bytes());
     }
 
     /// Turns the mouse on or off with the next frame.
@@ -260,8 +269,7 @@ impl Screen {
         self.cursor = None;
         self.repaint = true;
         // The title is the shell's now.
-        let title = mem::take(&mut self.title);
-        self.set_title(&title);
+        self.retitle = self.options.title && !self.title.is_empty();
         Ok(())
     }
 
@@ -281,5 +289,105 @@ impl Drop for Screen {
         if let Err(error) = self.leave() {
             tracing::warn!(%error, "the terminal could not be given back");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::style::{Color, Style};
+
+    use super::*;
+    use crate::terminal::tty::testing;
+
+    const LEAVE: &[u8] = b"\x1b[?1049l";
+
+    fn paint(text: &str) -> impl FnOnce(&mut Buffer, Rect) -> Option<(u16, u16)> {
+        move |buffer, _| {
+            buffer.set_string(0, 0, text, Style::new().fg(Color::Red));
+            None
+        }
+    }
+
+    /// Waits until the frame is taken.
+    fn draw(screen: &mut Screen, text: &str) -> usize {
+        loop {
+            match screen.draw(paint(text)).unwrap() {
+                Painted::Dropped => std::thread::yield_now(),
+                painted => return painted.bytes(),
+            }
+        }
+    }
+
+    #[test]
+    fn frames_are_differences_in_one_piece() {
+        let (mut terminal, tty) = testing::pair();
+        let mut screen = Screen::enter(tty, Options::default()).unwrap();
+        assert!(terminal.is_raw());
+        let first = draw(&mut screen, "hello");
+        let sent = terminal.read_until(b"\x1b[?2026l");
+        assert!(sent.ends_with(b"\x1b[?2026l"));
+        assert_eq!(draw(&mut screen, "hello"), 0);
+        let second = draw(&mut screen, "hallo");
+        assert!(second > 0 && second < first);
+        let sent = String::from_utf8(terminal.read_until(b"\x1b[?2026l")).unwrap();
+        assert!(sent.contains("ma\x1b") && !sent.contains("llo"), "{sent:?}");
+        assert!(!sent.contains("\x1b[2J"), "{sent:?}");
+
+        screen.redraw();
+        draw(&mut screen, "hallo");
+        let sent = String::from_utf8(terminal.read_until(b"\x1b[?2026l")).unwrap();
+        assert!(sent.contains("hallo") && sent.contains("\x1b[2J"), "{sent:?}");
+        screen.leave().unwrap();
+        assert!(!terminal.is_raw());
+    }
+
+    #[test]
+    fn leaving_twice_is_leaving_once() {
+        let (mut terminal, tty) = testing::pair();
+        let mut screen = Screen::enter(tty.clone(), Options { mouse: true, title: true }).unwrap();
+        screen.leave().unwrap();
+        assert_eq!(screen.draw(paint("late")).unwrap(), Painted::Dropped);
+        screen.leave().unwrap();
+        drop(screen);
+        tty.write_some(b"|", std::time::Duration::from_secs(1)).unwrap();
+        let sent = terminal.read_until(b"|");
+        assert_eq!(sent.windows(LEAVE.len()).filter(|window| *window == LEAVE).count(), 1);
+        assert!(!terminal.is_raw());
+    }
+
+    #[test]
+    fn entering_that_fails_in_the_middle_is_undone() {
+        let (mut terminal, tty) = testing::pair();
+        terminal.stall(&tty);
+        let error = Screen::enter(tty, Options::default()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(!terminal.is_raw());
+        terminal.read_until(LEAVE);
+    }
+
+    #[test]
+    fn entering_a_dead_terminal_is_an_error() {
+        let (terminal, tty) = testing::pair();
+        drop(terminal);
+        assert!(Screen::enter(tty, Options::default()).is_err());
+    }
+
+    #[test]
+    fn a_title_is_sent_once_and_made_safe() {
+        let (mut terminal, tty) = testing::pair();
+        let mut screen = Screen::enter(tty, Options { mouse: false, title: true }).unwrap();
+        screen.set_title("CRIT 2 | shop\x1b]52;c;x\x07 PROD");
+        assert!(draw(&mut screen, "x") > 0);
+        terminal.read_until(b"\x1b]2;CRIT 2 | shop PROD\x1b\\");
+        screen.set_title("CRIT 2 | shop\x1b]52;c;x\x07 PROD");
+        assert_eq!(draw(&mut screen, "x"), 0);
+    }
+
+    #[test]
+    fn what_waits_beside_the_cells_is_bounded() {
+        let (_terminal, tty) = testing::pair();
+        let mut screen = Screen::enter(tty, Options::default()).unwrap();
+        assert!(screen.send(&vec![b'x'; ASIDE]));
+        assert!(!screen.send(b"x"));
     }
 }

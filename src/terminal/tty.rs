@@ -219,3 +219,115 @@ fn wait_for(
     }
     Ok(if happened.intersects(flags) { Readiness::Ready } else { Readiness::NotYet })
 }
+
+#[cfg(test)]
+pub(super) mod testing {
+    use std::io::{Read, Write};
+
+    use portable_pty::{MasterPty, PtySize, native_pty_system};
+
+    use super::*;
+
+    /// The other end of a terminal. Dropping it hangs up.
+    pub(crate) struct Terminal {
+        master: Box<dyn MasterPty + Send>,
+        writer: Box<dyn Write + Send>,
+        reader: Box<dyn Read + Send>,
+        tty: Option<Tty>,
+    }
+
+    /// A terminal of 80 × 24 and its other end.
+    pub(crate) fn pair() -> (Terminal, Tty) {
+        let size = PtySize { rows: 24, cols: 80, ..PtySize::default() };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap();
+        let end = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(flags)
+            .open(pair.master.tty_name().unwrap())
+            .unwrap();
+        let tty = Tty::from_fd(end.into()).unwrap();
+        let terminal = Terminal {
+            writer: pair.master.take_writer().unwrap(),
+            reader: pair.master.try_clone_reader().unwrap(),
+            master: pair.master,
+            tty: Some(tty.clone()),
+        };
+        (terminal, tty)
+    }
+
+    impl Terminal {
+        /// Types.
+        pub(crate) fn write(&mut self, bytes: &[u8]) {
+            self.writer.write_all(bytes).unwrap();
+        }
+
+        /// Reads until this has come, and returns all that came.
+        pub(crate) fn read_until(&mut self, last: &[u8]) -> Vec<u8> {
+            let mut all = Vec::new();
+            let mut buffer = [0; 4096];
+            while !all.windows(last.len()).any(|window| window == last) {
+                let count = self.reader.read(&mut buffer).unwrap();
+                all.extend_from_slice(&buffer[..count]);
+            }
+            all
+        }
+
+        /// Whether keys come one by one.
+        pub(crate) fn is_raw(&self) -> bool {
+            let mode = self.master.get_termios().unwrap();
+            mode.local_flags.bits() & (libc::ICANON | libc::ECHO) == 0
+        }
+
+        /// Makes keys come one by one.
+        pub(crate) fn make_raw(&mut self) {
+            let tty = self.tty.take().unwrap();
+            let mut mode = tty.mode().unwrap();
+            mode.make_raw();
+            tty.set_mode(&mode).unwrap();
+        }
+
+        /// Fills the line until it takes nothing more.
+        pub(crate) fn stall(&self, tty: &Tty) {
+            while tty.write_some(&[b'x'; 1024], Duration::from_millis(20)).unwrap() > 0 {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_is_believed_within_reason() {
+        let (_terminal, tty) = testing::pair();
+        assert_eq!(tty.size(), (80, 24));
+        let mut size = termios::tcgetwinsize(&tty.0.output).unwrap();
+        (size.ws_col, size.ws_row) = (0, 0);
+        termios::tcsetwinsize(&tty.0.output, size).unwrap();
+        assert_eq!(tty.size(), UNKNOWN_SIZE);
+        (size.ws_col, size.ws_row) = (u16::MAX, u16::MAX);
+        termios::tcsetwinsize(&tty.0.output, size).unwrap();
+        assert_eq!(tty.size(), LARGEST);
+    }
+
+    #[test]
+    fn a_stalled_terminal_makes_nobody_wait() {
+        let (terminal, tty) = testing::pair();
+        terminal.stall(&tty);
+        assert_eq!(tty.write_some(b"x", Duration::ZERO).unwrap(), 0);
+        tty.forget_output();
+        assert_eq!(tty.write_some(b"x", Duration::ZERO).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_dead_terminal_is_an_error() {
+        let (terminal, tty) = testing::pair();
+        let (_bell, ear) = UnixStream::pair().unwrap();
+        drop(terminal);
+        assert!(tty.write_some(b"x", Duration::ZERO).is_err());
+        assert!(tty.read(&mut [0; 8], &ear).is_err());
+        assert_eq!(tty.wait_until_gone(&ear).unwrap(), Readiness::Gone);
+    }
+}

@@ -118,3 +118,36 @@ impl Drop for Watchdog {
         let _ = self.bell.shutdown(Shutdown::Both);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{self, RecvTimeoutError};
+
+    use super::*;
+    use crate::terminal::tty::testing;
+
+    #[tokio::test]
+    async fn a_dead_terminal_is_told_and_then_ends_the_process() {
+        let (terminal, tty) = testing::pair();
+        let (sender, ended) = mpsc::channel();
+        let dog = Watchdog::start_with(tty, move |number| sender.send(number).unwrap()).unwrap();
+        let gone = dog.gone();
+        drop(terminal);
+        tokio::time::timeout(Duration::from_secs(10), gone.notified()).await.unwrap();
+        assert_eq!(ended.recv_timeout(Duration::from_secs(10)), Ok(1));
+    }
+
+    #[test]
+    fn a_loop_that_ends_in_time_is_left_alone() {
+        let (terminal, tty) = testing::pair();
+        let (sender, ended) = mpsc::channel::<usize>();
+        let dog = Watchdog::start_with(tty, move |number| sender.send(number).unwrap()).unwrap();
+        drop(terminal);
+        drop(dog);
+        // The thread has ended, and its end of the channel with it.
+        assert_eq!(
+            ended.recv_timeout(Duration::from_secs(10)),
+            Err(RecvTimeoutError::Disconnected)
+        );
+    }
+}

@@ -189,3 +189,76 @@ impl Slot {
         Ok(true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::terminal::tty::testing;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    fn open_slot() -> (testing::Terminal, Arc<Slot>) {
+        let (terminal, tty) = testing::pair();
+        let slot = Slot::start(tty).unwrap();
+        slot.open();
+        (terminal, slot)
+    }
+
+    fn frame(letter: u8) -> Vec<u8> {
+        let mut frame = vec![letter; 100_000];
+        frame.push(b'|');
+        frame
+    }
+
+    #[tokio::test]
+    async fn one_frame_at_a_time_and_every_one_whole() {
+        let (mut terminal, slot) = open_slot();
+        assert!(slot.submit(&mut frame(b'a')));
+        // Nobody reads: it does not go away.
+        let mut refused = frame(b'b');
+        assert!(!slot.submit(&mut refused));
+        assert!(!slot.is_free().unwrap());
+        assert_eq!(refused, frame(b'b'));
+
+        assert_eq!(terminal.read_until(b"|"), frame(b'a'));
+        timeout(LIMIT, slot.freed()).await.unwrap();
+        assert!(slot.submit(&mut frame(b'c')));
+        assert_eq!(terminal.read_until(b"|"), frame(b'c'));
+        slot.stop();
+    }
+
+    #[test]
+    fn a_closed_slot_gives_up_what_cannot_be_sent() {
+        let (_terminal, slot) = open_slot();
+        assert!(slot.submit(&mut frame(b'a')));
+        assert!(!slot.close(Duration::from_millis(50)));
+        assert!(!slot.submit(&mut frame(b'b')));
+        slot.open();
+        assert!(slot.is_free().unwrap());
+        slot.stop();
+    }
+
+    #[test]
+    fn a_closed_slot_sends_what_can_be_sent() {
+        let (mut terminal, slot) = open_slot();
+        assert!(slot.submit(&mut b"the last frame|".to_vec()));
+        assert!(slot.close(LIMIT));
+        assert_eq!(terminal.read_until(b"|"), b"the last frame|");
+        slot.stop();
+    }
+
+    #[tokio::test]
+    async fn a_dead_terminal_is_an_error_and_wakes_who_waits() {
+        let (terminal, slot) = open_slot();
+        assert!(slot.submit(&mut frame(b'a')));
+        drop(terminal);
+        timeout(LIMIT, slot.freed()).await.unwrap();
+        assert!(slot.is_free().is_err());
+        assert!(!slot.submit(&mut frame(b'b')));
+        slot.stop();
+    }
+}

@@ -20,6 +20,8 @@ use vt100::{MouseProtocolMode, Parser, Screen};
 
 /// How many of the newest bytes are kept.
 const KEPT: usize = 1024 * 1024;
+/// Stands after everything that a program has written.
+const END: &[u8] = b"\x1b]777;the end of the program\x1b\\";
 /// Variables of the terminal that the tests run in, which must not reach the program.
 const FOREIGN: [&str; 11] = [
     "NO_COLOR",
@@ -190,10 +192,11 @@ impl Pty {
         self.wait_for(&format!("{text:?}"), |screen| screen.contents().contains(text));
     }
 
-    /// Waits until nothing has been sent for so long.
+    /// Waits until nothing has been sent for so long, from now on.
     #[track_caller]
     pub fn wait_until_quiet(&self, quiet: Duration) {
-        if let Err(last) = self.shared.wait(|state| state.last.elapsed() >= quiet) {
+        let from = Instant::now();
+        if let Err(last) = self.shared.wait(|state| state.last.max(from).elapsed() >= quiet) {
             panic!("waited in vain for {quiet:?} of silence; {last}");
         }
     }
@@ -224,11 +227,14 @@ impl Pty {
         }
     }
 
-    /// What the program wrote last may still be on its way when it has ended.
+    /// What the program wrote last may still be on its way when it has ended. A mark that
+    /// is written after it, and that no terminal shows, tells when all of it is there.
+    #[track_caller]
     fn read_the_rest(&self) {
-        if self.ends.is_some() {
-            self.wait_until_quiet(Duration::from_millis(100));
-        }
+        let name = self.ends.as_ref().and_then(|ends| ends.master.tty_name());
+        let Some(name) = name else { return };
+        OpenOptions::new().write(true).open(name).unwrap().write_all(END).unwrap();
+        self.wait_for_bytes(END);
     }
 
     /// What the screen shows.

@@ -53,7 +53,7 @@ pub(super) fn run(
     plan.remarks.extend(log.as_ref().err().cloned());
     plan.demo = Some(demo);
     plan.panics = Some(panics);
-    live::finish(&tokio, plan, &options.live)
+    live::finish(tokio, plan, &options.live)
 }
 
 /// A directory for the journal of the demo, gone when the demo is over.

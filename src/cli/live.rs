@@ -1,6 +1,6 @@
 //! `live`: the console itself.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use super::{
     args::{Common, Live},
@@ -11,6 +11,9 @@ use crate::{
     runtime::{self, event_loop::Exit},
     terminal::{hooks::ContainedPanics, signals::Signal},
 };
+
+/// How long what is still under way at the end may take.
+const SHUTDOWN: Duration = Duration::from_secs(2);
 
 /// Starts the console on the configured sources.
 pub(super) fn run(
@@ -28,12 +31,22 @@ pub(super) fn run(
     plan.reload = Some(request);
     plan.panics = Some(panics);
     plan.remarks.extend(log.as_ref().err().cloned());
-    let runtime = tokio()?;
-    finish(&runtime, plan, options)
+    finish(tokio()?, plan, options)
 }
 
 /// Runs a console in the way that the terminal and the options allow.
 pub(super) fn finish(
+    tokio: tokio::runtime::Runtime,
+    plan: runtime::Plan,
+    options: &Live,
+) -> color_eyre::Result<ExitCode> {
+    let done = run_on(&tokio, plan, options);
+    // Lines on their way to the journal are waited for; a name that never resolves is not.
+    tokio.shutdown_timeout(SHUTDOWN);
+    done
+}
+
+fn run_on(
     tokio: &tokio::runtime::Runtime,
     plan: runtime::Plan,
     options: &Live,

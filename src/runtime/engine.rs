@@ -43,6 +43,9 @@ const SCAN_WITHIN: Duration = Duration::from_secs(30);
 /// The most keys that a count visits.
 const SCAN_BUDGET: u32 = 1_000_000;
 
+/// How long the end of the demo may take.
+const STOP_WITHIN: Duration = Duration::from_secs(3);
+
 /// How long a poller that broke down rests before it is started again.
 const RESTART_AFTER: Duration = Duration::from_secs(5);
 
@@ -110,11 +113,12 @@ impl Engine {
         self.start_polling();
     }
 
-    /// Stops everything it started; an orderly end of the demo is waited for.
+    /// Stops everything it started. An orderly end of the demo is waited for, but not for
+    /// long: whatever is left is cleaned up after the process.
     pub(super) async fn stop(mut self) {
-        self.pollers.shutdown().await;
+        self.pollers.abort_all();
         if let Some(demo) = self.demo.take() {
-            demo.stop().await;
+            let _ = tokio::time::timeout(STOP_WITHIN, demo.stop()).await;
         }
     }
 

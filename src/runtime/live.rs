@@ -118,23 +118,30 @@ impl Console {
         Self { state, engine, inlets, clock, events, deadline, changes }
     }
 
-    /// Runs the loop on a surface until it ends.
+    /// Runs the loop on a surface until it ends. The engine is given back still running,
+    /// so that the terminal can be given back before what may take a while to stop.
     pub(super) async fn run<S: Surface>(
         self,
         surface: &mut S,
         fps: u8,
         paint: tty::Painter,
         watch: &mut dyn FnMut(&State),
-    ) -> io::Result<(State, Exit)> {
+    ) -> Ended {
         let Self { mut state, engine, inlets, clock, events, deadline, changes } = self;
         let mut hands = Reloading { engine, changes, events };
         hands.engine.start_polling();
         let setup =
             Setup { clock, fps, deadline, resolve: ui::keys::resolve, paint: &paint, watch };
         let exit = event_loop::run(&mut state, inlets, surface, &mut hands, setup).await;
-        hands.engine.stop().await;
-        Ok((state, exit?))
+        Ended { state, exit, engine: hands.engine }
     }
+}
+
+/// A console that has ended.
+pub(super) struct Ended {
+    pub(super) state: State,
+    pub(super) exit: io::Result<Exit>,
+    pub(super) engine: Engine,
 }
 
 /// The engine, and the changed configurations that it takes over.
@@ -262,7 +269,9 @@ async fn on_no_screen(
     let (_inputs, inputs_in) = mpsc::channel(1);
     let console = Console::new(plan, signals, inputs_in, again);
     let paint: tty::Painter = Box::new(|_, _, _| None);
-    console.run(&mut NoScreen, 1, paint, watch).await
+    let ended = console.run(&mut NoScreen, 1, paint, watch).await;
+    ended.engine.stop().await;
+    Ok((ended.state, ended.exit?))
 }
 
 /// Runs on the terminal.

@@ -62,8 +62,9 @@ pub(super) async fn run(plan: Plan) -> io::Result<Exit> {
     reader.abort();
     drop(surface);
     drop(watchdog);
-    match ended {
-        Ok((_, exit)) => Ok(exit),
+    ended.engine.stop().await;
+    match ended.exit {
+        Ok(exit) => Ok(exit),
         // A terminal that cannot be written to is a terminal that is gone.
         Err(error) => {
             tracing::warn!(%error, "the terminal is gone");

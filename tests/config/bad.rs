@@ -58,7 +58,6 @@ const GROUPS: &[(&str, &[&str])] = &[
         &[
             "[check.a]\nsource = \"apii\"\ncritical = [\"up = false\"]\n",
             "[check.a]\nsource = \"api\"\ncritical = [\"up == false\", \"total_mss > 100ms\", \"stat == \\\"x\\\"\", \"total_ms > 5 parsecs\", \"total_ms < before\"]\nshows = [\"staet\"]\nprimary = \"a\"\n",
-            "[check.a]\nsource = \"api\"\n",
             "[check.a]\nsource = \"api\"\ncritical = ['nope.up == false', 'api.upp == false', 'up in \"a\"']\n",
         ],
     ),

@@ -54,13 +54,6 @@ impl Cx<'_> {
                 reading,
             ));
         }
-        if check.critical.is_empty() && check.warning.is_empty() {
-            self.error(
-                &path,
-                format!("the check `{name}` can never be anything but ok"),
-                "give it conditions: critical = [\"up == false\"]",
-            );
-        }
         let primary = match &check.primary {
             Some(primary) if primary == name => {
                 self.error(

@@ -1,0 +1,232 @@
+//! The real program in a pseudo-terminal: how it starts, answers keys, and ends.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
+
+mod common;
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use common::{pty::Pty, raw::RawServer};
+use rustix::process::Signal;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_watchfloor");
+
+/// The demo without other programs, with nothing happening in it.
+const CALM: [&str; 4] = ["demo", "--embedded-only", "--scenario", "calm"];
+
+fn start(args: &[&str], env: &[(&str, &str)]) -> Pty {
+    Pty::spawn(PROGRAM, args, env, (100, 30))
+}
+
+/// A console on which the first answers have been seen.
+fn calm() -> Pty {
+    let pty = start(&CALM, &[]);
+    pty.wait_for_text("sources answer");
+    pty
+}
+
+/// A directory with a configuration, and a place for the console's state.
+fn configured(text: &str) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("state");
+    let text = format!("{text}\n[state]\ndir = \"{}\"\n", state.display());
+    fs::write(directory.path().join("watchfloor.toml"), text).unwrap();
+    directory
+}
+
+fn on(directory: &Path) -> Pty {
+    let file = directory.join("watchfloor.toml");
+    start(&["--config", file.to_str().unwrap()], &[])
+}
+
+fn leave(pty: &mut Pty) {
+    pty.send("q");
+    assert_eq!(pty.wait_for_exit().exit_code(), 0);
+    assert_eq!(pty.residue(), Vec::<&str>::new());
+}
+
+#[test]
+fn leaves_with_q_and_puts_everything_back() {
+    let mut pty = calm();
+    assert!(pty.is_raw());
+    leave(&mut pty);
+}
+
+#[test]
+fn leaves_with_two_control_c_but_not_with_one() {
+    let mut pty = calm();
+    pty.send("\x03");
+    pty.wait_for_text("once more");
+    pty.send("\x03");
+    assert_eq!(pty.wait_for_exit().exit_code(), 0);
+    assert_eq!(pty.residue(), Vec::<&str>::new());
+}
+
+#[test]
+fn ends_on_term_with_the_terminal_restored() {
+    let mut pty = calm();
+    pty.signal(Signal::TERM);
+    assert_eq!(pty.wait_for_exit().exit_code(), 143);
+    assert_eq!(pty.residue(), Vec::<&str>::new());
+}
+
+#[test]
+fn is_gone_when_the_connection_is() {
+    let mut pty = calm();
+    pty.hang_up();
+    pty.wait_for_death();
+}
+
+#[test]
+fn ends_on_hup_with_its_code() {
+    let pty = calm();
+    pty.signal(Signal::HUP);
+    assert_eq!(pty.wait_for_exit().exit_code(), 129);
+}
+
+#[test]
+fn draws_for_every_size_while_it_is_resized() {
+    let mut pty = calm();
+    for size in [(80, 24), (200, 60), (40, 10), (12, 4), (120, 40)] {
+        pty.resize(size);
+        pty.wait_for("the screen in its new size", |screen| {
+            let (rows, columns) = screen.size();
+            (columns.get(), rows.get()) == size && !screen.contents().trim().is_empty()
+        });
+    }
+    pty.wait_for_text("Escalation");
+    leave(&mut pty);
+}
+
+#[test]
+fn help_lists_the_keys_and_escape_closes_it() {
+    let mut pty = calm();
+    pty.send("?");
+    pty.wait_for_text("Help:");
+    pty.send("\x1b");
+    pty.wait_for("the help to be closed", |screen| !screen.contents().contains("Help:"));
+    leave(&mut pty);
+}
+
+#[test]
+fn an_action_is_armed_previewed_confirmed_carried_out_and_proven() {
+    let mut pty = calm();
+    pty.send("x");
+    pty.wait_for_text("read-only;");
+    pty.send("\x1b");
+    pty.wait_for("the menu to be closed", |screen| !screen.contents().contains("read-only;"));
+    pty.send(":");
+    pty.send("arm 10m trying it out");
+    pty.send("\r");
+    pty.wait_for_text("ARMED");
+    pty.send(":");
+    pty.send("cache_warm");
+    pty.send("\r");
+    pty.wait_for_text("send it now");
+    // What is pressed in the first moments is dropped, so it is pressed until it counts.
+    let began = Instant::now();
+    while pty.contents().contains("send it now") {
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", pty.contents());
+        pty.send("y");
+        pty.wait_until_quiet(Duration::from_millis(100));
+    }
+    pty.wait_for_text("Warm the cache CONFIRMED");
+    pty.send("\x1b");
+    leave(&mut pty);
+}
+
+#[test]
+fn keys_and_text_that_were_not_meant_for_it_start_nothing() {
+    let mut pty = calm();
+    pty.send("\x1b[200~xcy\r:arm 10m hello\rxwy\r\x1b[201~");
+    pty.wait_for_text("dropped");
+    assert!(!pty.contents().contains("ARMED"));
+    leave(&mut pty);
+}
+
+#[test]
+fn answers_keys_while_every_source_hangs() {
+    let hanging = RawServer::start(|exchange| exchange.hang());
+    let mut text = "[service]\nname = \"stuck\"\nenvironment = \"test\"\n".to_owned();
+    for number in 0..20 {
+        text.push_str(&format!(
+            "[source.s{number}]\nkind = \"http\"\nurl = \"{}\"\ninterval = \"2s\"\ntimeout = \"1s\"\n\
+             [check.c{number}]\ntitle = \"Check {number}\"\nsource = \"s{number}\"\n",
+            hanging.url("/")
+        ));
+    }
+    let directory = configured(&text);
+    let mut pty = on(directory.path());
+    pty.wait_for_text("timeout");
+    for _ in 0..5 {
+        pty.send("?");
+        pty.wait_for_text("Help:");
+        pty.send("\x1b");
+        pty.wait_for("the help to be closed", |screen| !screen.contents().contains("Help:"));
+    }
+    assert!(!pty.contents().contains("OK "), "{}", pty.contents());
+    leave(&mut pty);
+}
+
+const SERVICE: &str = "[service]\nname = \"shop\"\nenvironment = \"test\"\n";
+
+fn with_source(server: &RawServer, title: &str) -> String {
+    format!(
+        "{SERVICE}[source.api]\nkind = \"http\"\nurl = \"{}\"\n\
+         [check.api]\ntitle = \"{title}\"\nsource = \"api\"\n",
+        server.url("/")
+    )
+}
+
+#[test]
+fn takes_a_changed_configuration_over_and_refuses_a_bad_one() {
+    let server = RawServer::http(common::raw::answer("200 OK", &[], "{}"));
+    let directory = configured(&with_source(&server, "First title"));
+    let file = directory.path().join("watchfloor.toml");
+    let mut pty = on(directory.path());
+    pty.wait_for_text("First title");
+    let good = fs::read_to_string(&file).unwrap();
+    fs::write(&file, good.replace("First title", "Second title")).unwrap();
+    pty.wait_for_text("Second title");
+    fs::write(&file, good.replace("kind =", "kimd =")).unwrap();
+    pty.wait_for_text("refused");
+    assert!(pty.contents().contains("Second title"));
+    leave(&mut pty);
+}
+
+#[test]
+fn a_bad_configuration_is_said_before_the_screen_is_taken() {
+    let directory = configured("[service]\nname = \"shop\"\nenvironment = \"test\"\n[sauce.x]\n");
+    let pty = on(directory.path());
+    assert_eq!(pty.wait_for_exit().exit_code(), 78);
+    let said = pty.contents();
+    assert!(said.contains("sauce") && said.contains("source"), "{said}");
+    assert!(!pty.has_sent("\x1b[?1049h"));
+}
+
+#[test]
+fn a_dumb_terminal_gets_lines() {
+    let mut args = CALM.to_vec();
+    args.extend(["--for", "3s"]);
+    let pty = start(&args, &[("TERM", "dumb")]);
+    assert_eq!(pty.wait_for_exit().exit_code(), 0);
+    assert!(!pty.has_sent("\x1b["), "{}", pty.contents());
+    assert!(pty.contents().contains("Redis answers"), "{}", pty.contents());
+}
+
+#[test]
+fn is_stopped_and_goes_on_with_the_terminal_as_it_should_be() {
+    let mut pty = calm();
+    pty.signal(Signal::TSTP);
+    pty.wait_for("the terminal to be given back", |screen| !screen.alternate_screen());
+    assert_eq!(pty.residue(), Vec::<&str>::new());
+    pty.signal(Signal::CONT);
+    pty.wait_for("the screen to be back", |screen| {
+        screen.alternate_screen() && screen.contents().contains("sources answer")
+    });
+    leave(&mut pty);
+}

@@ -1,7 +1,9 @@
 use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use watchfloor::{
-    actions::journal::verify,
+    actions::{Order, journal::verify, new_run_id},
     config::{
         profile::{ActionConfig, ActionKind, CommandAction, Text},
         secret::Secret,
@@ -242,11 +244,49 @@ async fn a_plan_that_changed_since_is_refused() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_ordered_twice_runs_once() {
+    let desk = Desk::new();
+    let count = desk.place.path().join("count");
+    let config = shell(&format!("echo once >> {}", count.display()));
+    let digest = desk.preview(&config).await.digest;
+    let order = Order {
+        run: new_run_id(),
+        digest,
+        target: "shop/production".to_owned(),
+        reason: String::new(),
+        confirmation: "y".to_owned(),
+        before: Vec::new(),
+    };
+    let (sender, mut events) = mpsc::channel(64);
+    for _ in 0..2 {
+        let token = CancellationToken::new();
+        desk.actions.run(&config, order.clone(), sender.clone(), token).await;
+    }
+    drop(sender);
+    let mut ends = 0;
+    while let Some(event) = events.recv().await {
+        ends += usize::from(matches!(event.stage, ActionStage::Finished(_)));
+    }
+    assert_eq!(ends, 1);
+    assert_eq!(fs::read_to_string(&count).expect("ran"), "once\n");
+}
+
+#[tokio::test]
 async fn a_tree_that_ignores_the_request_to_end_is_killed_as_a_group() {
+    killed_as_a_group("trap '' TERM; ").await;
+}
+
+#[tokio::test]
+async fn children_that_ignore_the_request_are_killed_after_their_parent_obeyed() {
+    killed_as_a_group("").await;
+}
+
+/// A parent and its child; the child ignores the request to end.
+async fn killed_as_a_group(parent: &str) {
     let desk = Desk::new();
     let pids = desk.place.path().join("pids");
     let text = format!(
-        "trap '' TERM; (trap '' TERM; echo $(exec sh -c 'echo $PPID') >> {0}; while :; do sleep 1; done) & \
+        "{parent}sh -c \"trap '' TERM; echo \\$\\$ >> {0}; while :; do sleep 1; done\" & \
          echo $$ >> {0}; while :; do sleep 1; done",
         pids.display()
     );
@@ -260,7 +300,7 @@ async fn a_tree_that_ignores_the_request_to_end_is_killed_as_a_group() {
         assert!(!runs(pid), "process {pid} is still there");
     }
     let steps = format!("{:?}", desk.lines());
-    assert!(steps.contains("asked to end") && steps.contains("were killed"), "{steps}");
+    assert!(steps.contains("asked to end") && steps.contains("killed"), "{steps}");
 }
 
 /// Whether the process runs; one that only waits to be reaped does not.

@@ -353,7 +353,10 @@ async fn what_cannot_be_sent_is_refused_and_says_nothing_of_the_secret() {
     broken.headers = vec![("x-token".to_owned(), text)];
     let mut odd = post_to("http://127.0.0.1:9/clear");
     odd.method = "PO ST".to_owned();
+    let mut split = post_to("http://127.0.0.1:9/clear");
+    split.headers = vec![("Content-Length".to_owned(), Text::Plain("0".to_owned()))];
     for (http, why) in [
+        (split, "content-length is set by the console itself"),
         (broken, "characters that HTTP does not allow"),
         (odd, "no HTTP method"),
         (post_to("http://user:hunter22@127.0.0.1:9/clear"), "credentials"),

@@ -297,6 +297,27 @@ fn the_past_is_told_newest_first() {
     assert_eq!(desk.lines()[0]["evidence"][0], "why");
 }
 
+#[tokio::test]
+async fn a_crash_is_decidable_at_every_line() {
+    let desk = Desk::new();
+    desk.run(&super::command::program(&["true"])).await;
+    let whole = fs::read_to_string(desk.journal()).expect("the journal");
+    let lines: Vec<&str> = whole.lines().collect();
+    // Intent; start; the process; finish.
+    for (kept, outcome, resolved) in [
+        (1, ActionOutcome::NeverStarted, true),
+        (2, ActionOutcome::Unknown, false),
+        (3, ActionOutcome::Unknown, false),
+        (4, ActionOutcome::Unknown, false),
+    ] {
+        fs::write(desk.journal(), lines[..kept].join("\n") + "\n").expect("rewritten");
+        let (next, report) = open(&desk.state()).expect("opened");
+        assert_eq!(report.bad, None);
+        let past = &next.history(1)[0];
+        assert_eq!((past.outcome, past.resolved), (outcome, resolved), "after line {kept}");
+    }
+}
+
 /// Fills the disk: the test runs itself again under a limit for the size of files, past
 /// which a write is cut short and the next one fails, as on a full disk.
 #[test]

@@ -94,8 +94,10 @@ impl Actions {
     /// # Errors
     /// The directory or the journal is not safe to use, or the disk refuses.
     pub fn open(state_dir: &Path, clock: Clock) -> Result<(Self, JournalReport), ActionsError> {
-        let (journal, report) = Journal::open(state_dir, clock().wall)?;
-        let actions = Self { journal: Arc::new(journal), state_dir: state_dir.to_owned(), clock };
+        // Absolute, so that it stays the same place whatever the working directory becomes.
+        let state_dir = std::path::absolute(state_dir).unwrap_or_else(|_| state_dir.to_owned());
+        let (journal, report) = Journal::open(&state_dir, clock().wall)?;
+        let actions = Self { journal: Arc::new(journal), state_dir, clock };
         Ok((actions, report))
     }
 

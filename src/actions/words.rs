@@ -14,6 +14,12 @@ pub(super) fn clip(text: &str, limit: usize) -> String {
     text::clip(&plain(text), limit)
 }
 
+/// A few words of somebody else's, on one line: at most `limit` characters.
+pub(super) fn quote(text: &str, limit: usize) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    clip(&words.join(" "), limit)
+}
+
 /// `1 key`, `2 keys`.
 pub(super) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })

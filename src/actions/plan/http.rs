@@ -5,7 +5,8 @@ use http_body_util::Full;
 use hyper::{
     Method, Request, Uri,
     header::{
-        ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+        ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
+        TRANSFER_ENCODING, USER_AGENT,
     },
 };
 use url::{Host, Position, Url};
@@ -15,6 +16,9 @@ use crate::{
     actions::net::Endpoint,
     config::profile::{HttpAction, ReadingConfig, StatusRange, Text},
 };
+
+/// Headers that say where the request ends: a wrong one would split it in two.
+const FRAMING: [HeaderName; 3] = [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION];
 
 /// One request, ready to be sent.
 #[derive(Debug)]
@@ -146,6 +150,9 @@ fn headers(action: &HttpAction, body: &str, draft: &mut Draft) -> Option<HeaderM
             sound = false;
             continue;
         };
+        if FRAMING.contains(&header) {
+            draft.refuse(format!("the header {header} is set by the console itself"));
+        }
         draft.line(&format!("{header}: {}", text.shown()));
         let Ok(mut value) = HeaderValue::from_str(&text.expose()) else {
             // The value is not quoted: it may be a secret with a stray line break.

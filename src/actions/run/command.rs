@@ -231,7 +231,7 @@ impl Running<'_> {
         };
         let last = self.follower.as_ref().map_or("", Follower::last);
         if claim != Claim::Done && !last.is_empty() {
-            summary.push_str(&format!("; it last said: {}", words::clip(last, 160)));
+            summary.push_str(&format!("; it last said: {}", words::quote(last, 160)));
         }
         let ended = Ended::new(claim, summary);
         match code {

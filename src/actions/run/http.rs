@@ -112,7 +112,7 @@ fn judge(
     let json = match body {
         Body::Whole(bytes) => {
             let text = String::from_utf8_lossy(bytes);
-            let quoted = words::clip(text.trim(), QUOTED);
+            let quoted = words::quote(&text, QUOTED);
             if claim != Claim::Done && !quoted.is_empty() {
                 summary.push_str(": ");
                 summary.push_str(&quoted);

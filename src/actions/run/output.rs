@@ -2,7 +2,8 @@
 //!
 //! The command writes into a file and not into a pipe, so that it does not die with
 //! whoever reads it. That file has no name: secrets that the command prints never stand in
-//! the state directory. What is kept under a name is cleaned first.
+//! the state directory. What is kept under a name is cleaned first; what a command prints
+//! after its runner is gone is lost with the file.
 
 use std::{
     collections::VecDeque,

@@ -1,0 +1,199 @@
+//! Guarded actions against real servers, real programs and a real disk.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+#[path = "actions/command.rs"]
+mod command;
+#[path = "actions/http.rs"]
+mod http;
+#[path = "actions/journal.rs"]
+mod journal;
+#[path = "actions/redis.rs"]
+mod redis;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+use watchfloor::{
+    actions::{Actions, Clock, JournalReport, Order, new_run_id},
+    config::profile::{ActionConfig, ActionKind},
+    domain::{
+        action::{ActionEvent, ActionStage, Claim, Preview, RunResult},
+        ids::{ActionId, RunId},
+        time::Moment,
+        value::Value,
+    },
+};
+
+/// Longer than anything here should take.
+const LIMIT: Duration = Duration::from_secs(40);
+
+fn clock() -> Clock {
+    let start = Instant::now();
+    Arc::new(move || Moment { mono: start.elapsed(), wall: jiff::Timestamp::now() })
+}
+
+/// A state directory and what is open in it.
+struct Desk {
+    place: TempDir,
+    actions: Arc<Actions>,
+}
+
+/// A run that goes on.
+struct Started {
+    run: RunId,
+    task: JoinHandle<()>,
+    events: mpsc::Receiver<ActionEvent>,
+    cancel: CancellationToken,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let place = tempfile::tempdir().expect("a directory");
+        let (actions, _) = open(&place.path().join("state")).expect("opened");
+        Self { place, actions: Arc::new(actions) }
+    }
+
+    fn state(&self) -> PathBuf {
+        self.place.path().join("state")
+    }
+
+    fn journal(&self) -> PathBuf {
+        self.state().join(watchfloor::actions::journal::FILE)
+    }
+
+    fn lines(&self) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.journal()).expect("the journal");
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    fn kinds(&self) -> Vec<String> {
+        let kind = |line: &serde_json::Value| line["kind"].as_str().expect("a kind").to_owned();
+        self.lines().iter().map(kind).collect()
+    }
+
+    async fn preview(&self, config: &ActionConfig) -> Preview {
+        let previewed = timeout(LIMIT, self.actions.preview(config, new_run_id(), &[])).await;
+        previewed.expect("in time").outcome.expect("a preview")
+    }
+
+    fn start(&self, config: &ActionConfig, digest: &str) -> Started {
+        let run = new_run_id();
+        let order = Order {
+            run: run.clone(),
+            digest: digest.to_owned(),
+            target: "shop/production".to_owned(),
+            reason: "the cache is poisoned".to_owned(),
+            confirmation: "y".to_owned(),
+            before: vec![("cache.keys".into(), "1234".to_owned())],
+        };
+        let (sender, events) = mpsc::channel(64);
+        let cancel = CancellationToken::new();
+        let (actions, config, token) = (Arc::clone(&self.actions), config.clone(), cancel.clone());
+        let task = tokio::spawn(async move { actions.run(&config, order, sender, token).await });
+        Started { run, task, events, cancel }
+    }
+
+    /// Previews and runs, as an operator would.
+    async fn run(&self, config: &ActionConfig) -> (RunResult, Vec<ActionStage>) {
+        let digest = self.preview(config).await.digest;
+        self.start(config, &digest).finish().await
+    }
+}
+
+impl Started {
+    async fn next(&mut self) -> Option<ActionEvent> {
+        timeout(LIMIT, self.events.recv()).await.expect("an event in time")
+    }
+
+    async fn until(&mut self, wanted: impl Fn(&ActionStage) -> bool) {
+        while let Some(event) = self.next().await {
+            if wanted(&event.stage) {
+                return;
+            }
+        }
+        panic!("the run ended too early");
+    }
+
+    async fn finish(mut self) -> (RunResult, Vec<ActionStage>) {
+        let mut stages = Vec::new();
+        while let Some(event) = self.next().await {
+            assert_eq!(event.run, self.run);
+            stages.push(event.stage);
+        }
+        self.task.await.expect("no panic");
+        assert_order(&stages);
+        match stages.last() {
+            Some(ActionStage::Finished(result)) => (result.clone(), stages),
+            other => panic!("not finished: {other:?}"),
+        }
+    }
+}
+
+fn open(state: &Path) -> Result<(Actions, JournalReport), watchfloor::actions::ActionsError> {
+    Actions::open(state, clock())
+}
+
+/// Journaled, Started, anything, Finished: each at most once, none out of order.
+fn assert_order(stages: &[ActionStage]) {
+    let ranks: Vec<u8> = stages
+        .iter()
+        .map(|stage| match stage {
+            ActionStage::Journaled => 0,
+            ActionStage::Started => 1,
+            ActionStage::Progress { .. } | ActionStage::Output(_) => 2,
+            ActionStage::Finished(_) => 3,
+        })
+        .collect();
+    assert!(ranks.is_sorted(), "{stages:?}");
+    for rank in [0, 1, 3] {
+        assert!(ranks.iter().filter(|other| **other == rank).count() <= 1, "{stages:?}");
+    }
+}
+
+fn action(kind: ActionKind, timeout: Duration) -> ActionConfig {
+    ActionConfig { id: ActionId::from("clear_cache"), kind, timeout }
+}
+
+fn reading<'a>(result: &'a RunResult, name: &str) -> Option<&'a Value> {
+    result.readings.get(name)
+}
+
+/// Whether the bytes stand in any file of the directory, or in the name of one.
+fn found_in(directory: &Path, needle: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(found_in(&path, needle));
+        } else {
+            let bytes = fs::read(&path).expect("a file");
+            let inside = bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
+            if inside || path.to_string_lossy().contains(needle) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Waits for something to come true.
+async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + LIMIT;
+    while !condition() {
+        assert!(Instant::now() < end, "{what} did not come true");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn assert_not_sent(result: &RunResult, why: &str) {
+    assert_eq!(result.claim, Claim::NotSent, "{}", result.summary);
+    assert!(result.summary.contains(why), "{}", result.summary);
+}

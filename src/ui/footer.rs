@@ -20,6 +20,7 @@ use crate::{
         command::{Command, Edit},
         msg::Level,
         notices::Said,
+        rows,
         state::State,
         view::{Context, Layer},
     },
@@ -147,8 +148,8 @@ fn fitting(state: &State, context: Context, width: u16) -> Vec<(&'static Binding
         .collect()
 }
 
-/// A dialog tells of its own answers, in fuller words; and where nothing can be scrolled,
-/// nothing needs to be said of it.
+/// A dialog tells of its own answers, in fuller words; and where there is nothing to scroll,
+/// or no tab to change to, nothing needs to be said of it.
 fn is_worth_telling(state: &State, meaning: &Meaning) -> bool {
     let in_dialog = matches!(state.view.layers.last(), Some(Layer::Dialog(_)));
     match meaning {
@@ -157,6 +158,7 @@ fn is_worth_telling(state: &State, meaning: &Meaning) -> bool {
         Meaning::Command(Command::Move(_) | Command::Page(_)) => {
             layers::extent(state).is_some_and(|extent| extent.last() > 0)
         }
+        Meaning::Command(Command::NextTab) => rows::tabs(state.view.focus) > 1,
         _ => true,
     }
 }

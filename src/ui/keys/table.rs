@@ -284,7 +284,7 @@ pub static BINDINGS: [Binding; 68] = {
         bound!(row(PANES, &[ctrl('s')], Save, Data, "write the state to a file"), name "save"),
         bound!(row(PANES, &[key('x')], ActionMenu, Acting, "the menu of actions: the only road to them"), name "actions", hint "actions" 2),
         bound!(row(PANES, &[key('C')], Contacted, Acting, "the selected escalation level was contacted; starts its clock"), name "contacted"),
-        bound!(row(PANES, &[key('F')], DemoMenu, Acting, "the faults of the demo"), name "faults"),
+        bound!(row(PANES, &[key('F')], DemoMenu, Program, "the faults of the demo"), name "faults"),
         // --- the program
         bound!(row(LETTERS, &[key('?'), F1], Help, Program, "keys and commands, for where one is"), name "help", hint "help" 1),
         bound!(row(TYPED, &[F1], Help, Program, "keys, for where one is"), hint "help" 5),

@@ -81,7 +81,7 @@ fn draw_message(buffer: &mut Buffer, area: Rect, said: &Said, theme: Theme, shar
     let (word, glyph, style) = level(said.notice.level, theme);
     let lead = format!(" {glyph} {word}: ");
     let times = if said.times > 1 { format!(" ({} times)", said.times) } else { String::new() };
-    let keep = if shared { 9 } else { 0 };
+    let keep = if shared { 9 } else { 1 };
     let room = area.width.saturating_sub(paint::width(&lead) + keep);
     let text = format!("{}{times}", said.notice.text);
     let text = format::fit(&text, usize::from(room), theme.glyphs().ellipsis);
@@ -98,7 +98,7 @@ fn draw_worst(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme) {
         0 | 1 => String::new(),
         n => format!(" (and {} more)", n - 1),
     };
-    let room = usize::from(area.width.saturating_sub(9 + paint::width(&more)));
+    let room = usize::from(area.width.saturating_sub(10 + paint::width(&more)));
     let text = format::fit(worst, room, theme.glyphs().ellipsis);
     let line = Line::from(vec![
         Span::styled(" worst: ", theme.quiet()),

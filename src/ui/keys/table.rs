@@ -269,7 +269,7 @@ pub static BINDINGS: [Binding; 68] = {
         bound!(row(PANES, &[key('[')], PreviousTab, Moving, "the pane's window or tab before"), name "previous-tab"),
         bound!(row(PANES, &[ENTER], Enter, Looking, "details: the focused pane alone"), hint "details" 5),
         bound!(row(PANES, &[key('f'), key('z')], Zoom, Looking, "the focused pane alone, or all of them"), name "zoom", hint "zoom" 9),
-        bound!(row(PANES, &[key('/')], Filter, Looking, "only rows that contain a text; a leading ! turns it round"), name "filter", hint "filter" 6),
+        bound!(row(PANES, &[key('/')], Filter, Looking, "only rows with a text; a leading ! turns it round"), name "filter", hint "filter" 6),
         bound!(row(PANES, &[key('Z'), key(' ')], Freeze, Looking, "hold the panes still, or go on; data is still collected"), name "freeze", hint "freeze" 7),
         bound!(row(PANES, &[key('u')], ToggleUtc, Looking, "times in UTC or local"), name "utc"),
         bound!(row(PANES, &[key('m')], Unmask, Looking, "show or mask identifiers; noted in the journal"), name "unmask"),
@@ -283,7 +283,7 @@ pub static BINDINGS: [Binding; 68] = {
         bound!(row(PANES, &[key('Y')], CopyMarkdown, Data, "copy the selected row as Markdown"), name "copy-markdown"),
         bound!(row(PANES, &[ctrl('s')], Save, Data, "write the state to a file"), name "save"),
         bound!(row(PANES, &[key('x')], ActionMenu, Acting, "the menu of actions: the only road to them"), name "actions", hint "actions" 2),
-        bound!(row(PANES, &[key('C')], Contacted, Acting, "the selected escalation level was contacted; starts its clock"), name "contacted"),
+        bound!(row(PANES, &[key('C')], Contacted, Acting, "the selected level was contacted: starts its clock"), name "contacted"),
         bound!(row(PANES, &[key('F')], DemoMenu, Program, "the faults of the demo"), name "faults"),
         // --- the program
         bound!(row(LETTERS, &[key('?'), F1], Help, Program, "keys and commands, for where one is"), name "help", hint "help" 1),

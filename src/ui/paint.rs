@@ -134,7 +134,7 @@ pub fn framed(buffer: &mut Buffer, area: Rect, title: &str, style: Style, theme:
 }
 
 /// The lines of a border.
-fn border_set(theme: Theme) -> border::Set<'static> {
+pub fn border_set(theme: Theme) -> border::Set<'static> {
     if theme.ascii {
         border::Set {
             top_left: "+",

@@ -20,6 +20,7 @@ use crate::{
         command::{Command, Edit},
         msg::Level,
         notices::Said,
+        rows,
         state::State,
         view::{Context, Layer},
     },
@@ -80,7 +81,7 @@ fn draw_message(buffer: &mut Buffer, area: Rect, said: &Said, theme: Theme, shar
     let (word, glyph, style) = level(said.notice.level, theme);
     let lead = format!(" {glyph} {word}: ");
     let times = if said.times > 1 { format!(" ({} times)", said.times) } else { String::new() };
-    let keep = if shared { 9 } else { 0 };
+    let keep = if shared { 9 } else { 1 };
     let room = area.width.saturating_sub(paint::width(&lead) + keep);
     let text = format!("{}{times}", said.notice.text);
     let text = format::fit(&text, usize::from(room), theme.glyphs().ellipsis);
@@ -97,7 +98,7 @@ fn draw_worst(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme) {
         0 | 1 => String::new(),
         n => format!(" (and {} more)", n - 1),
     };
-    let room = usize::from(area.width.saturating_sub(9 + paint::width(&more)));
+    let room = usize::from(area.width.saturating_sub(10 + paint::width(&more)));
     let text = format::fit(worst, room, theme.glyphs().ellipsis);
     let line = Line::from(vec![
         Span::styled(" worst: ", theme.quiet()),
@@ -147,8 +148,8 @@ fn fitting(state: &State, context: Context, width: u16) -> Vec<(&'static Binding
         .collect()
 }
 
-/// A dialog tells of its own answers, in fuller words; and where nothing can be scrolled,
-/// nothing needs to be said of it.
+/// A dialog tells of its own answers, in fuller words; and where there is nothing to scroll,
+/// or no tab to change to, nothing needs to be said of it.
 fn is_worth_telling(state: &State, meaning: &Meaning) -> bool {
     let in_dialog = matches!(state.view.layers.last(), Some(Layer::Dialog(_)));
     match meaning {
@@ -157,6 +158,7 @@ fn is_worth_telling(state: &State, meaning: &Meaning) -> bool {
         Meaning::Command(Command::Move(_) | Command::Page(_)) => {
             layers::extent(state).is_some_and(|extent| extent.last() > 0)
         }
+        Meaning::Command(Command::NextTab) => rows::tabs(state.view.focus) > 1,
         _ => true,
     }
 }

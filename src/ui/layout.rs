@@ -107,7 +107,7 @@ pub fn grid(state: &State, body: Rect) -> Vec<(Pane, Rect)> {
         }
         vec![
             vec![(Pane::Health, 60), (Pane::Escalation, 40)],
-            vec![(Pane::Latency, 52), (Pane::Cache, 48)],
+            vec![(Pane::Cache, 48), (Pane::Latency, 52)],
             last,
         ]
     } else {

@@ -75,7 +75,7 @@ pub fn draw(
     let regions = layout::regions(state, area);
     body(buffer, &regions, state, &scene);
     if header::is_armed(state) && regions.shape != Shape::List {
-        sides(buffer, regions.stage, theme);
+        sides(buffer, regions.stage.union(regions.message), theme);
     }
     header::draw(buffer, regions.header, state, theme, chrome);
     bands::draw(buffer, regions.bands, state, theme);

@@ -119,6 +119,7 @@ pub fn age_word(quality: Quality) -> &'static str {
 /// frame has none.
 pub fn framed(buffer: &mut Buffer, area: Rect, title: &str, style: Style, theme: Theme) -> Rect {
     Clear.render(area, buffer);
+    whole_at_the_left(buffer, area);
     if area.width < 20 || area.height < 4 {
         return area;
     }
@@ -131,6 +132,19 @@ pub fn framed(buffer: &mut Buffer, area: Rect, title: &str, style: Style, theme:
     let inside = block.inner(area);
     block.render(area, buffer);
     Rect { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside }
+}
+
+/// Takes away wide characters of which the box covers the second half: a terminal would
+/// draw them over the frame.
+fn whole_at_the_left(buffer: &mut Buffer, area: Rect) {
+    if area.x > buffer.area.x {
+        for y in area.top()..area.bottom() {
+            let cell = &mut buffer[(area.x - 1, y)];
+            if cell.symbol().width() > 1 {
+                cell.set_symbol(" ");
+            }
+        }
+    }
 }
 
 /// The lines of a border.
@@ -188,6 +202,17 @@ mod tests {
         assert_eq!(wrap("日本語", 4), ["日本", "語"]);
         // Where not even one fits, it is still shown and not looped over for ever.
         assert_eq!(wrap("日", 1), ["日"]);
+    }
+
+    #[test]
+    fn a_box_leaves_no_half_of_a_wide_character_beside_it() {
+        let theme = Theme { depth: super::super::theme::Depth::None, ascii: false };
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 30, 5));
+        buffer.set_string(0, 2, "日日日", Style::new());
+        framed(&mut buffer, Rect::new(3, 0, 24, 5), "box", Style::new(), theme);
+        assert_eq!(buffer[(0, 2)].symbol(), "日");
+        assert_eq!(buffer[(2, 2)].symbol(), " ");
+        assert_eq!(buffer[(3, 2)].symbol(), "│");
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Stories of keys: what an operator presses, and what the console then does.
 
 use crate::common::{desk::Desk, example};
-use watchfloor::app::{
-    msg::Effect,
-    view::{Context, Pane},
+use watchfloor::{
+    app::{
+        msg::Effect,
+        view::{Context, Pane},
+    },
+    domain::{action::ActionStage, value::Value},
 };
 
 /// The dialog of the disruptive action, at its first question.
@@ -246,4 +249,14 @@ fn text_pasted_where_nothing_is_typed_is_dropped_with_a_word() {
     desk.paste("q\nx\ny\n");
     assert_eq!(desk.state.view.context(), Context::Panes);
     assert!(desk.text().contains("6 pasted characters were dropped"));
+}
+
+#[test]
+fn why_a_run_ended_as_it_did_stays_readable_after_its_dialog_is_closed() {
+    let mut desk = asked_yes();
+    desk.press("y").report(ActionStage::Started).finish(example::cleared());
+    desk.press("<Esc>").wait(2.0).answer("redis", &[("keys", Value::Number(20_000.0))]);
+    let text = desk.press("x<Down>").text();
+    assert!(text.contains("CONFIRMED"), "{text}");
+    assert!(text.contains("redis.keys > before: holds, it is 20000"), "{text}");
 }

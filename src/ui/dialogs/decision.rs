@@ -37,23 +37,18 @@ pub fn lines(
             lines.push(choices(&[("Esc", "Close, nothing was sent", "Close")], width, theme));
         }
         Stage::Reason(typed) => {
-            lines.push(asked(dialog, "Why? This goes into the journal.", width, theme));
-            lines.push(line::prompt(PROMPT, &typed.text, width, theme).0);
             let next = if spec.guard.wants_target_typed() {
-                "go on to typing the target"
+                ("Enter", "go on to typing the target", "go on")
             } else {
-                "go on to the question"
+                ("Enter", "go on to the question", "go on")
             };
-            let offered = [("Esc", "Cancel", "Cancel"), ("Enter", next, "go on")];
-            lines.push(choices(&offered, width, theme));
+            let asks = "Why? This goes into the journal.";
+            lines.extend(typing(dialog, asks, &typed.text, next, width, theme));
         }
         Stage::Phrase(typed) => {
+            let next = ("Enter", "start the countdown of 5 s", "start 5 s");
             let asks = format!("Type {} to go on.", dialog.target);
-            lines.push(asked(dialog, &asks, width, theme));
-            lines.push(line::prompt(PROMPT, &typed.text, width, theme).0);
-            let next = "start the countdown of 5 s";
-            let offered = [("Esc", "Cancel", "Cancel"), ("Enter", next, "start 5 s")];
-            lines.push(choices(&offered, width, theme));
+            lines.extend(typing(dialog, &asks, &typed.text, next, width, theme));
         }
         Stage::Confirm => {
             let note = "Enter does nothing here; only y sends it.";
@@ -112,17 +107,32 @@ pub fn cursor(
     Some((row, column))
 }
 
-/// The question, or what was wrong with the last answer.
-fn asked(dialog: &Dialog, question: &str, width: usize, theme: Theme) -> Line<'static> {
-    let ellipsis = theme.glyphs().ellipsis;
-    match &dialog.complaint {
-        Some(complaint) => {
-            let both = format!("{complaint}. {question}");
-            let text = if both.chars().count() <= width { &both } else { complaint };
-            Line::styled(format::fit(text, width, ellipsis), theme.warning())
-        }
-        None => Line::styled(format::fit(question, width, ellipsis), theme.strong()),
+/// A question that is answered by typing.
+fn typing(
+    dialog: &Dialog,
+    question: &str,
+    typed: &str,
+    next: (&str, &str, &str),
+    width: usize,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let mut lines = asked(dialog, question, width, theme);
+    lines.push(line::prompt(PROMPT, typed, width, theme).0);
+    lines.push(choices(&[("Esc", "Cancel", "Cancel"), next], width, theme));
+    lines
+}
+
+/// The question, or what was wrong with the last answer. Never cut: what must be typed must
+/// be readable.
+fn asked(dialog: &Dialog, question: &str, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    let Some(complaint) = &dialog.complaint else {
+        return paint::wrapped("", question, width, theme.text(), theme.strong());
+    };
+    let mut lines = paint::wrapped("", complaint, width, theme.text(), theme.warning());
+    if matches!(dialog.stage, Stage::Phrase(_)) {
+        lines.extend(paint::wrapped("", question, width, theme.text(), theme.strong()));
     }
+    lines
 }
 
 /// Why it must not be started.

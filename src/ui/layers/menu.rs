@@ -9,7 +9,7 @@ use ratatui::{
 
 use crate::{
     app::{
-        actions::{self, ActionRow},
+        actions::{self, ActionRow, Run},
         state::{State, World},
     },
     domain::{
@@ -37,7 +37,7 @@ pub fn actions(buffer: &mut Buffer, area: Rect, state: &State, selected: usize, 
     for (index, row) in all.iter().enumerate() {
         rows.push((one(row, usize::from(inside.width), theme), index == selected));
     }
-    let detail = detail(chosen, &state.world, usize::from(inside.width), state.view.utc, theme);
+    let detail = detail(chosen, &state.world, usize::from(inside.width), theme);
     let below = detail.len().min(usize::from(inside.height / 2)) as u16;
     let upper = Rect { height: inside.height.saturating_sub(below), ..inside };
     let lower = Rect { y: inside.y + upper.height, height: below, ..inside };
@@ -176,13 +176,7 @@ fn outcome_style(run: &PastRun, theme: Theme) -> Style {
 }
 
 /// Everything about the selected action that the row cannot hold.
-fn detail(
-    row: &ActionRow,
-    world: &World,
-    width: usize,
-    utc: bool,
-    theme: Theme,
-) -> Vec<Line<'static>> {
+fn detail(row: &ActionRow, world: &World, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let spec = &row.spec;
     let mut lines = vec![Line::default()];
     let mut say = |lead: &str, text: &str, style| {
@@ -193,11 +187,8 @@ fn detail(
         Some(why) => say("not now", why, theme.warning()),
         None => {
             let demands = dialogs::demands(spec.guard);
-            say(
-                "starts by",
-                &format!("Enter shows what it would do; then {demands}"),
-                theme.text(),
-            );
+            let text = format!("Enter shows what it would do; then {demands}");
+            say("starts by", &text, theme.text());
         }
     }
     if let Some(effect) = spec.effects.first() {
@@ -209,25 +200,19 @@ fn detail(
     }
     match &row.last {
         Some(run) => {
-            let when = if utc || run.by != "here" {
-                run.wall.strftime("%Y-%m-%d %H:%MZ").to_string()
-            } else {
-                run.wall
-                    .to_zoned(jiff::tz::TimeZone::system())
-                    .strftime("%Y-%m-%d %H:%M")
-                    .to_string()
-            };
-            say(
-                "last run",
-                &format!("{} at {when} by {}", last_word(run), run.by),
-                outcome_style(run, theme),
-            );
+            let when = run.wall.strftime("%Y-%m-%d %H:%MZ");
+            let text = format!("{} at {when} by {}", last_word(run), run.by);
+            say("last run", &text, outcome_style(run, theme));
         }
         None => say("last run", "none that is known", theme.text()),
     }
-    let armed = world.actions.armed.as_ref().map(|armed| armed.reason.clone());
-    if let Some(reason) = armed {
-        say("armed for", &reason, theme.text());
+    // The dialog of a run can be closed; why it ended as it did stays readable here.
+    let here = world.actions.runs.iter().rev().find(|run| run.action == spec.id);
+    for line in here.map(Run::evidence).unwrap_or_default() {
+        say("  proof", &line, theme.text());
+    }
+    if let Some(armed) = &world.actions.armed {
+        say("armed for", &armed.reason, theme.text());
     }
     lines
 }

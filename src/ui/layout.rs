@@ -97,34 +97,93 @@ pub fn stacked(body: Rect, others: usize) -> (Rect, Rect) {
     (pane, lines)
 }
 
-/// Each pane's place in the grid.
+/// Each pane's place in the grid. Lists are as high as they have rows, as far as that is
+/// fair to the others; charts and tables take the rest.
 pub fn grid(state: &State, body: Rect) -> Vec<(Pane, Rect)> {
+    let catalog = &state.world.catalog;
     let database = rows::panes(&state.world).contains(&Pane::Database);
-    let columns: Vec<Vec<(Pane, u16)>> = if body.width >= 165 {
-        let mut last = vec![(Pane::Limits, 55)];
-        if database {
-            last.push((Pane::Database, 45));
-        }
+    // Frame, heading and some air; a contact has two rows.
+    let health = rows_for(catalog.checks.len() + 5, body.height, 40);
+    let escalation = rows_for(catalog.contacts.len() * 2 + 4, body.height, 30);
+    let columns: Vec<Vec<(Pane, Constraint)>> = if body.width >= 165 && database {
         vec![
-            vec![(Pane::Health, 60), (Pane::Escalation, 40)],
-            vec![(Pane::Cache, 48), (Pane::Latency, 52)],
-            last,
+            vec![(Pane::Health, health), (Pane::Limits, Constraint::Fill(1))],
+            vec![(Pane::Cache, Constraint::Fill(48)), (Pane::Latency, Constraint::Fill(52))],
+            vec![(Pane::Database, Constraint::Fill(1)), (Pane::Escalation, escalation)],
         ]
     } else {
-        let mut right = vec![(Pane::Cache, 36), (Pane::Latency, 34)];
+        let mut right =
+            vec![(Pane::Cache, Constraint::Fill(33)), (Pane::Latency, Constraint::Fill(38))];
         if database {
-            right.push((Pane::Database, 30));
+            right.push((Pane::Database, Constraint::Fill(29)));
         }
-        vec![vec![(Pane::Health, 40), (Pane::Limits, 32), (Pane::Escalation, 28)], right]
+        let left = vec![
+            (Pane::Health, health),
+            (Pane::Limits, Constraint::Fill(1)),
+            (Pane::Escalation, escalation),
+        ];
+        vec![left, right]
     };
-    let widths = columns.iter().map(|_| Constraint::Fill(1));
-    let places = Layout::horizontal(widths).split(body);
+    placed(&columns, body)
+}
+
+/// As many rows as are needed, but at most this share of the height in percent.
+fn rows_for(needed: usize, height: u16, percent: u16) -> Constraint {
+    let most = u32::from(height) * u32::from(percent) / 100;
+    Constraint::Length(needed.min(most as usize) as u16)
+}
+
+fn placed(columns: &[Vec<(Pane, Constraint)>], body: Rect) -> Vec<(Pane, Rect)> {
+    let places = Layout::horizontal(columns.iter().map(|_| Constraint::Fill(1))).split(body);
     let mut all: Vec<(Pane, Rect)> = Vec::new();
     for (column, place) in columns.iter().zip(places.iter()) {
-        let heights = column.iter().map(|(_, weight)| Constraint::Fill(*weight));
-        let rects = Layout::vertical(heights).split(*place);
+        let rects = Layout::vertical(column.iter().map(|(_, height)| *height)).split(*place);
         all.extend(column.iter().zip(rects.iter()).map(|((pane, _), rect)| (*pane, *rect)));
     }
     all.sort_by_key(|(pane, _)| *pane);
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        app::state::Settings,
+        domain::{
+            catalog::{Catalog, DatabaseSpec},
+            ids::{PanelId, SourceId},
+            time::Moment,
+        },
+    };
+
+    fn state(database: bool) -> State {
+        let mut catalog = Catalog::default();
+        if database {
+            catalog.databases.push(DatabaseSpec {
+                id: PanelId::from("main"),
+                title: "Main".to_owned(),
+                source: SourceId::from("postgres"),
+                connections_warning_above: 0.8,
+                connections_critical_above: 0.9,
+                long_query: std::time::Duration::from_secs(30),
+            });
+        }
+        State::new(catalog, Moment::at_seconds(0.0), Settings::default())
+    }
+
+    #[test]
+    fn a_grid_shows_every_pane_once_and_leaves_no_cell_unused() {
+        for database in [false, true] {
+            let state = state(database);
+            for (width, height) in [(110, 30), (164, 40), (165, 40), (300, 100)] {
+                let body = Rect::new(0, 1, width, height - 3);
+                let grid = grid(&state, body);
+                let panes: Vec<Pane> = grid.iter().map(|(pane, _)| *pane).collect();
+                assert_eq!(panes, rows::panes(&state.world));
+                let cells: u32 = grid.iter().map(|(_, place)| place.area()).sum();
+                assert_eq!(cells, body.area(), "{width}x{height}");
+                assert!(grid.iter().all(|(_, place)| place.height >= 4), "{width}x{height}");
+            }
+        }
+    }
 }

@@ -23,6 +23,8 @@ pub mod tabs;
 
 pub mod panes;
 
+pub mod widgets;
+
 pub mod signals;
 
 pub mod footer;

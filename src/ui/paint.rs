@@ -45,19 +45,18 @@ pub fn band(buffer: &mut Buffer, area: Rect, text: &str, style: Style, theme: Th
 }
 
 /// Text broken at spaces to lines of at most `width` columns; a word that is longer than a
-/// line is broken where the line ends. Control characters are removed.
+/// line is broken where the line ends. Spaces within a line stay as they are, for a request
+/// must be shown exactly. Control characters are removed.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let safe = text::safe(text);
     let mut lines = Vec::new();
     let mut current = String::new();
-    for word in safe.split(' ').filter(|word| !word.is_empty()) {
-        let gap = usize::from(!current.is_empty());
-        if current.width() + gap + word.width() > width && !current.is_empty() {
-            lines.push(std::mem::take(&mut current));
-        }
-        if !current.is_empty() {
+    for (index, word) in safe.split(' ').enumerate() {
+        if index > 0 && current.width() + 1 + word.width() <= width {
             current.push(' ');
+        } else if !current.is_empty() {
+            lines.push(std::mem::take(&mut current));
         }
         for grapheme in word.graphemes(true) {
             if current.width() + grapheme.width() > width && !current.is_empty() {
@@ -148,7 +147,7 @@ fn whole_at_the_left(buffer: &mut Buffer, area: Rect) {
 }
 
 /// The lines of a border.
-fn border_set(theme: Theme) -> border::Set<'static> {
+pub fn border_set(theme: Theme) -> border::Set<'static> {
     if theme.ascii {
         border::Set {
             top_left: "+",
@@ -193,6 +192,7 @@ mod tests {
     fn text_is_broken_at_spaces_and_long_words_at_the_edge() {
         assert_eq!(wrap("delete the keys of a cache", 10), ["delete the", "keys of a", "cache"]);
         assert_eq!(wrap("redis://cache.internal", 8), ["redis://", "cache.in", "ternal"]);
+        assert_eq!(wrap("SET  a   b", 10), ["SET  a   b"]);
         assert_eq!(wrap("", 8), [""]);
         assert_eq!(wrap("a\u{1b}[31mb\nc", 8), ["ab c"]);
     }

@@ -59,7 +59,7 @@ pub fn faults(buffer: &mut Buffer, area: Rect, state: &State, selected: usize, t
         .map(|(index, (name, title, explains))| {
             let name = paint::column(name, 16, theme);
             let title = paint::column(title, 28, theme);
-            let room = width.saturating_sub(47);
+            let room = width.saturating_sub(48);
             let explains = format::fit(explains, room, theme.glyphs().ellipsis);
             let line = Line::from(vec![
                 Span::styled(format!("  {name} "), theme.strong()),

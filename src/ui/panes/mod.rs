@@ -1,12 +1,43 @@
-//! The panes.
+//! The panes: each a function from the scene to cells, and one line that sums it up.
+//!
+//! ```text
+//! ┌ 3 Latency  ▲ WARN late ───────────────────── 1m [5m] 15m ┐
+//! │ what the pane tells, worst first                          │
+//! └ 3 of 12 match 'pay' ─────────────────────── rows 1-3 of 3 ┘
+//! ```
 
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    widgets::{Block, Widget},
-};
+mod context;
 
-use super::scene::Scene;
+mod frame;
+
+mod figure;
+
+mod health;
+
+mod check;
+
+mod cache;
+
+mod cache_tabs;
+
+mod latency;
+
+mod history;
+
+mod limits;
+
+mod offenders;
+
+mod escalation;
+
+mod database;
+
+mod sessions;
+
+use ratatui::{buffer::Buffer, layout::Rect, text::Line};
+
+use self::context::Context;
+use super::{format, paint, scene::Scene};
 use crate::{
     app::view::Pane,
     domain::verdict::{Quality, Verdict},
@@ -23,22 +54,98 @@ pub struct PaneLine {
     pub text: String,
 }
 
-/// Draws a pane: border, title, content.
+/// Draws a pane: border, title, content. Without room for a border it is one line.
 pub fn draw(
     buffer: &mut Buffer,
     area: Rect,
     scene: &Scene<'_>,
     pane: Pane,
     focused: bool,
-    _: bool,
+    zoomed: bool,
 ) {
-    Block::bordered()
-        .title(format!(" {} {} ", pane.number(), pane.title()))
-        .border_style(scene.theme.border(focused))
-        .render(area, buffer);
+    let area = area.intersection(buffer.area);
+    if area.is_empty() {
+        return;
+    }
+    let line = line(scene, pane);
+    if area.width < 8 || area.height < 3 {
+        bare(buffer, area, scene, pane, &line);
+        return;
+    }
+    let context = Context::new(scene, pane, focused, zoomed);
+    let inside = frame::draw(buffer, area, &context, &line);
+    let note = match pane {
+        Pane::Health => health::draw(buffer, inside, &context),
+        Pane::Cache => cache::draw(buffer, inside, &context),
+        Pane::Latency => latency::draw(buffer, inside, &context),
+        Pane::Limits => limits::draw(buffer, inside, &context),
+        Pane::Escalation => escalation::draw(buffer, inside, &context),
+        Pane::Database => database::draw(buffer, inside, &context),
+    };
+    frame::notes(buffer, area, &context, note.as_deref());
 }
 
 /// A pane in one line.
-pub fn line(_: &Scene<'_>, _: Pane) -> PaneLine {
-    PaneLine { verdict: Verdict::Unknown, quality: Quality::Waiting, text: String::new() }
+pub fn line(scene: &Scene<'_>, pane: Pane) -> PaneLine {
+    match pane {
+        Pane::Health => health::line(scene),
+        Pane::Cache => cache::line(scene),
+        Pane::Latency => latency::line(scene),
+        Pane::Limits => limits::line(scene),
+        Pane::Escalation => escalation::line(scene),
+        Pane::Database => database::line(scene),
+    }
+}
+
+/// A pane without room for a border.
+fn bare(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>, pane: Pane, line: &PaneLine) {
+    let theme = scene.theme;
+    let glyph = theme.verdict_glyph(line.verdict);
+    let word = paint::short_word(line.verdict);
+    let quality = line.quality.word();
+    let gap = if quality.is_empty() { "" } else { " " };
+    let text =
+        format!("{}{glyph} {word}{gap}{quality} {}: {}", pane.number(), pane.title(), line.text);
+    let text = format::fit(&text, usize::from(area.width), theme.glyphs().ellipsis);
+    paint::line(buffer, area, 0, &Line::styled(text, theme.verdict(line.verdict, line.quality)));
+}
+
+/// What the rows of a pane come to.
+struct RowLine<'a> {
+    verdict: Verdict,
+    judged: Verdict,
+    quality: Quality,
+    title: &'a str,
+    reason: &'a str,
+}
+
+/// The line of a pane with rows. What is idle or not configured is no reason for alarm, but
+/// it is no reason to say "ok" either: without a single row that is known to be well, the
+/// pane is unknown.
+fn line_of_rows(rows: &[RowLine<'_>], nothing: &str) -> PaneLine {
+    let worst = rows.iter().map(|row| row.judged).fold(Verdict::Ok, Verdict::worse);
+    let known_ok = rows.iter().any(|row| row.verdict == Verdict::Ok);
+    let verdict = if worst == Verdict::Ok && !known_ok { Verdict::Unknown } else { worst };
+    let decides = |row: &&RowLine<'_>| row.judged == verdict || row.verdict == verdict;
+    let Some(first) = rows.iter().find(decides) else {
+        return PaneLine {
+            verdict: Verdict::Unknown,
+            quality: Quality::Unconfigured,
+            text: nothing.to_owned(),
+        };
+    };
+    let trouble = rows.iter().filter(|row| row.verdict != Verdict::Ok).count();
+    let total = rows.len();
+    let (quality, text) = match (verdict, total) {
+        (Verdict::Ok, 2..) if trouble == 0 => {
+            let late = rows.iter().find(|row| row.quality == Quality::Late);
+            (late.map_or(Quality::Fresh, |row| row.quality), format!("all {total} OK"))
+        }
+        (_, 2..) if trouble > 0 => (
+            first.quality,
+            format!("{trouble} of {total} not OK: {}: {}", first.title, first.reason),
+        ),
+        _ => (first.quality, format!("{}: {}", first.title, first.reason)),
+    };
+    PaneLine { verdict, quality, text }
 }

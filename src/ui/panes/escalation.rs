@@ -1,0 +1,215 @@
+//! Whom to call, and whether they answer in time.
+//!
+//! ```text
+//!       who                contact            clock            within
+//!  ▸ 1  On-call engineer   +41 44 555 01 01   OVERDUE 3:10        15m
+//!           backup: … · for: …
+//!    2  Platform team      #platform-oncall   12:30 left          30m
+//!    3  Head of eng        NOT CONFIGURED     not contacted       60m
+//! ```
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{
+    PaneLine,
+    context::{Context, list_and_detail},
+};
+use crate::{
+    app::escalation::{self, ContactRow},
+    domain::{
+        text,
+        time::{clock, short_duration},
+        verdict::{Quality, Verdict},
+    },
+    ui::{
+        format,
+        scene::Scene,
+        theme::Theme,
+        widgets::{
+            dash,
+            pairs::Pairs,
+            sections::{self, Section},
+            table::{Cell, Column, Table},
+        },
+    },
+};
+
+const NOTHING: &str = "no escalation path is configured";
+
+const NOT_CONFIGURED: &str = "NOT CONFIGURED";
+
+const COLUMNS: [Column; 7] = [
+    Column::numbers("", 1),
+    Column::words("who", 8, 28),
+    Column::words("contact", 10, 36),
+    Column::words("clock", 8, 24).drop(1),
+    Column::numbers("within", 6).drop(2),
+    Column::words("backup", 6, 28).drop(4),
+    Column::words("for", 6, usize::MAX).drop(5),
+];
+
+/// The pane in one line: who is overdue, who is being waited for, what is missing.
+pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
+    let rows = escalation::rows(scene.world);
+    let said = |verdict, quality, text: String| PaneLine { verdict, quality, text };
+    if rows.is_empty() {
+        return said(Verdict::Unknown, Quality::Unconfigured, NOTHING.to_owned());
+    }
+    let name = |row: &ContactRow| format!("{} {}", row.id(), text::clip(&row.spec.name, 60));
+    if let Some((row, late)) = rows.iter().find_map(|row| Some((row, row.overdue?))) {
+        let text = format!("{} OVERDUE by {}", name(row), clock(late));
+        return said(Verdict::Critical, Quality::Fresh, text);
+    }
+    let missing = rows.iter().filter(|row| !row.spec.is_configured()).count();
+    let waiting = rows.iter().find_map(|row| Some((row, row.remaining?)));
+    let text = match (waiting, missing) {
+        (Some((row, left)), _) => format!("{}: {} left to answer", name(row), clock(left)),
+        (None, 0) => format!("{} levels, none contacted", rows.len()),
+        (None, missing) => format!("{missing} of {} levels {NOT_CONFIGURED}", rows.len()),
+    };
+    let verdict = if missing > 0 { Verdict::Warning } else { Verdict::Ok };
+    let contacted = rows.iter().any(|row| row.contacted.is_some());
+    let text = if missing == 0 && waiting.is_none() && contacted {
+        format!("{} levels, contacted", rows.len())
+    } else {
+        text
+    };
+    said(verdict, Quality::Fresh, text)
+}
+
+/// Draws the levels; zoomed, with everything about the selected one.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Option<String> {
+    let rows = context.keep(escalation::rows(context.world), ContactRow::id);
+    let Some(selected) = rows.get(context.position) else {
+        context.empty(buffer, area, NOTHING);
+        return None;
+    };
+    if !context.zoomed {
+        return list(buffer, area, context, &rows);
+    }
+    let (left, right) = list_and_detail(area, rows.len());
+    let note = list(buffer, left, context, &rows);
+    let about = vec![about(context, selected, sections::column_width(right.width))];
+    sections::draw(buffer, right, about, context.view.scroll, context.theme);
+    note
+}
+
+fn list(
+    buffer: &mut Buffer,
+    area: Rect,
+    context: &Context<'_>,
+    rows: &[ContactRow],
+) -> Option<String> {
+    let theme = context.theme;
+    let cells = rows.iter().map(|row| cells(context, row)).collect();
+    let table = Table::new(&COLUMNS, cells, area.width, theme);
+    // What the columns have no room for stands below, where there are rows to spare.
+    let spare = usize::from(area.height) > rows.len() * 2;
+    let all_shown = table.shows(3) && table.shows(5) && table.shows(6);
+    let below: Vec<Option<Line<'static>>> = rows
+        .iter()
+        .map(|row| (spare && !all_shown).then(|| more(context, row, &table, area.width)).flatten())
+        .collect();
+    let note = context.list(buffer, area, &table, &below);
+    note.or_else(|| context.focused.then(|| "C: was contacted".to_owned()))
+}
+
+fn cells(context: &Context<'_>, row: &ContactRow) -> Vec<Cell> {
+    let theme = context.theme;
+    let (contact, contact_style) = contact(theme, row);
+    let (clock, clock_style) = clock_of(context, row);
+    let none = || dash(theme).to_owned();
+    let within = row.spec.respond_within.map_or_else(none, short_duration);
+    let backup = row.spec.backup.clone().unwrap_or_else(none);
+    let handles = row.spec.handles.clone().unwrap_or_else(none);
+    vec![
+        Cell::new(row.spec.level.to_string(), theme.strong()),
+        Cell::new(row.spec.name.clone(), theme.text()),
+        Cell::new(contact, contact_style),
+        Cell::new(clock, clock_style),
+        Cell::new(within, theme.quiet()),
+        Cell::new(backup, theme.quiet()),
+        Cell::new(handles, theme.quiet()),
+    ]
+}
+
+fn contact(theme: Theme, row: &ContactRow) -> (String, Style) {
+    if row.spec.is_configured() {
+        (row.spec.contact.clone(), theme.strong())
+    } else {
+        (NOT_CONFIGURED.to_owned(), theme.warning())
+    }
+}
+
+/// How the time that they have to answer stands.
+fn clock_of(context: &Context<'_>, row: &ContactRow) -> (String, Style) {
+    let theme = context.theme;
+    match (row.overdue, row.remaining, row.contacted) {
+        (Some(late), ..) => (format!("OVERDUE {}", clock(late)), theme.critical()),
+        (None, Some(left), _) => (format!("{} left", clock(left)), theme.warning()),
+        (None, None, Some(at)) => (format!("contacted {}", context.hour_minute(at)), theme.text()),
+        (None, None, None) => ("not contacted".to_owned(), theme.quiet()),
+    }
+}
+
+/// What of a level has no column of its own.
+fn more(
+    context: &Context<'_>,
+    row: &ContactRow,
+    table: &Table<'_>,
+    width: u16,
+) -> Option<Line<'static>> {
+    let theme = context.theme;
+    let mut parts: Vec<(String, Style)> = Vec::new();
+    if !table.shows(3) {
+        parts.push(clock_of(context, row));
+    }
+    if let (false, Some(within)) = (table.shows(4), row.spec.respond_within) {
+        parts.push((format!("answers within {}", short_duration(within)), theme.quiet()));
+    }
+    if let (false, Some(backup)) = (table.shows(5), &row.spec.backup) {
+        parts.push((format!("backup {backup}"), theme.quiet()));
+    }
+    if let (false, Some(handles)) = (table.shows(6), &row.spec.handles) {
+        parts.push((format!("for {handles}"), theme.quiet()));
+    }
+    if parts.is_empty() {
+        return None;
+    }
+    let mut spans = vec![Span::raw("     ")];
+    let mut room = usize::from(width).saturating_sub(5);
+    for (at, (part, style)) in parts.into_iter().enumerate() {
+        let dot = if at > 0 { format!(" {} ", theme.glyphs().dot) } else { String::new() };
+        let part = format::fit(&format!("{dot}{part}"), room, theme.glyphs().ellipsis);
+        room = room.saturating_sub(unicode_width::UnicodeWidthStr::width(part.as_str()));
+        spans.push(Span::styled(part, style));
+    }
+    Some(Line::from(spans))
+}
+
+fn about(context: &Context<'_>, row: &ContactRow, width: u16) -> Section {
+    let theme = context.theme;
+    let (contact, contact_style) = contact(theme, row);
+    let (clock, clock_style) = clock_of(context, row);
+    let none = || format!("{} not configured", dash(theme));
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(none);
+    let contacted = match row.contacted {
+        Some(at) => format!("{}, {}", context.time_of_day(at), context.ago(at)),
+        None => "no: C says that they were, and starts the clock".to_owned(),
+    };
+    let within = row.spec.respond_within.map_or_else(none, short_duration);
+    let pairs = Pairs::new(theme)
+        .text("contact", contact, contact_style)
+        .text("backup", or_none(&row.spec.backup), theme.text())
+        .text("answers within", within, theme.text())
+        .text("what for", or_none(&row.spec.handles), theme.text())
+        .text("contacted", contacted, theme.text())
+        .text("clock", clock, clock_style);
+    let heading = format!("Level {}: {}", row.spec.level, text::clip(&row.spec.name, 100));
+    Section::new(theme, &heading, "", pairs.lines(width))
+}

@@ -1,0 +1,81 @@
+//! Single values: as they are, as they were, or why there is none.
+
+use ratatui::style::{Modifier, Style};
+
+use super::context::Context;
+use crate::{
+    app::{sources::Lookup, state::World},
+    domain::{
+        ids::SourceId,
+        percentile::Percentile,
+        verdict::{Quality, Verdict},
+    },
+    ui::{
+        paint,
+        theme::Theme,
+        widgets::{dash, table::Cell},
+    },
+};
+
+/// The look of a value that was once known and cannot be believed now.
+pub(super) fn faded(theme: Theme) -> Style {
+    theme.quiet().add_modifier(Modifier::DIM)
+}
+
+/// The look of a value, by what its data is worth.
+pub(super) fn look(theme: Theme, quality: Quality) -> Style {
+    if quality.usable() { theme.text() } else { faded(theme) }
+}
+
+/// A value of a source, or a dash and the reason why there is none. `reading` is none
+/// where nothing is configured that would tell.
+pub(super) fn value(
+    context: &Context<'_>,
+    source: &SourceId,
+    reading: Option<&str>,
+    shown: Option<String>,
+) -> (String, Style) {
+    let theme = context.theme;
+    match shown {
+        Some(text) => (text, look(theme, context.world.sources.quality(source, context.world.now))),
+        None => {
+            let why = why_none(context.world, source, reading);
+            (format!("{} {why}", dash(theme)), theme.quiet())
+        }
+    }
+}
+
+/// Why there is no value of a reading, in few words.
+pub(super) fn why_none(world: &World, source: &SourceId, reading: Option<&str>) -> String {
+    let Some(reading) = reading else { return "not configured".to_owned() };
+    match world.sources.lookup(source.as_str(), reading) {
+        Lookup::Known { .. } => "not a number".to_owned(),
+        Lookup::Missing(why) | Lookup::Disabled(why) => why,
+        Lookup::Failing(why) => why.kind.word().to_owned(),
+        Lookup::Stale(_) => Quality::Stale.word().to_owned(),
+        Lookup::Waiting => Quality::Waiting.word().to_owned(),
+    }
+}
+
+/// Glyph and word of a verdict.
+pub(super) fn verdict(theme: Theme, verdict: Verdict, quality: Quality, narrow: bool) -> Cell {
+    let word = if narrow { paint::short_word(verdict) } else { verdict.word() };
+    let text = format!("{} {word}", theme.verdict_glyph(verdict));
+    Cell::new(text, theme.verdict(verdict, quality))
+}
+
+/// The weight of a row's title: what is well stays in the background.
+pub(super) fn title_style(theme: Theme, verdict: Verdict) -> Style {
+    if verdict == Verdict::Ok { theme.text() } else { theme.strong() }
+}
+
+/// The weight of a row's reason.
+pub(super) fn reason_style(theme: Theme, verdict: Verdict) -> Style {
+    if verdict == Verdict::Ok { theme.quiet() } else { theme.text() }
+}
+
+/// A percentile without its unit: `212`, `>= 3000`, `~212`.
+pub(super) fn percentile(percentile: Percentile) -> String {
+    let shown = crate::app::latency::shown(percentile);
+    shown.strip_suffix(" ms").map_or(shown.clone(), str::to_owned)
+}

@@ -1,0 +1,166 @@
+//! Latencies: percentiles over a window, and the selected one over time.
+//!
+//! ```text
+//!    state   endpoint    p50     p95     p99     max    n  given up  failed  target
+//!  ▸ ▲ WARN  API         212  >= 3000       —  >= 3000  31         2       0     300
+//!    ● OK    Web         198    ~260   max of 31   281  31         0       0     300
+//!
+//!  API  slowest of each 15 s, ms; synthetic, from this machine
+//!    5 s │      ▆
+//! ```
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{
+    PaneLine, RowLine,
+    context::{Context, split_top},
+    figure, history, line_of_rows,
+};
+use crate::{
+    app::{
+        latency::{self, LatencyRow},
+        rows,
+        view::Pane,
+    },
+    domain::{
+        percentile::Percentile,
+        value::tidy,
+        verdict::{Quality, Verdict},
+    },
+    ui::{
+        format,
+        scene::Scene,
+        widgets::{
+            badge::Badge,
+            dash,
+            table::{Cell, Column, Table},
+        },
+    },
+};
+
+const NOTHING: &str = "no latencies are configured";
+
+/// Every figure in this pane is of the console's own requests.
+const SYNTHETIC: &str = "ms, synthetic, from this machine";
+
+const COLUMNS: [Column; 11] = [
+    Column::words("state", 6, 9),
+    Column::words("endpoint", 6, 26),
+    Column::numbers("p50", 6).drop(4),
+    Column::numbers("p95", 9),
+    Column::numbers("p99", 9).drop(3),
+    Column::numbers("max", 8).drop(2),
+    Column::numbers("n", 4),
+    Column::numbers("given up", 8).drop(5),
+    Column::numbers("failed", 6).drop(6),
+    Column::numbers("target", 6).drop(7),
+    Column::words("data", 4, 14).drop(1),
+];
+
+/// The pane in one line, over the window that is chosen.
+pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
+    let window = rows::window(&scene.view.pane(Pane::Latency));
+    let rows = latency::rows(scene.world, window);
+    let lines: Vec<RowLine<'_>> = rows
+        .iter()
+        .map(|row| RowLine {
+            verdict: row.verdict,
+            judged: row.judged(),
+            quality: row.quality,
+            title: &row.title,
+            reason: &row.reason,
+        })
+        .collect();
+    line_of_rows(&lines, NOTHING)
+}
+
+/// Draws the table, and below it the selected latency over time.
+pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Option<String> {
+    let window = rows::window(&context.view);
+    let rows = context.keep(latency::rows(context.world, window), |row| row.id.to_string());
+    let Some(selected) = rows.get(context.position) else {
+        context.empty(buffer, area, NOTHING);
+        return None;
+    };
+    let theme = context.theme;
+    let cells = rows.iter().map(|row| cells(context, row, area.width)).collect();
+    let table = Table::new(&COLUMNS, cells, area.width, theme);
+    let reasons: Vec<Option<Line<'static>>> =
+        rows.iter().map(|row| reason(context, row, area.width)).collect();
+    let troubles = reasons.iter().flatten().count() as u16;
+    let needed = rows.len() as u16 + 1 + troubles;
+    let most = if area.height >= 14 { area.height / 2 } else { area.height.saturating_sub(6) };
+    let table_rows = needed.min(most.max(3));
+    let (top, rest) = split_top(area, table_rows);
+    let told = needed <= table_rows || rows.len() == 1;
+    let note = context.list(buffer, top, &table, if told { &reasons } else { &[] });
+    let (_, rest) = split_top(rest, u16::from(rest.height >= 8));
+    if rest.height >= 4 {
+        history::draw(buffer, rest, context, selected);
+    }
+    Some(note.map_or_else(|| SYNTHETIC.to_owned(), |note| format!("{note}, {SYNTHETIC}")))
+}
+
+/// Why a row is not well, below it.
+fn reason(context: &Context<'_>, row: &LatencyRow, width: u16) -> Option<Line<'static>> {
+    let theme = context.theme;
+    let text = format!("    {}", row.reason);
+    let text = format::fit(&text, usize::from(width), theme.glyphs().ellipsis);
+    (row.verdict != Verdict::Ok && row.quality != Quality::NoTraffic)
+        .then(|| Line::styled(text, theme.text()))
+}
+
+fn cells(context: &Context<'_>, row: &LatencyRow, width: u16) -> Vec<Cell> {
+    let theme = context.theme;
+    let narrow = width < 60;
+    let badge = Badge::new(row.quality, context.world.now, row.seen);
+    // What was measured stays true; where nothing new comes in it steps back.
+    let judged = row.quality.usable() || row.verdict != Verdict::Unknown;
+    let plain = if judged { theme.text() } else { figure::faded(theme) };
+    let decisive = match row.verdict {
+        Verdict::Ok | Verdict::Unknown => plain,
+        other => theme.verdict(other, row.quality),
+    };
+    let summary = &row.summary;
+    vec![
+        figure::verdict(theme, row.verdict, row.quality, narrow),
+        Cell::new(row.title.clone(), figure::title_style(theme, row.verdict)),
+        shown(context, summary.p50, plain),
+        p95(context, row, decisive),
+        shown(context, summary.p99, plain),
+        shown(context, summary.max, plain),
+        Cell::new(summary.n.to_string(), theme.quiet()),
+        counted(context, summary.timeouts),
+        counted(context, row.errors),
+        Cell::new(row.target_ms.map_or_else(|| dash(theme).to_owned(), tidy), theme.quiet()),
+        Cell::new(badge.short(), badge.style(theme)),
+    ]
+}
+
+fn shown(context: &Context<'_>, percentile: Option<Percentile>, style: Style) -> Cell {
+    match percentile {
+        Some(percentile) => Cell::new(figure::percentile(percentile), style),
+        None => Cell::new(dash(context.theme), context.theme.quiet()),
+    }
+}
+
+/// The p95; where there are too few samples for one, the largest of them, named so.
+fn p95(context: &Context<'_>, row: &LatencyRow, style: Style) -> Cell {
+    let theme = context.theme;
+    match (row.summary.p95, row.summary.n) {
+        (Some(p95), _) => Cell::new(figure::percentile(p95), style),
+        (None, 0) => Cell::new(dash(theme), theme.quiet()),
+        (None, n) => Cell(vec![Span::styled(format!("max of {n}"), theme.quiet())]),
+    }
+}
+
+fn counted(context: &Context<'_>, count: usize) -> Cell {
+    let theme = context.theme;
+    let style = if count == 0 { theme.quiet() } else { theme.warning() };
+    Cell::new(count.to_string(), style)
+}

@@ -1,0 +1,252 @@
+//! Columns that are aligned, and that give way in an order where there is little room.
+
+use ratatui::{
+    style::Style,
+    text::{Line, Span},
+};
+use unicode_width::UnicodeWidthStr;
+
+use crate::ui::{format, theme::Theme};
+
+/// On which side a column is aligned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// A column.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    title: &'static str,
+    align: Align,
+    min: usize,
+    max: usize,
+    /// Columns with a higher number go first where there is no room; 0 stays.
+    drop: u8,
+}
+
+impl Column {
+    /// A column of words, `min` to `max` wide.
+    pub const fn words(title: &'static str, min: usize, max: usize) -> Self {
+        Self { title, align: Align::Left, min, max, drop: 0 }
+    }
+
+    /// A column of numbers, at least `min` wide: as wide as its usual numbers, so that it
+    /// does not move when they grow.
+    pub const fn numbers(title: &'static str, min: usize) -> Self {
+        Self { title, align: Align::Right, min, max: 16, drop: 0 }
+    }
+
+    /// How early it gives way; the highest first.
+    #[must_use]
+    pub const fn drop(mut self, order: u8) -> Self {
+        self.drop = order;
+        self
+    }
+}
+
+/// What stands in one place of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cell(pub Vec<Span<'static>>);
+
+impl Cell {
+    /// Text of one style. Foreign text is made safe when it is fitted.
+    pub fn new(text: impl Into<String>, style: Style) -> Self {
+        Self(vec![Span::styled(text.into(), style)])
+    }
+
+    fn width(&self) -> usize {
+        self.0.iter().map(|span| crate::domain::text::safe(&span.content).width()).sum()
+    }
+}
+
+/// A table: its columns, its rows, and the widths that follow from both.
+#[derive(Debug)]
+pub struct Table<'a> {
+    columns: &'a [Column],
+    rows: Vec<Vec<Cell>>,
+    widths: Vec<Option<usize>>,
+    gap: usize,
+    theme: Theme,
+}
+
+impl<'a> Table<'a> {
+    /// Lays the rows out in `width` columns of the screen. Each line begins with a place
+    /// of two columns for the mark of the selection.
+    pub fn new(columns: &'a [Column], rows: Vec<Vec<Cell>>, width: u16, theme: Theme) -> Self {
+        let gap = if width < 50 { 1 } else { 2 };
+        let room = usize::from(width).saturating_sub(2);
+        let widths = widths(columns, &rows, room, gap);
+        Self { columns, rows, widths, gap, theme }
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Whether a column is shown.
+    pub fn shows(&self, column: usize) -> bool {
+        self.widths.get(column).is_some_and(Option::is_some)
+    }
+
+    /// The titles.
+    pub fn header(&self) -> Line<'static> {
+        let style = self.theme.quiet();
+        let cells: Vec<Cell> =
+            self.columns.iter().map(|column| Cell::new(column.title, style)).collect();
+        self.laid_out(&cells, Span::raw("  "))
+    }
+
+    /// One row.
+    pub fn line(&self, row: usize, selected: bool) -> Line<'static> {
+        let Some(cells) = self.rows.get(row) else { return Line::default() };
+        if !selected {
+            return self.laid_out(cells, Span::raw("  "));
+        }
+        let pointer = format!("{} ", self.theme.glyphs().pointer);
+        let mut line = self.laid_out(cells, Span::raw(pointer));
+        let (quiet, picked) = (self.theme.quiet(), self.theme.selected());
+        for span in &mut line.spans {
+            // Grey on a reversed row is hard to read.
+            let base = if span.style == quiet { self.theme.text() } else { span.style };
+            span.style = base.patch(picked);
+        }
+        line
+    }
+
+    fn laid_out(&self, cells: &[Cell], lead: Span<'static>) -> Line<'static> {
+        let mut spans = vec![lead];
+        let mut first = true;
+        for ((cell, column), width) in cells.iter().zip(self.columns).zip(&self.widths) {
+            let Some(width) = *width else { continue };
+            if !first {
+                spans.push(Span::raw(" ".repeat(self.gap)));
+            }
+            first = false;
+            let (fitted, used) = fitted(cell, width, self.theme);
+            let blank = Span::raw(" ".repeat(width.saturating_sub(used)));
+            match column.align {
+                Align::Left => {
+                    spans.extend(fitted);
+                    spans.push(blank);
+                }
+                Align::Right => {
+                    spans.push(blank);
+                    spans.extend(fitted);
+                }
+            }
+        }
+        Line::from(spans)
+    }
+}
+
+fn fitted(cell: &Cell, width: usize, theme: Theme) -> (Vec<Span<'static>>, usize) {
+    let mut used = 0;
+    let mut spans = Vec::new();
+    for span in &cell.0 {
+        let text = format::fit(&span.content, width - used, theme.glyphs().ellipsis);
+        used += text.width();
+        spans.push(Span::styled(text, span.style));
+    }
+    (spans, used)
+}
+
+/// The width of each column; none for one that had to give way.
+fn widths(columns: &[Column], rows: &[Vec<Cell>], room: usize, gap: usize) -> Vec<Option<usize>> {
+    let natural = |index: usize| {
+        let content = rows.iter().filter_map(|row| row.get(index)).map(Cell::width).max();
+        let title = columns[index].title.width();
+        content.unwrap_or(0).max(title).clamp(columns[index].min, columns[index].max)
+    };
+    let mut widths: Vec<Option<usize>> =
+        (0..columns.len()).map(|index| Some(natural(index))).collect();
+    // What must fit before a column gives way: elastic columns at their least.
+    let least = |widths: &[Option<usize>]| {
+        let shown = widths.iter().flatten().count();
+        let sum: usize = widths
+            .iter()
+            .zip(columns)
+            .filter_map(|(width, column)| width.map(|width| (width, column)))
+            .map(|(width, column)| if column.max == usize::MAX { column.min } else { width })
+            .sum();
+        sum + gap * shown.saturating_sub(1)
+    };
+    while least(&widths) > room {
+        let next = (0..columns.len())
+            .filter(|index| widths[*index].is_some() && columns[*index].drop > 0)
+            .max_by_key(|index| columns[*index].drop);
+        let Some(next) = next else { break };
+        widths[next] = None;
+    }
+    shrink(columns, &mut widths, room, gap);
+    widths
+}
+
+/// Takes what does not fit from the elastic columns first, then from the other columns of
+/// words, the last before the first.
+fn shrink(columns: &[Column], widths: &mut [Option<usize>], room: usize, gap: usize) {
+    let shown = widths.iter().flatten().count();
+    let total = widths.iter().flatten().sum::<usize>() + gap * shown.saturating_sub(1);
+    let mut excess = total.saturating_sub(room);
+    for elastic in [true, false] {
+        for (width, column) in widths.iter_mut().zip(columns).rev() {
+            if (column.max == usize::MAX) != elastic || column.align == Align::Right {
+                continue;
+            }
+            if let Some(width) = width {
+                let given = excess.min(width.saturating_sub(column.min));
+                *width -= given;
+                excess -= given;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::theme::Depth;
+
+    const THEME: Theme = Theme { depth: Depth::None, ascii: false };
+    const COLUMNS: [Column; 3] = [
+        Column::words("name", 4, 10),
+        Column::words("why", 4, usize::MAX),
+        Column::numbers("n", 3).drop(1),
+    ];
+
+    fn text(width: u16) -> String {
+        let cell = |text: &str| Cell::new(text, Style::new());
+        let rows = vec![
+            vec![cell("search"), cell("slow since the deploy"), cell("12")],
+            vec![cell("日本語"), cell("ok"), cell("3")],
+        ];
+        let table = Table::new(&COLUMNS, rows, width, THEME);
+        let lines = [table.header(), table.line(0, false), table.line(1, true)];
+        lines.map(|line| line.to_string().trim_end().to_owned()).join("\n")
+    }
+
+    #[test]
+    fn numbers_stand_right_and_words_left() {
+        let wide = "  name    why                      n\n  search  slow since the deploy   12\n▸ 日本語  ok                       3";
+        assert_eq!(text(60), wide);
+    }
+
+    #[test]
+    fn columns_shrink_and_then_give_way() {
+        assert_eq!(
+            text(20),
+            "  name   why       n\n  search slow…    12\n▸ 日本語 ok        3"
+                .replace("slow…    12", "slow s…  12")
+        );
+        assert!(!text(14).contains("12"), "{}", text(14));
+    }
+}

@@ -19,7 +19,7 @@ use crate::{
     ui::{
         paint,
         widgets::{
-            dash,
+            dash, put,
             table::{Cell, Column, Table},
         },
     },
@@ -52,19 +52,18 @@ pub(super) fn draw(
             "sessions are not known"
         };
         let lines = paint::wrapped("", text, usize::from(area.width), theme.quiet(), theme.quiet());
-        for (at, line) in (0..area.height).zip(&lines) {
-            paint::line(buffer, area, at, line);
-        }
+        put(buffer, area, &lines, context.theme);
         return;
     }
     let blockers = if tree { blockers(context, &row.sessions) } else { Vec::new() };
     let below = if blockers.is_empty() { 0 } else { blockers.len() as u16 + 2 };
     let (upper, lower) = split_top(area, area.height - below.min(area.height / 2));
     sessions(buffer, upper, context, row);
-    let head = Line::styled("Who blocks whom", theme.strong());
-    let lines = std::iter::once(&head).chain(&blockers);
-    for (at, line) in (1..lower.height).zip(lines) {
-        paint::line(buffer, lower, at, line);
+    if below > 0 {
+        let mut lines = vec![Line::styled("Who blocks whom", theme.strong())];
+        lines.extend(blockers);
+        let (_, lower) = split_top(lower, 1);
+        put(buffer, lower, &lines, theme);
     }
 }
 
@@ -90,16 +89,7 @@ fn sessions(buffer: &mut Buffer, area: Rect, context: &Context<'_>, row: &Databa
         ]
     });
     let table = Table::new(&COLUMNS, cells.collect(), area.width, theme);
-    paint::line(buffer, area, 0, &table.header());
-    let room = usize::from(area.height.saturating_sub(1));
-    let shown = if table.len() > room { room.saturating_sub(1) } else { table.len() };
-    for at in 0..shown {
-        paint::line(buffer, area, at as u16 + 1, &table.line(at, false));
-    }
-    if shown < table.len() {
-        let text = format!("  {} more sessions", table.len() - shown);
-        paint::line(buffer, area, shown as u16 + 1, &Line::styled(text, theme.quiet()));
-    }
+    put(buffer, area, &table.lines(usize::from(area.height)), theme);
 }
 
 fn who(session: &Session) -> String {

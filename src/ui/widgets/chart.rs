@@ -68,6 +68,11 @@ pub fn room(width: u16) -> usize {
     usize::from(width).saturating_sub(GUTTER)
 }
 
+/// The columns that a chart of so many bars takes.
+pub fn width(bars: usize) -> u16 {
+    u16::try_from(bars + GUTTER).unwrap_or(u16::MAX)
+}
+
 /// A round upper edge for these values: 1, 2 or 5 times a power of ten, so that a chart
 /// does not change its scale with every value. A limit is taken in where the values come
 /// near to it; far above them it would press them flat.

@@ -42,7 +42,7 @@ fn tabs_of_the_rate_limits() {
         let mut desk = service::warning();
         go(&mut desk, Pane::Limits, tab);
         let buffer = drawn(&desk, Pane::Limits, (78, 18), false, COLOURS);
-        let _ = write!(out, "{}\n", screen::shown(&buffer));
+        let _ = writeln!(out, "{}", screen::shown(&buffer));
     }
     insta::assert_snapshot!("limits_tabs", out);
 }
@@ -67,7 +67,7 @@ fn tabs_of_a_zoomed_cache() {
     ] {
         go(&mut desk, Pane::Cache, tab);
         let buffer = drawn(&desk, Pane::Cache, (130, 20), true, COLOURS);
-        let _ = write!(out, "{}\n", screen::shown(&buffer));
+        let _ = writeln!(out, "{}", screen::shown(&buffer));
     }
     insta::assert_snapshot!("cache_tabs", out);
 }
@@ -81,7 +81,7 @@ fn a_filtered_list_says_so() {
         filter(&mut desk, text);
         desk.send(Event::Command(Command::Last));
         let buffer = drawn(&desk, Pane::Health, (78, 9), false, COLOURS);
-        let _ = write!(out, "{}\n", screen::shown(&buffer));
+        let _ = writeln!(out, "{}", screen::shown(&buffer));
     }
     insta::assert_snapshot!("health_filtered", out);
 }
@@ -94,7 +94,7 @@ fn several_caches_side_by_side_and_below_each_other() {
         go(&mut desk, Pane::Cache, 0);
         desk.send(Event::Command(Command::Move(1)));
         let buffer = drawn(&desk, Pane::Cache, size, false, COLOURS);
-        let _ = write!(out, "{}\n", screen::shown(&buffer));
+        let _ = writeln!(out, "{}", screen::shown(&buffer));
     }
     insta::assert_snapshot!("cache_several", out);
 }
@@ -120,7 +120,7 @@ fn without_colours_and_without_unicode() {
     let desk = service::warning();
     for pane in Pane::ALL {
         let buffer = drawn(&desk, pane, (78, 15), false, ASCII);
-        let _ = write!(out, "{}\n", screen::shown(&buffer));
+        let _ = writeln!(out, "{}", screen::shown(&buffer));
     }
     insta::assert_snapshot!("ascii", out);
 }
@@ -132,7 +132,7 @@ fn with_many_colours() {
     let desk = service::critical();
     for pane in Pane::ALL {
         let buffer = drawn(&desk, pane, (59, 12), false, rich);
-        let _ = write!(out, "{}\n", screen::shown(&buffer));
+        let _ = writeln!(out, "{}", screen::shown(&buffer));
     }
     insta::assert_snapshot!("rich", out);
 }

@@ -137,7 +137,7 @@ impl<'a> Context<'a> {
         table: &Table<'_>,
         below: &[Vec<Line<'static>>],
     ) -> Option<String> {
-        let header = area.height >= 4 && usize::from(area.height) > table.len().min(5);
+        let header = area.height >= 2 && usize::from(area.height) > table.len().min(5);
         if header {
             put(buffer, area, &[table.header()], self.theme);
         }

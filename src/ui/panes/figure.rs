@@ -54,7 +54,8 @@ pub(super) fn why_none(world: &World, source: &SourceId, reading: Option<&str>) 
     match world.sources.lookup(source.as_str(), reading) {
         Lookup::Known { .. } => "not a number".to_owned(),
         Lookup::Missing(why) | Lookup::Disabled(why) => why,
-        Lookup::Failing(why) => format!("error: {}", why.kind.word()),
+        // What the error is stands above, once.
+        Lookup::Failing(_) => Quality::Error.word().to_owned(),
         Lookup::Stale(_) => Quality::Stale.word().to_owned(),
         Lookup::Waiting => Quality::Waiting.word().to_owned(),
     }

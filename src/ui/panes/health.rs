@@ -92,7 +92,7 @@ fn list(
 }
 
 /// What stands below the rows: disagreements always; reasons in full, under their own
-/// column, where there is room for all of them.
+/// column, where there is room for all of them and no detail that has them anyway.
 fn below(
     context: &Context<'_>,
     rows: &[CheckRow],
@@ -121,7 +121,8 @@ fn below(
         })
         .collect();
     let needed = rows.len() + 1 + full.iter().map(Vec::len).sum::<usize>();
-    if area.width >= figure::NARROW && needed <= usize::from(area.height) {
+    let roomy = area.width >= figure::NARROW && !context.zoomed;
+    if roomy && needed <= usize::from(area.height) {
         for (at, (row, reason)) in rows.iter().zip(wrapped).enumerate() {
             if let (true, Some(first)) = (row.verdict != Verdict::Ok, reason.into_iter().next()) {
                 let style = figure::reason_style(theme, row.verdict);

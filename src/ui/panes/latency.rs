@@ -51,10 +51,10 @@ const SYNTHETIC: &str = "ms, synthetic, from this machine";
 const COLUMNS: [Column; 11] = [
     Column::words("state", 1, 9),
     Column::words("endpoint", 6, 26),
-    Column::numbers("p50", 6).drop(5),
+    Column::numbers("p50", 5).drop(4),
     Column::numbers("p95", 7),
-    Column::numbers("p99", 9).drop(4),
-    Column::numbers("max", 8).drop(3),
+    Column::numbers("p99", 7).drop(5),
+    Column::numbers("max", 7).drop(3),
     Column::numbers("n", 4).drop(2),
     Column::numbers("given up", 8).drop(6),
     Column::numbers("failed", 6).drop(7),

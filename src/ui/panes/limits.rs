@@ -41,6 +41,9 @@ use crate::{
     },
 };
 
+/// Rows from which a zoomed summary has a chart of the violations per minute.
+const CHART_FROM: usize = 20;
+
 const NOTHING: &str = "rate limits are not configured";
 
 /// The pane in one line.
@@ -99,7 +102,7 @@ fn summary(
     let lines = lines(context, view, area.width, usize::from(place.height));
     put(buffer, place, &lines, theme);
     let (_, mut place) = split_top(place, lines.len() as u16);
-    if context.zoomed && place.height >= 8 && view.seen.is_some() {
+    if context.zoomed && usize::from(room) >= CHART_FROM && view.seen.is_some() {
         let (_, below) = split_top(place, 1);
         let (head, plot) = split_top(below, 1);
         let title = Line::styled("Refused per minute", theme.strong());
@@ -154,14 +157,10 @@ fn lines(context: &Context<'_>, view: &LimitsView, width: u16, room: usize) -> V
         ranked.push((order, limiter(context, view)));
     }
     if view.seen.is_some() {
-        let known = minutes(context, view);
-        let most = view.trend.iter().max().copied().unwrap_or(0);
-        let words = format!("  per minute, at most {most}");
-        let bars = width.saturating_sub(paint::width(&words));
-        let bars = usize::from(bars).min(known.len());
-        let mut line = chart::trend(&known[known.len() - bars..], theme.warning(), theme);
-        line.spans.push(Span::styled(words, theme.quiet()));
-        ranked.push((3, line));
+        // A zoomed pane has a chart of it.
+        if !context.zoomed || room < CHART_FROM {
+            ranked.push((3, trend(context, view, width)));
+        }
         if view.shape != Shape::Mixed || view.total >= 10 {
             ranked.push((6, Line::styled(view.shape.words(), theme.text())));
         }
@@ -179,6 +178,17 @@ fn lines(context: &Context<'_>, view: &LimitsView, width: u16, room: usize) -> V
         .map(|(_, line)| line)
         .take(room)
         .collect()
+}
+
+fn trend(context: &Context<'_>, view: &LimitsView, width: u16) -> Line<'static> {
+    let theme = context.theme;
+    let known = minutes(context, view);
+    let most = view.trend.iter().max().copied().unwrap_or(0);
+    let words = format!("  per minute, at most {most}");
+    let bars = usize::from(width.saturating_sub(paint::width(&words))).min(known.len());
+    let mut line = chart::trend(&known[known.len() - bars..], theme.warning(), theme);
+    line.spans.push(Span::styled(words, theme.quiet()));
+    line
 }
 
 fn total(context: &Context<'_>, view: &LimitsView) -> Line<'static> {

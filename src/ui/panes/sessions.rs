@@ -9,10 +9,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{
-    context::{Context, split_top},
-    figure,
-};
+use super::{context::Context, figure};
 use crate::{
     app::database::DatabaseRow,
     domain::{observation::Session, text, time::coarse_age},
@@ -56,18 +53,23 @@ pub(super) fn draw(
         return;
     }
     let blockers = if tree { blockers(context, &row.sessions) } else { Vec::new() };
-    let below = if blockers.is_empty() { 0 } else { blockers.len() as u16 + 2 };
-    let (upper, lower) = split_top(area, area.height - below.min(area.height / 2));
-    sessions(buffer, upper, context, row);
+    let below = if blockers.is_empty() { 0 } else { blockers.len() + 2 };
+    let room = usize::from(area.height);
+    let mut lines = sessions(area.width, room - below.min(room / 2), context, row);
     if below > 0 {
-        let mut lines = vec![Line::styled("Who blocks whom", theme.strong())];
+        lines.push(Line::default());
+        lines.push(Line::styled("Who blocks whom", theme.strong()));
         lines.extend(blockers);
-        let (_, lower) = split_top(lower, 1);
-        put(buffer, lower, &lines, theme);
     }
+    put(buffer, area, &lines, theme);
 }
 
-fn sessions(buffer: &mut Buffer, area: Rect, context: &Context<'_>, row: &DatabaseRow) {
+fn sessions(
+    width: u16,
+    room: usize,
+    context: &Context<'_>,
+    row: &DatabaseRow,
+) -> Vec<Line<'static>> {
     let theme = context.theme;
     let style = if row.quality.usable() { theme.text() } else { figure::faded(theme) };
     let age = |age: Option<std::time::Duration>| {
@@ -88,8 +90,7 @@ fn sessions(buffer: &mut Buffer, area: Rect, context: &Context<'_>, row: &Databa
             Cell::new(session.query.clone(), style),
         ]
     });
-    let table = Table::new(&COLUMNS, cells.collect(), area.width, theme);
-    put(buffer, area, &table.lines(usize::from(area.height)), theme);
+    Table::new(&COLUMNS, cells.collect(), width, theme).lines(room)
 }
 
 fn who(session: &Session) -> String {

@@ -235,6 +235,7 @@ pub(super) fn rate_line(context: &Context<'_>, row: &CacheRow) -> Line<'static> 
 /// server's start, what the figure really counts.
 pub(super) fn asides(context: &Context<'_>, row: &CacheRow) -> Vec<(String, Style)> {
     let theme = context.theme;
+    let usable = context.world.sources.quality(&row.source, context.world.now).usable();
     let mut asides = Vec::new();
     let recent = |at| context.world.now.since(at) < row.window.max(Duration::from_secs(3_600));
     if let Some(at) = row.restarted.filter(|at| recent(*at)) {
@@ -242,7 +243,8 @@ pub(super) fn asides(context: &Context<'_>, row: &CacheRow) -> Vec<(String, Styl
     }
     if let Some(ratio) = row.lifetime {
         let ratio = format::percent(ratio);
-        asides.push((format!("since server start {ratio}, hides incidents"), theme.quiet()));
+        let style = if usable { theme.quiet() } else { figure::faded(theme) };
+        asides.push((format!("since server start {ratio}, hides incidents"), style));
     }
     if let Some(note) = spec(context, row).and_then(|spec| spec.note.as_deref()) {
         asides.push((format!("note: {}", text::clip(note, 300)), theme.quiet()));

@@ -74,11 +74,11 @@ fn summary(context: &Context<'_>, row: &CheckRow, width: u16) -> Section {
         let warning = theme.warning();
         lines.extend(paint::wrapped("", disagreement, usize::from(width), warning, warning));
     }
-    let since = format!(
-        "{}, for {}",
-        context.time_of_day(row.since),
-        coarse_age(context.world.now.since(row.since))
-    );
+    let lasting = match coarse_age(context.world.now.since(row.since)).as_str() {
+        "now" => "just now".to_owned(),
+        age => format!("for {age}"),
+    };
+    let since = format!("{}, {lasting}", context.time_of_day(row.since));
     let badge = Badge::new(row.quality, context.world.now, row.seen);
     lines.extend(
         Pairs::new(theme)

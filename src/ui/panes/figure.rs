@@ -53,9 +53,10 @@ pub(super) fn why_none(world: &World, source: &SourceId, reading: Option<&str>) 
     let Some(reading) = reading else { return "not configured".to_owned() };
     match world.sources.lookup(source.as_str(), reading) {
         Lookup::Known { .. } => "not a number".to_owned(),
-        Lookup::Missing(why) | Lookup::Disabled(why) => why,
-        // What the error is stands above, once.
+        Lookup::Missing(why) => why,
+        // What the error is, and why nothing is asked, stands above, once.
         Lookup::Failing(_) => Quality::Error.word().to_owned(),
+        Lookup::Disabled(_) => Quality::Unconfigured.word().to_owned(),
         Lookup::Stale(_) => Quality::Stale.word().to_owned(),
         Lookup::Waiting => Quality::Waiting.word().to_owned(),
     }

@@ -8,8 +8,6 @@
 
 pub mod journal;
 
-mod keys;
-
 mod net;
 
 mod plan;

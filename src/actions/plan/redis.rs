@@ -2,11 +2,9 @@
 
 use super::Draft;
 use crate::{
-    actions::{
-        keys::{Pattern, Selection},
-        redis,
-    },
+    actions::redis,
     config::profile::{RedisAction, RedisAddress, RedisSource},
+    domain::keys::{Pattern, Selection},
 };
 
 /// Keys to delete, ready to be started.

@@ -9,12 +9,16 @@ use tokio::time::Instant;
 use super::Findings;
 use crate::{
     actions::{
-        keys::{Fate, Pattern},
         plan::redis::RedisJob,
         redis::{self as server, Link},
         words,
     },
-    domain::{catalog::PrefixSpec, failure::Failure, observation::KeyGroup},
+    domain::{
+        catalog::PrefixSpec,
+        failure::Failure,
+        keys::{Fate, Pattern},
+        observation::KeyGroup,
+    },
 };
 
 /// The most keys that are looked at.

@@ -11,15 +11,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Ended, Interruption, Stage};
 use crate::{
-    actions::{
-        keys::{Fate, Pattern},
-        plan::redis::RedisJob,
-        redis::Link,
-        words,
-    },
+    actions::{plan::redis::RedisJob, redis::Link, words},
     domain::{
         action::Claim,
         failure::{Failure, FailureKind},
+        keys::{Fate, Pattern},
         value::Value,
     },
 };

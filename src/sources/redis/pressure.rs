@@ -17,11 +17,11 @@ use super::{
     slowlog::{integer, text},
 };
 use crate::{
-    config::profile::{PressureConfig, RedisSource},
+    config::profile::RedisSource,
     domain::{
         failure::{Failure, FailureKind},
+        keys::{common_pattern, identifier},
         observation::Exhibit,
-        text::clip,
         violations::Pressure,
     },
 };
@@ -84,7 +84,7 @@ impl Watch {
     async fn search(&mut self, link: &mut Link) -> Result<bool, Failure> {
         let from_start = self.cursor == 0;
         let mut left = self.config.scan_budget;
-        let pattern = common_pattern(&self.config.pressure);
+        let pattern = common_pattern(self.config.pressure.iter().map(|one| one.pattern.as_str()));
         while left > 0 {
             let step = left.min(STEP);
             left -= step;
@@ -185,84 +185,4 @@ pub(super) fn scanned(reply: Reply) -> Result<(u64, Vec<Vec<u8>>), Failure> {
         })
         .collect();
     Ok((cursor, keys))
-}
-
-/// What the star of a pattern stands for in a key.
-fn identifier(pattern: &str, key: &[u8]) -> Option<String> {
-    let (before, after) = pattern.split_once('*')?;
-    let middle = key.strip_prefix(before.as_bytes())?.strip_suffix(after.as_bytes())?;
-    (!middle.is_empty()).then(|| clip(&String::from_utf8_lossy(middle), 200))
-}
-
-/// A pattern that matches whatever any of the patterns matches: what they begin with in
-/// common, its special characters escaped.
-fn common_pattern(pressure: &[PressureConfig]) -> String {
-    let literal = |pressure: &PressureConfig| -> String {
-        pressure.pattern.split('*').next().unwrap_or_default().to_owned()
-    };
-    let mut common = pressure.first().map(literal).unwrap_or_default();
-    for other in pressure.iter().skip(1).map(literal) {
-        while !other.starts_with(&common) {
-            common.pop();
-        }
-    }
-    format!("{}*", escaped(&common))
-}
-
-/// A text as a pattern that matches only itself.
-fn escaped(literal: &str) -> String {
-    let mut out = String::with_capacity(literal.len() + 4);
-    for c in literal.chars() {
-        if matches!(c, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn pressure(pattern: &str) -> PressureConfig {
-        PressureConfig {
-            pattern: pattern.to_owned(),
-            tier: String::new(),
-            limit: 1,
-            window: Duration::from_secs(60),
-        }
-    }
-
-    #[test]
-    fn the_star_is_the_identifier() {
-        let table = [
-            ("rate:public:*", "rate:public:203.0.113.7", Some("203.0.113.7")),
-            ("rate:payment:*:ip", "rate:payment:x:ip", Some("x")),
-            ("rate:payment:*:ip", "rate:payment:x:user", None),
-            ("rate:payment:*:ip", "rate:payment::ip", None),
-            ("rate:payment:*:ip", "rate:payment:ip", None),
-            ("rate:*", "other:x", None),
-            ("rate", "rate", None),
-        ];
-        for (pattern, key, expected) in table {
-            assert_eq!(identifier(pattern, key.as_bytes()).as_deref(), expected, "{pattern} {key}");
-        }
-    }
-
-    #[test]
-    fn one_scan_serves_every_pattern() {
-        let table: [(&[&str], &str); 4] = [
-            (&["rate:public:*", "rate:auth:*"], "rate:*"),
-            (&["rate:public:*", "rate:payment:*:ip"], "rate:p*"),
-            (&["a:*", "b:*"], "*"),
-            (&["odd[1]?:*"], "odd\\[1\\]\\?:*"),
-        ];
-        for (patterns, expected) in table {
-            let all: Vec<PressureConfig> = patterns.iter().map(|p| pressure(p)).collect();
-            assert_eq!(common_pattern(&all), expected);
-        }
-    }
 }

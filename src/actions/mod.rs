@@ -8,8 +8,6 @@
 
 pub mod journal;
 
-mod net;
-
 mod plan;
 
 mod preview;
@@ -17,8 +15,6 @@ mod preview;
 mod redis;
 
 mod run;
-
-mod tls;
 
 mod words;
 

@@ -8,21 +8,19 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use redis::{RedisResult, Value as Reply, cmd, pipe};
+use redis::{RedisResult, Value as Reply, pipe};
 
-use super::{
-    super::progress::Progress,
-    link::Link,
-    refusal,
-    slowlog::{integer, text},
-};
 use crate::{
     config::profile::RedisSource,
     domain::{
-        failure::{Failure, FailureKind},
+        failure::Failure,
         keys::{common_pattern, identifier},
         observation::Exhibit,
         violations::Pressure,
+    },
+    net::{
+        progress::Progress,
+        redis::{Link, refusal, reply::integer},
     },
 };
 
@@ -88,11 +86,8 @@ impl Watch {
         while left > 0 {
             let step = left.min(STEP);
             left -= step;
-            let mut scan = cmd("SCAN");
-            scan.arg(self.cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(step);
-            let reply =
-                link.ask(&scan).await.map_err(|error| link.failure(&error, &self.config))?;
-            let (cursor, keys) = scanned(reply)?;
+            let (cursor, keys) =
+                link.scan(self.cursor, Some(pattern.as_bytes()), step.into()).await?;
             self.remember(keys);
             self.cursor = cursor;
             if cursor == 0 {
@@ -133,9 +128,9 @@ impl Watch {
                 commands.cmd("ZCOUNT").arg(key).arg(format!("({from}")).arg("+inf");
             }
             let replies = link.ask_all(&mut commands).await;
-            let replies = replies.map_err(|error| link.failure(&error, &self.config))?;
+            let replies = replies.map_err(|error| link.failure(&error))?;
             for ((key, tier), reply) in batch.iter().zip(replies) {
-                match self.used(reply)? {
+                match used(link, reply)? {
                     Some(used) => entries.extend(self.entry(key, *tier, used)),
                     None => {
                         self.sets.remove(key);
@@ -146,15 +141,6 @@ impl Watch {
         entries.sort_by(|a, b| b.share().total_cmp(&a.share()));
         entries.truncate(MOST_ENTRIES);
         Ok(entries)
-    }
-
-    /// The count in a reply; none where the set is empty or is no set at all.
-    fn used(&self, reply: RedisResult<Reply>) -> Result<Option<u64>, Failure> {
-        match reply {
-            Ok(reply) => Ok(integer(&reply).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0)),
-            Err(error) if refusal::code_and_text(&error).0 == "WRONGTYPE" => Ok(None),
-            Err(error) => Err(refusal::failure(&error, &refusal::Who::of(&self.config))),
-        }
     }
 
     fn entry(&self, key: &[u8], tier: usize, used: u64) -> Option<Pressure> {
@@ -168,21 +154,11 @@ impl Watch {
     }
 }
 
-/// The cursor and the keys in a reply to SCAN.
-pub(super) fn scanned(reply: Reply) -> Result<(u64, Vec<Vec<u8>>), Failure> {
-    let bad = || Failure::new(FailureKind::BadAnswer, "SCAN answered something else than keys");
-    let Reply::Array(parts) = reply else { return Err(bad()) };
-    let mut parts = parts.into_iter();
-    let (Some(cursor), Some(Reply::Array(keys))) = (parts.next(), parts.next()) else {
-        return Err(bad());
-    };
-    let cursor = text(&cursor).and_then(|text| text.parse().ok()).ok_or_else(bad)?;
-    let keys = keys
-        .into_iter()
-        .filter_map(|key| match key {
-            Reply::BulkString(bytes) => Some(bytes),
-            _ => None,
-        })
-        .collect();
-    Ok((cursor, keys))
+/// The count in a reply; none where the set is empty or is no set at all.
+fn used(link: &Link, reply: RedisResult<Reply>) -> Result<Option<u64>, Failure> {
+    match reply {
+        Ok(reply) => Ok(integer(&reply).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0)),
+        Err(error) if refusal::code_and_text(&error).0 == "WRONGTYPE" => Ok(None),
+        Err(error) => Err(link.failure(&error)),
+    }
 }

@@ -38,8 +38,6 @@ pub fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return out::usage(&error),
     };
-    // Whatever is written is for the operator alone.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let options = hooks::Options { color: out::stderr_has_color(), redact };
     let panics = match hooks::install(options) {
         Ok(panics) => panics,

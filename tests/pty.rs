@@ -134,8 +134,11 @@ fn an_action_is_armed_previewed_confirmed_carried_out_and_proven() {
         pty.send("y");
         pty.wait_until_quiet(Duration::from_millis(100));
     }
-    pty.wait_for_text("Warm the cache CONFIRMED");
+    pty.wait_for_text("CONFIRMED: it ran");
     pty.send("\x1b");
+    pty.wait_for("the dialog to be closed", |screen| {
+        !screen.contents().contains("CONFIRMED: it ran")
+    });
     leave(&mut pty);
 }
 
@@ -218,15 +221,28 @@ fn a_dumb_terminal_gets_lines() {
     assert!(pty.contents().contains("Redis answers"), "{}", pty.contents());
 }
 
+/// Only a shell with job control can stop a program.
 #[test]
-fn is_stopped_and_goes_on_with_the_terminal_as_it_should_be() {
-    let mut pty = calm();
-    pty.signal(Signal::TSTP);
-    pty.wait_for("the terminal to be given back", |screen| !screen.alternate_screen());
-    assert_eq!(pty.residue(), Vec::<&str>::new());
-    pty.signal(Signal::CONT);
+fn is_suspended_by_its_key_and_goes_on_at_another_size() {
+    let mut pty =
+        Pty::spawn("bash", &["--norc", "--noprofile", "-i"], &[("PS1", "ready$ ")], (100, 30));
+    pty.wait_for_text("ready$");
+    pty.send(format!("{PROGRAM} {}\r", CALM.join(" ")));
+    pty.wait_for_text("sources answer");
+    pty.send("\x1a");
+    pty.wait_for("the shell", |screen| {
+        !screen.alternate_screen() && screen.contents().contains("Stopped")
+    });
+    assert!(!pty.look(vt100::Screen::hide_cursor));
+    pty.resize((120, 40));
+    pty.send("fg\r");
     pty.wait_for("the screen to be back", |screen| {
         screen.alternate_screen() && screen.contents().contains("sources answer")
     });
-    leave(&mut pty);
+    pty.send("q");
+    pty.wait_for("the shell", |screen| !screen.alternate_screen());
+    // What is typed before that is meant for the program, and is forgotten with it.
+    pty.wait_until_quiet(Duration::from_millis(300));
+    pty.send("echo code=$?\r");
+    pty.wait_for_text("code=0");
 }

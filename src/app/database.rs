@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{cache::source_trouble, state::World};
+use super::{cache::source_trouble, sources::CUT_OFF, state::World};
 use crate::domain::{
     catalog::DatabaseSpec,
     ids::{PanelId, SourceId},
@@ -122,6 +122,11 @@ fn row(world: &World, spec: &DatabaseSpec) -> DatabaseRow {
 }
 
 fn judge(world: &World, spec: &DatabaseSpec, row: &mut DatabaseRow) {
+    if world.sources.cut_off() {
+        row.quality = Quality::Offline;
+        row.reason = CUT_OFF.to_owned();
+        return;
+    }
     if !row.quality.usable() {
         row.reason = source_trouble(world, &spec.source, row.quality);
         let down = world

@@ -4,7 +4,10 @@ use std::{collections::VecDeque, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{sources::Lookup, state::World};
+use super::{
+    sources::{CUT_OFF, Lookup},
+    state::World,
+};
 use crate::domain::{
     catalog::CheckSpec,
     condition::Condition,
@@ -141,8 +144,7 @@ pub fn refresh(world: &mut World) {
         if let Some(reason) = disabled {
             state.set(Verdict::Unknown, Quality::Unconfigured, reason, now);
         } else if cut_off {
-            let reason = "no source can be reached: the console itself seems cut off".to_owned();
-            state.set(Verdict::Unknown, Quality::Offline, reason, now);
+            state.set(Verdict::Unknown, Quality::Offline, CUT_OFF.to_owned(), now);
         } else if quality == Quality::Stale {
             let last =
                 seen.map_or_else(String::new, |at| format!(", last answer {}", clock_time(at)));

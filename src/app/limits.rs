@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     cache::source_trouble,
     health::{Decision, decide},
+    sources::CUT_OFF,
     state::World,
 };
 use crate::domain::{
@@ -166,7 +167,11 @@ pub fn view(world: &World) -> Option<LimitsView> {
 
 fn judge(world: &World, spec: &LimitsSpec, view: &mut LimitsView) {
     let over = short_duration(spec.window);
-    if view.limiter == Limiter::FailingOpen {
+    if world.sources.cut_off() {
+        view.quality = Quality::Offline;
+        (view.limiter, view.limiter_reason) = (Limiter::Unknown, CUT_OFF.to_owned());
+        view.reason = CUT_OFF.to_owned();
+    } else if view.limiter == Limiter::FailingOpen {
         view.verdict = Verdict::Critical;
         view.reason = format!("the limiter is failing open: {}", view.limiter_reason);
     } else if !view.quality.usable() {

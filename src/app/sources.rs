@@ -15,6 +15,9 @@ use crate::domain::{
     verdict::Quality,
 };
 
+/// Said of everything while no source can be reached.
+pub const CUT_OFF: &str = "no source can be reached: the console itself seems cut off";
+
 /// The sources by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sources {

@@ -101,7 +101,7 @@ impl Default for RawDefaults {
             interval: "5s".into(),
             jitter: 0.1,
             timeout: "3s".into(),
-            backoff_max: "60s".into(),
+            backoff_max: "15s".into(),
             down_after: 3,
             up_after: 2,
         }

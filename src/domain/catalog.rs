@@ -251,6 +251,9 @@ pub fn is_placeholder(text: &str) -> bool {
         || matches!(lower.as_str(), "todo" | "tbd" | "n/a" | "none" | "-" | "?" | "changeme")
 }
 
+/// Letters that move about in the menu of actions, and so can belong to none.
+pub const MENU_MOVES: [char; 5] = ['j', 'k', 'g', 'G', 'q'];
+
 /// A guarded action.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActionSpec {

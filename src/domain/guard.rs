@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Guard {
-    /// Reads only. Starts at once.
+    /// Reads only: `y`, and no need to be armed.
     G0,
     /// Cheap and repeatable: a dialog, `y`.
     G1,
@@ -34,8 +34,7 @@ impl Guard {
     /// What starting it takes, in words.
     pub fn demands(self) -> &'static str {
         match self {
-            Self::G0 => "starts at once",
-            Self::G1 => "y to confirm",
+            Self::G0 | Self::G1 => "y to confirm",
             Self::G2 => "a reason, then y",
             Self::G3 => "a reason, the target typed, 5 s countdown",
             Self::G4 => "as G3, and a second person",

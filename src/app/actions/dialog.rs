@@ -105,6 +105,7 @@ impl Dialog {
         self.stage = stage;
         self.stage_since = now;
         self.complaint = None;
+        self.scroll = 0;
     }
 
     /// Whether a key that arrives now may have been typed before the stage could be read.

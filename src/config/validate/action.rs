@@ -17,7 +17,7 @@ use crate::{
         },
     },
     domain::{
-        catalog::{ActionSpec, Catalog, Proof},
+        catalog::{ActionSpec, Catalog, MENU_MOVES, Proof},
         condition::Condition,
         ids::{ActionId, SourceId},
     },
@@ -164,6 +164,14 @@ fn key(
     let path = path.key("key");
     let mut chars = written?.chars();
     let letter = match (chars.next(), chars.next()) {
+        (Some(letter), None) if MENU_MOVES.contains(&letter) => {
+            cx.error(
+                &path,
+                format!("the key {letter:?} moves about in the menu of actions"),
+                "choose another letter or digit",
+            );
+            return None;
+        }
         (Some(letter), None) if letter.is_ascii_alphanumeric() => letter,
         _ => {
             cx.error(

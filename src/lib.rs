@@ -11,6 +11,8 @@ pub mod app;
 
 pub mod ui;
 
+mod net;
+
 pub mod sources;
 
 pub mod actions;

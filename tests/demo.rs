@@ -28,8 +28,6 @@ async fn start(embedded_redis: bool) -> Harness {
 }
 
 async fn start_with(options: Options) -> Harness {
-    // Another test may have installed it before.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let demo = Demo::start(options).await.unwrap();
     let wanted = if options.embedded_redis { "embedded" } else { "redis-server" };
     assert_eq!(demo.redis(), wanted, "install redis-server (Debian: apt-get install redis-server)");

@@ -8,10 +8,6 @@
 
 pub mod journal;
 
-mod keys;
-
-mod net;
-
 mod plan;
 
 mod preview;
@@ -19,8 +15,6 @@ mod preview;
 mod redis;
 
 mod run;
-
-mod tls;
 
 mod words;
 

@@ -2,27 +2,27 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use redis::{
-    AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, Pipeline, RedisConnectionInfo,
-    RedisError, ServerErrorKind, Value as Reply, aio::MultiplexedConnection,
-};
-use tokio::time::{Instant, timeout};
-use tokio_util::task::AbortOnDropHandle;
+use redis::{Cmd, FromRedisValue, RedisResult, Value as Reply};
+use tokio::time::{Instant, error::Elapsed, timeout};
 
-use super::{
-    net::{self, DIAL_LIMIT, Endpoint},
-    words,
-};
+use super::words;
 use crate::{
-    config::profile::{RedisAddress, RedisSource},
+    config::profile::RedisSource,
     domain::failure::{Failure, FailureKind},
+    net::redis::{self as server, count::Tally, reply},
 };
+
+/// How long connecting may take, TLS and login included.
+const OPEN_LIMIT: Duration = Duration::from_secs(5);
 
 /// When a single command is given up.
-pub(super) const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// The longest text of a failure, in characters.
+const LONGEST_MESSAGE: usize = 400;
 
 /// Keys that the server looks at in one step of a scan: below a millisecond of its time.
-const SCAN_COUNT: u32 = 1000;
+const SCAN_COUNT: u64 = 1000;
 
 /// One step of a scan.
 #[derive(Debug)]
@@ -43,7 +43,10 @@ impl ServerState {
         let mut out = Vec::new();
         match self.get("role") {
             Some("master") => {}
-            Some(role) => out.push(format!("the server is a {role}, not the master")),
+            Some(role) => {
+                let role = words::clip(role, 40);
+                out.push(format!("the server is a {role}, not the master"));
+            }
             None => out.push("the server does not say whether it is the master".to_owned()),
         }
         if self.get("loading").is_some_and(|loading| loading != "0") {
@@ -57,10 +60,10 @@ impl ServerState {
 
     /// The server in a few words.
     pub(super) fn shown(&self) -> String {
-        let role = self.get("role").unwrap_or("server of unknown role");
+        let role = words::clip(self.get("role").unwrap_or("server of unknown role"), 40);
         match self.get("redis_version") {
             Some(version) => format!("{role}, version {}", words::clip(version, 20)),
-            None => role.to_owned(),
+            None => role,
         }
     }
 
@@ -71,60 +74,36 @@ impl ServerState {
 
 /// A connection.
 pub(super) struct Link {
-    connection: MultiplexedConnection,
+    link: server::Link,
     whom: String,
-    _driver: AbortOnDropHandle<()>,
 }
 
 impl Link {
     /// Connects and logs in.
     pub(super) async fn open(source: &RedisSource) -> Result<Self, Failure> {
-        let whom = shown(source);
-        let stream = match &source.address {
-            RedisAddress::Unix(path) => net::dial_unix(path).await?,
-            RedisAddress::Tcp { host, port } => {
-                let tls = source.tls.clone();
-                Endpoint { host: host.clone(), port: *port, tls }.dial().await?
-            }
-        };
-        let mut login = RedisConnectionInfo::default()
-            .set_db(source.database)
-            // Its name is no use to this server, and a refusal would fill the ACL log.
-            .set_skip_set_lib_name();
-        if let Some(username) = &source.username {
-            login = login.set_username(username);
-        }
-        if let Some(password) = &source.password {
-            login = login.set_password(password.expose());
-        }
-        let config = AsyncConnectionConfig::new().set_response_timeout(Some(ANSWER_LIMIT));
-        let shaking = MultiplexedConnection::new_with_config(&login, stream, config);
-        let (connection, driver) = match timeout(DIAL_LIMIT, shaking).await {
-            Ok(Ok(pair)) => pair,
-            Ok(Err(error)) => return Err(in_words(&error, &whom)),
-            Err(_) => {
-                let message = format!("{whom} did not answer the login within {DIAL_LIMIT:?}");
-                return Err(Failure::new(FailureKind::Timeout, message));
-            }
-        };
-        let driver = AbortOnDropHandle::new(tokio::spawn(driver));
-        Ok(Self { connection, whom, _driver: driver })
+        let whom = server::shown(source);
+        let opened = server::Link::open_within(source, OPEN_LIMIT).await;
+        let link = opened.map_err(|failure| about(&whom, failure))?;
+        Ok(Self { link, whom })
     }
 
     /// Sends a command and waits for its answer.
     pub(super) async fn ask<T: FromRedisValue>(&mut self, command: &Cmd) -> Result<T, Failure> {
-        let asking = command.query_async(&mut self.connection);
-        match timeout(ANSWER_LIMIT, asking).await {
-            Ok(result) => result.map_err(|error| in_words(&error, &self.whom)),
-            Err(_) => Err(self.too_slow()),
-        }
+        let answer = timeout(ANSWER_LIMIT, self.link.ask(command)).await;
+        let answer = self.answered(answer)?;
+        let converted = T::from_redis_value(answer).map_err(redis::RedisError::from);
+        self.answered(Ok(converted))
     }
 
-    /// Sends several commands at once; each may fail on its own.
-    pub(super) async fn ask_all(&mut self, commands: &mut Pipeline) -> Result<Vec<Reply>, Failure> {
-        let asking = commands.ignore_errors().query_async(&mut self.connection);
-        match timeout(ANSWER_LIMIT, asking).await {
-            Ok(result) => result.map_err(|error| in_words(&error, &self.whom)),
+    /// The mean memory of the keys that were met, in bytes, where the server tells.
+    pub(super) async fn mean_size(&mut self, met: &Tally) -> Result<Option<f64>, Failure> {
+        let answer = timeout(ANSWER_LIMIT, met.mean_size(&mut self.link)).await;
+        self.answered(answer)
+    }
+
+    fn answered<T>(&self, answer: Result<RedisResult<T>, Elapsed>) -> Result<T, Failure> {
+        match answer {
+            Ok(answer) => answer.map_err(|error| about(&self.whom, self.link.failure(&error))),
             Err(_) => Err(self.too_slow()),
         }
     }
@@ -136,19 +115,12 @@ impl Link {
 
     /// What the server says of itself.
     pub(super) async fn state(&mut self) -> Result<ServerState, Failure> {
-        let info: Vec<u8> = self.ask(&redis::cmd("INFO")).await?;
-        let mut fields = BTreeMap::new();
-        for line in String::from_utf8_lossy(&info).lines() {
-            if let Some((name, value)) = line.trim().split_once(':')
-                && matches!(name, "role" | "loading" | "cluster_enabled" | "redis_version")
-            {
-                fields.insert(name.to_owned(), words::clip(value, 40));
-            }
-        }
+        let info: Reply = self.ask(&redis::cmd("INFO")).await?;
+        let mut fields = reply::fields(&reply::text(&info).unwrap_or_default());
         if !fields.contains_key("role") {
             let role: Vec<Reply> = self.ask(&redis::cmd("ROLE")).await?;
-            if let Some(Reply::BulkString(role)) = role.first() {
-                fields.insert("role".to_owned(), words::clip(&String::from_utf8_lossy(role), 40));
+            if let Some(role) = role.first().and_then(reply::text) {
+                fields.insert("role".to_owned(), role);
             }
         }
         Ok(ServerState(fields))
@@ -160,13 +132,9 @@ impl Link {
         cursor: u64,
         pattern: Option<&[u8]>,
     ) -> Result<Scanned, Failure> {
-        let mut command = redis::cmd("SCAN");
-        command.arg(cursor);
-        if let Some(pattern) = pattern {
-            command.arg("MATCH").arg(pattern);
-        }
-        command.arg("COUNT").arg(SCAN_COUNT);
-        let (next, keys): (u64, Vec<Vec<u8>>) = self.ask(&command).await?;
+        let answer = timeout(ANSWER_LIMIT, self.link.scan(cursor, pattern, SCAN_COUNT)).await;
+        let answer = answer.map_err(|_| self.too_slow())?;
+        let (next, keys) = answer.map_err(|failure| about(&self.whom, failure))?;
         Ok(Scanned { next: (next != 0).then_some(next), keys })
     }
 
@@ -178,37 +146,8 @@ impl Link {
     }
 }
 
-/// `redis://host:port/db`, without the password.
-pub(super) fn shown(source: &RedisSource) -> String {
-    match &source.address {
-        RedisAddress::Tcp { host, port } => {
-            let scheme = if source.tls.is_some() { "rediss" } else { "redis" };
-            let host = Endpoint { host: host.clone(), port: *port, tls: None }.shown();
-            let user = source.username.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-            words::plain(&format!("{scheme}://{user}{host}/{}", source.database))
-        }
-        RedisAddress::Unix(path) => {
-            words::plain(&format!("unix:{}, database {}", path.display(), source.database))
-        }
-    }
-}
-
-/// An error of the client library as an operator would say it.
-fn in_words(error: &RedisError, whom: &str) -> Failure {
-    let kind = match (error.kind(), error.code()) {
-        (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
-            FailureKind::NotAuthorised
-        }
-        (_, Some("NOPERM")) => FailureKind::Forbidden,
-        (_, Some("OOM")) => FailureKind::OutOfMemory,
-        (ErrorKind::Server(ServerErrorKind::BusyLoading), _) => FailureKind::Starting,
-        (ErrorKind::Server(_) | ErrorKind::Extension, Some("BUSY")) => FailureKind::Busy,
-        (ErrorKind::Server(_) | ErrorKind::Extension, _) => FailureKind::Server,
-        (ErrorKind::InvalidClientConfig, _) => FailureKind::Misconfigured,
-        _ if error.is_timeout() => FailureKind::Timeout,
-        _ if error.is_connection_refusal() => FailureKind::Refused,
-        (ErrorKind::Io, _) => FailureKind::Closed,
-        _ => FailureKind::BadAnswer,
-    };
-    Failure::new(kind, format!("{whom}: {}", words::clip(&error.to_string(), 200)))
+/// The failure, with the server that it is about.
+fn about(whom: &str, failure: Failure) -> Failure {
+    let message = words::clip(&format!("{whom}: {}", failure.message), LONGEST_MESSAGE);
+    Failure { message, ..failure }
 }

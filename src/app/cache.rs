@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::state::World;
 use crate::domain::{
     catalog::CacheSpec,
-    counter::RatioCounter,
+    counter::{RatioCounter, WindowedRate},
     ids::{PanelId, ReadingName, SourceId},
     observation::{Exhibit, KeyScan, SlowCommand},
     time::{Moment, short_duration},
@@ -19,6 +19,13 @@ use crate::domain::{
 /// itself with every poll.
 pub const CHART_STEP: Duration = Duration::from_secs(15);
 
+/// How many lookups of the server's count the console itself has caused since its start:
+/// what it looks into for the rate limits counts as hits.
+const OWN_LOOKUPS: &str = "own_lookups";
+
+/// Whether a Redis refuses writes because its memory is full.
+pub const WRITES_REFUSED: &str = "writes_refused";
+
 /// Points kept: an hour.
 const CHART_POINTS: usize = 240;
 
@@ -29,6 +36,8 @@ pub struct CacheState {
     pub lookups: RatioCounter,
     /// Evictions, counted as hits.
     pub evictions: RatioCounter,
+    /// Lookups that this console itself caused, counted as hits.
+    pub own: RatioCounter,
     /// The hit rate over time: the step's number since the start, and the rate, or none
     /// where it was not known.
     pub chart: VecDeque<(u64, Option<f64>)>,
@@ -112,7 +121,11 @@ pub fn observe(world: &mut World, source: &SourceId) {
         let run = spec.run.as_ref().and_then(|name| text_of(world, source, name));
         let evictions = spec.evictions.as_ref().and_then(|name| world.sources.number(source, name));
         let seen = world.sources.get(source).and_then(|state| state.last_good_at());
+        let own = world.sources.number(source, &ReadingName::from(OWN_LOOKUPS));
         let Some(state) = world.caches.get_mut(&spec.id) else { continue };
+        if let (Some(own), Some(seen)) = (own, seen) {
+            state.own.add(seen, own, 0.0, None);
+        }
         if let (Some(hits), Some(misses), Some(seen)) = (hits, misses, seen) {
             state.lookups.add(seen, hits, misses, run.as_deref());
         }
@@ -179,7 +192,7 @@ pub fn row(world: &World, spec: &CacheSpec) -> CacheRow {
         name.as_ref().and_then(|name| world.sources.last_number(&spec.source, name))
     };
     let state = world.caches.get(&spec.id);
-    let windowed = state.and_then(|state| state.lookups.over(now, spec.window));
+    let windowed = state.and_then(|state| windowed(state, now, spec.window));
     let lookups = windowed.map(|rate| rate.lookups as u64);
     let rate = match (windowed.and_then(|rate| rate.ratio()), lookups) {
         (_, Some(n)) if n < spec.min_lookups => HitRate::TooFew,
@@ -212,9 +225,21 @@ pub fn row(world: &World, spec: &CacheSpec) -> CacheRow {
     row
 }
 
+/// The hits and lookups of the window without those that the console itself caused.
+fn windowed(state: &CacheState, now: Moment, window: Duration) -> Option<WindowedRate> {
+    let mut rate = state.lookups.over(now, window)?;
+    let own = state.own.over(now, window).map_or(0.0, |own| own.hits);
+    rate.hits = (rate.hits - own).max(0.0);
+    rate.lookups = (rate.lookups - own).max(rate.hits);
+    Some(rate)
+}
+
 fn judge(world: &World, spec: &CacheSpec, row: &mut CacheRow) {
     if !row.quality.usable() {
         row.reason = source_trouble(world, &spec.source, row.quality);
+        // What was last known of these is not what holds now.
+        (row.used_memory, row.max_memory, row.keys) = (None, None, None);
+        (row.ops, row.evicted) = (None, None);
         return;
     }
     let memory = match (row.used_memory, row.max_memory) {
@@ -240,6 +265,7 @@ fn judge(world: &World, spec: &CacheSpec, row: &mut CacheRow) {
         }
         HitRate::Known(rate) => judge_rate(spec, rate, row),
     }
+    judge_writes(world, row);
     if let (Some(share), Some(limit)) = (memory, spec.memory_warning_above)
         && share > limit
     {
@@ -250,6 +276,15 @@ fn judge(world: &World, spec: &CacheSpec, row: &mut CacheRow) {
             limit * 100.0,
             row.reason
         );
+    }
+}
+
+/// A server that refuses writes serves a cache that can only grow colder.
+fn judge_writes(world: &World, row: &mut CacheRow) {
+    let lookup = world.sources.lookup(row.source.as_str(), WRITES_REFUSED);
+    if matches!(lookup, super::sources::Lookup::Known { value: Value::Bool(true), .. }) {
+        row.verdict = row.verdict.worse(Verdict::Warning);
+        row.reason = format!("out of memory, writes are refused; {}", row.reason);
     }
 }
 

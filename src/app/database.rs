@@ -63,6 +63,24 @@ impl DatabaseRow {
         if self.quality == Quality::Unconfigured { Verdict::Ok } else { self.verdict }
     }
 
+    /// Drops the figures: what was last known of them is not what holds now.
+    fn forget(&mut self) {
+        for figure in [
+            &mut self.connections,
+            &mut self.blocked,
+            &mut self.idle_in_transaction,
+            &mut self.longest_query_seconds,
+            &mut self.cache_hit_ratio,
+            &mut self.tps,
+            &mut self.replication_lag_bytes,
+            &mut self.replication_lag_seconds,
+            &mut self.deadlocks,
+        ] {
+            *figure = None;
+        }
+        self.sessions.clear();
+    }
+
     /// Used share of the connections, 0 to 1.
     pub fn connections_share(&self) -> Option<f64> {
         match (self.connections, self.max_connections) {
@@ -71,6 +89,9 @@ impl DatabaseRow {
         }
     }
 }
+
+/// Failed looks in a row that make an outage.
+const DOWN_AFTER: u32 = 3;
 
 /// The databases as shown, worst first.
 pub fn rows(world: &World) -> Vec<DatabaseRow> {
@@ -122,6 +143,9 @@ fn row(world: &World, spec: &DatabaseSpec) -> DatabaseRow {
 }
 
 fn judge(world: &World, spec: &DatabaseSpec, row: &mut DatabaseRow) {
+    if !row.quality.usable() {
+        row.forget();
+    }
     if world.sources.cut_off() {
         row.quality = Quality::Offline;
         row.reason = CUT_OFF.to_owned();
@@ -129,13 +153,13 @@ fn judge(world: &World, spec: &DatabaseSpec, row: &mut DatabaseRow) {
     }
     if !row.quality.usable() {
         row.reason = source_trouble(world, &spec.source, row.quality);
-        let down = world
-            .sources
-            .get(&spec.source)
-            .and_then(|source| source.failing())
-            .is_some_and(|why| why.kind.means_down());
+        let source = world.sources.get(&spec.source);
+        let down =
+            source.and_then(|source| source.failing()).is_some_and(|why| why.kind.means_down());
         if down {
-            row.verdict = Verdict::Critical;
+            // As a check would: one failed look is not an outage yet.
+            let settled = source.is_some_and(|source| source.failures >= DOWN_AFTER);
+            row.verdict = if settled { Verdict::Critical } else { Verdict::Warning };
         }
         return;
     }
@@ -143,7 +167,11 @@ fn judge(world: &World, spec: &DatabaseSpec, row: &mut DatabaseRow) {
         row.reason = "connections are not known".to_owned();
         return;
     };
-    let percent = format!("{:.0} % of connections used", share * 100.0);
+    let percent = if share > 1.0 {
+        "no connection left for clients, reserved ones in use".to_owned()
+    } else {
+        format!("{:.0} % of connections used", share * 100.0)
+    };
     row.verdict = Verdict::Ok;
     row.reason = percent.clone();
     if share > spec.connections_critical_above {

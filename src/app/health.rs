@@ -5,6 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    cache::WRITES_REFUSED,
     sources::{CUT_OFF, Lookup},
     state::World,
 };
@@ -172,10 +173,19 @@ fn look(world: &World, spec: &CheckSpec) -> Look {
         Reading::Stale { .. } => unknown(Quality::Stale, "no news".to_owned()),
         Reading::Failed { why, .. } => {
             let verdict = if why.kind.means_down() { Verdict::Critical } else { Verdict::Unknown };
-            Look { verdict, quality: Quality::Error, reason: why.to_string() }
+            let again = if why.kind.retry_slowly() {
+                "; asked rarely now, Ctrl-r asks at once"
+            } else {
+                ""
+            };
+            Look { verdict, quality: Quality::Error, reason: format!("{why}{again}") }
         }
         Reading::Fresh { value: facts, .. } => {
             let mut judged = judge(world, spec);
+            let refused = facts.readings.get(WRITES_REFUSED) == Some(&Value::Bool(true));
+            if refused && judged.verdict == Verdict::Ok {
+                judged.verdict = Verdict::Warning;
+            }
             for remark in &facts.remarks {
                 judged.reason.push_str("; ");
                 judged.reason.push_str(&text::clip(remark, 120));

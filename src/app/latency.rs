@@ -176,7 +176,8 @@ fn deciding(summary: &Summary) -> Option<(Percentile, &'static str)> {
 }
 
 fn judge(world: &World, spec: &LatencySpec, row: &mut LatencyRow) {
-    let timing_out = row.quality == Quality::Error && row.summary.timeouts > 0;
+    let failing = world.sources.get(&spec.source).and_then(|source| source.failing());
+    let timing_out = failing.is_some_and(|why| why.kind == FailureKind::Timeout);
     if !row.quality.usable() && !timing_out {
         row.reason = source_trouble(world, &spec.source, row.quality);
         return;

@@ -118,7 +118,8 @@ pub fn observe(world: &mut World, source: &SourceId) {
 pub fn view(world: &World) -> Option<LimitsView> {
     let spec = world.catalog.limits.as_ref()?;
     let now = world.now;
-    let quality = worst_quality(world, &spec.violations);
+    let told_by = if spec.violations.is_empty() { &spec.pressure } else { &spec.violations };
+    let quality = best_quality(world, told_by);
     let (mut who, mut what, mut tiers) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let minutes = (spec.window.as_secs() / 60).max(1) as usize;
     let mut trend = vec![0; minutes];
@@ -155,11 +156,7 @@ pub fn view(world: &World) -> Option<LimitsView> {
         limiter,
         limiter_reason,
         lower_bound: spec.lower_bound.clone(),
-        seen: spec
-            .violations
-            .iter()
-            .filter_map(|source| world.sources.get(source)?.last_good_at())
-            .max(),
+        seen: told_by.iter().filter_map(|source| world.sources.get(source)?.last_good_at()).max(),
     };
     judge(world, spec, &mut view);
     Some(view)
@@ -175,7 +172,7 @@ fn judge(world: &World, spec: &LimitsSpec, view: &mut LimitsView) {
         view.verdict = Verdict::Critical;
         view.reason = format!("the limiter is failing open: {}", view.limiter_reason);
     } else if !view.quality.usable() {
-        let source = spec.violations.first();
+        let source = spec.violations.first().or(spec.pressure.first());
         view.reason = source.map_or_else(
             || "no source of violations is configured".to_owned(),
             |source| source_trouble(world, source, view.quality),
@@ -187,9 +184,32 @@ fn judge(world: &World, spec: &LimitsSpec, view: &mut LimitsView) {
             view.total,
             view.shape.words()
         );
+    } else if let Some(blind) = blind_pressure(world, spec, view) {
+        view.reason = format!("who is near a limit is not known: {blind}");
+    } else if spec.violations.is_empty() {
+        view.verdict = Verdict::Ok;
+        view.reason = nearest(view);
     } else {
         view.verdict = Verdict::Ok;
         view.reason = format!("{} violations in {over}", view.total);
+    }
+}
+
+/// Why nothing is known of who is near a limit, where that is configured and not known.
+fn blind_pressure(world: &World, spec: &LimitsSpec, view: &LimitsView) -> Option<String> {
+    let source = spec.pressure.first()?;
+    let configured = world.sources.get(source).is_some_and(|state| state.disabled.is_none());
+    let quality = world.sources.quality(source, world.now);
+    (configured && view.pressure.is_none() && !quality.usable())
+        .then(|| source_trouble(world, source, quality))
+}
+
+fn nearest(view: &LimitsView) -> String {
+    match view.pressure.as_ref().and_then(|pressure| pressure.first()) {
+        Some(first) => {
+            format!("nearest to a limit: {:.0} % of {}", first.share() * 100.0, first.tier)
+        }
+        None => "nobody is near a limit".to_owned(),
     }
 }
 
@@ -201,7 +221,7 @@ fn ranked(counts: BTreeMap<String, u64>) -> Vec<(String, u64)> {
 }
 
 /// The best quality of the sources: one that answers is enough to show its numbers.
-fn worst_quality(world: &World, sources: &[SourceId]) -> Quality {
+fn best_quality(world: &World, sources: &[SourceId]) -> Quality {
     sources
         .iter()
         .map(|source| world.sources.quality(source, world.now))

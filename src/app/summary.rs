@@ -20,6 +20,7 @@ use crate::domain::{
     text,
     time::Moment,
     verdict::{Quality, Verdict},
+    violations::Pressure,
 };
 
 /// The version of the document.
@@ -156,6 +157,17 @@ pub struct LimitsSummary {
     pub by_endpoint: Vec<Counted>,
     pub by_identifier: Vec<Counted>,
     pub by_tier: Vec<Counted>,
+    pub pressure: Option<Vec<PressureSummary>>,
+}
+
+/// Who is near a limit. Identifiers are masked.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct PressureSummary {
+    pub identifier: String,
+    pub tier: String,
+    pub used: u64,
+    pub limit: u64,
 }
 
 /// A database.
@@ -334,6 +346,19 @@ fn limits_view(view: &limits::LimitsView) -> LimitsSummary {
         by_endpoint: counted(&view.by_endpoint),
         by_identifier: counted(&masked),
         by_tier: counted(&view.by_tier),
+        pressure: view
+            .pressure
+            .as_ref()
+            .map(|entries| entries.iter().take(20).map(pressure_entry).collect()),
+    }
+}
+
+fn pressure_entry(entry: &Pressure) -> PressureSummary {
+    PressureSummary {
+        identifier: text::masked(&entry.identifier),
+        tier: entry.tier.clone(),
+        used: entry.used,
+        limit: entry.limit,
     }
 }
 

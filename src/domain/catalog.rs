@@ -237,7 +237,7 @@ pub struct ContactSpec {
 impl ContactSpec {
     /// Whether the contact is a real one, not a placeholder such as `[Name]`.
     pub fn is_configured(&self) -> bool {
-        !is_placeholder(&self.contact)
+        !is_placeholder(&self.contact) && !is_placeholder(&self.name)
     }
 }
 

@@ -35,3 +35,5 @@ pub mod hysteresis;
 pub mod violations;
 
 pub mod text;
+
+pub mod keys;

@@ -69,7 +69,7 @@ pub fn clip(text: &str, limit: usize) -> String {
 }
 
 /// An identifier with its middle hidden: enough to tell two apart, not enough to use.
-/// `203.0.113.77` becomes `203.0.x.x`, `user_8f3a21c9` becomes `us…c9`.
+/// `203.0.113.77` becomes `203.x.x.77`, `user_8f3a21c9` becomes `us…c9`.
 pub fn masked(identifier: &str) -> String {
     let safe = safe(identifier);
     let (prefix, bare) = match safe.rsplit_once(':') {
@@ -78,7 +78,7 @@ pub fn masked(identifier: &str) -> String {
     };
     let octets: Vec<&str> = bare.split('.').collect();
     if octets.len() == 4 && octets.iter().all(|octet| octet.parse::<u8>().is_ok()) {
-        return format!("{prefix}{}.{}.x.x", octets[0], octets[1]);
+        return format!("{prefix}{}.x.x.{}", octets[0], octets[3]);
     }
     let chars: Vec<char> = bare.chars().collect();
     if chars.len() <= 4 {
@@ -115,8 +115,8 @@ mod tests {
     #[test]
     fn masked_identifiers_tell_apart_and_give_nothing_away() {
         let cases = [
-            ("203.0.113.77", "203.0.x.x"),
-            ("ip:203.0.113.77", "ip:203.0.x.x"),
+            ("203.0.113.77", "203.x.x.77"),
+            ("ip:203.0.113.77", "ip:203.x.x.77"),
             ("user_8f3a21c9", "us…c9"),
             ("abc", "…"),
             ("2001:db8::1", "20…:1"),

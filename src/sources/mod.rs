@@ -6,17 +6,9 @@
 
 mod http;
 
-mod meter;
-
-mod net;
-
 mod postgres;
 
-mod progress;
-
 mod redis;
-
-mod tls;
 
 mod upstash;
 
@@ -25,21 +17,17 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use self::progress::Progress;
 pub use self::redis::scan::scan;
 use crate::{
-    config::{
-        profile::{SourceConfig, SourceKind},
-        secret::redact,
-    },
+    config::profile::{SourceConfig, SourceKind},
     domain::{
         failure::Failure,
         ids::SourceId,
         observation::{Facts, Observation, Phases},
-        text::clip,
         time::Moment,
         value::Value,
     },
+    net::{progress::Progress, redis as server, words::clip},
 };
 
 /// Where moments come from: the wall clock, and a monotonic clock that started with the
@@ -99,7 +87,7 @@ impl Source {
             ),
             SourceKind::Redis(redis) => (
                 Kind::Redis(Box::new(redis::Redis::new(redis))),
-                redis::target(redis),
+                server::shown(redis),
                 redis::request(redis),
             ),
             SourceKind::Upstash(upstash) => (
@@ -208,8 +196,8 @@ const LONGEST_VALUE: usize = 200;
 /// secrets and without control characters.
 fn clean_failure(failure: Failure) -> Failure {
     Failure {
-        message: clean(&failure.message, LONGEST_MESSAGE),
-        hint: failure.hint.map(|hint| clean(&hint, LONGEST_MESSAGE)),
+        message: clip(&failure.message, LONGEST_MESSAGE),
+        hint: failure.hint.map(|hint| clip(&hint, LONGEST_MESSAGE)),
         ..failure
     }
 }
@@ -217,23 +205,19 @@ fn clean_failure(failure: Failure) -> Failure {
 fn clean_facts(mut facts: Facts) -> Facts {
     for value in facts.readings.values_mut() {
         if let Value::Text(text) = value {
-            let cleaned = clean(text, LONGEST_VALUE);
+            let cleaned = clip(text, LONGEST_VALUE);
             if cleaned.as_str() != text.as_ref() {
                 *text = Arc::from(cleaned);
             }
         }
     }
     for text in facts.remarks.iter_mut().chain(facts.not_offered.iter_mut()) {
-        *text = clean(text, LONGEST_MESSAGE);
+        *text = clip(text, LONGEST_MESSAGE);
     }
     for (_, reason) in &mut facts.missing {
-        *reason = clean(reason, LONGEST_MESSAGE);
+        *reason = clip(reason, LONGEST_MESSAGE);
     }
     facts
-}
-
-fn clean(text: &str, limit: usize) -> String {
-    clip(&redact(text), limit)
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use hyper::{
     Method,
+    body::Bytes,
     header::{CONTENT_TYPE, HeaderValue},
 };
 use serde::Deserialize;
@@ -22,12 +22,7 @@ use super::{
         exchange::{self, Answer, Question, exchange},
         status::Refusal,
     },
-    progress::Progress,
-    redis::{
-        info,
-        refusal::{self, Who},
-    },
-    tls,
+    redis::info,
 };
 use crate::{
     config::profile::{Text, UpstashSource},
@@ -36,6 +31,14 @@ use crate::{
         observation::Facts,
         time::Moment,
         value::Value,
+    },
+    net::{
+        progress::Progress,
+        redis::{
+            refusal::{self, Who},
+            reply,
+        },
+        tls,
     },
 };
 
@@ -90,7 +93,7 @@ impl Upstash {
             tls: &self.config.tls,
         };
         let mut answer = exchange(question, progress).await?;
-        if answer.status != 200 {
+        if answer.status() != 200 {
             return Err(self.refused(&mut answer, token, now, progress).await);
         }
         let body = answer.read(LARGEST_ANSWER, progress).await?;
@@ -133,7 +136,7 @@ impl Upstash {
         let mut items = items.into_iter();
         let info = match items.next() {
             Some(Item { error: Some(error), .. }) => return Err(self.said(&error)),
-            Some(Item { result: Some(Json::String(text)), .. }) => info::fields(&text),
+            Some(Item { result: Some(Json::String(text)), .. }) => reply::fields(&text),
             _ => BTreeMap::new(),
         };
         if info.is_empty() {
@@ -162,7 +165,7 @@ impl Upstash {
         now: Moment,
         progress: &mut Progress,
     ) -> Failure {
-        let status = answer.status;
+        let status = answer.status();
         let said = match status {
             400..=499 => answer.read(LARGEST_ANSWER, progress).await.unwrap_or_default(),
             _ => Bytes::new(),
@@ -181,7 +184,7 @@ impl Upstash {
             None => exchange::beginning(&String::from_utf8_lossy(&said[..said.len().min(4096)])),
         };
         let credentials = [("Authorization".to_owned(), token)];
-        let headers = &answer.headers;
+        let headers = answer.headers();
         let refusal = Refusal {
             status,
             headers,

@@ -190,7 +190,8 @@ async fn a_status_of_200_with_an_error_inside_leaves_the_judgement_to_the_proof(
     assert_eq!(reading(&result, "ok"), Some(&Value::Bool(false)));
     assert_eq!(reading(&result, "errors"), Some(&Value::Number(2.0)));
     assert_eq!(reading(&result, "cleared"), None, "what is missing is not zero");
-    let note = ActionStage::Output("[no cleared: it is not in the answer]".to_owned());
+    let note =
+        ActionStage::Output("[no cleared: not in the answer (looked for $.cleared)]".to_owned());
     assert!(stages.contains(&note), "{stages:?}");
 }
 
@@ -360,7 +361,7 @@ async fn what_cannot_be_sent_is_refused_and_says_nothing_of_the_secret() {
         (broken, "characters that HTTP does not allow"),
         (odd, "no HTTP method"),
         (post_to("http://user:hunter22@127.0.0.1:9/clear"), "credentials"),
-        (post_to("ftp://127.0.0.1/clear"), "is not HTTP"),
+        (post_to("ftp://127.0.0.1/clear"), "is not an address for HTTP"),
     ] {
         let config = configured(http);
         let preview = desk.preview(&config).await;
@@ -417,7 +418,7 @@ async fn a_certificate_is_verified_against_the_configured_root() {
     };
     assert_eq!(run(with(Some(right), false)).await.claim, Claim::Done);
     assert_not_sent(&run(with(Some(wrong), false)).await, "TLS");
-    assert_not_sent(&run(with(None, false)).await, "TLS");
+    assert_not_sent(&run(with(None, false)).await, "an authority that is not trusted");
     assert_not_sent(&run(with(Some("/no/such.pem".into()), false)).await, "/no/such.pem");
     let insecure = with(None, true);
     assert_eq!(run(insecure.clone()).await.claim, Claim::Done);

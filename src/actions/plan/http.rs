@@ -1,9 +1,9 @@
 //! The plan of one HTTP request.
 
-use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
     Method, Request, Uri,
+    body::Bytes,
     header::{
         ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue,
         TRANSFER_ENCODING, USER_AGENT,
@@ -13,8 +13,11 @@ use url::{Host, Position, Url};
 
 use super::Draft;
 use crate::{
-    actions::net::Endpoint,
     config::profile::{HttpAction, ReadingConfig, StatusRange, Text},
+    net::{
+        dial::Endpoint,
+        http::{self, AGENT},
+    },
 };
 
 /// Headers that say where the request ends: a wrong one would split it in two.
@@ -72,7 +75,10 @@ pub(super) fn draft(action: &HttpAction, draft: &mut Draft) -> Option<HttpJob> {
     if !action.url.username().is_empty() || action.url.password().is_some() {
         draft.refuse("the address holds credentials: put them into a header, from the environment");
     }
-    let endpoint = endpoint(action, draft);
+    let endpoint = http::endpoint(&action.url, &action.tls);
+    if let Err(failure) = &endpoint {
+        draft.refuse(failure.message.clone());
+    }
     let method = Method::from_bytes(action.method.as_bytes());
     if method.is_err() {
         draft.refuse(format!("{:?} is no HTTP method", action.method));
@@ -81,7 +87,7 @@ pub(super) fn draft(action: &HttpAction, draft: &mut Draft) -> Option<HttpJob> {
     if uri.is_err() {
         draft.refuse("the address holds a path that HTTP does not allow");
     }
-    let endpoint = endpoint?;
+    let endpoint = endpoint.ok()?;
     let secret = action.headers.iter().any(|(_, value)| matches!(value, Text::Secret { .. }));
     Some(HttpJob {
         exposes_secret: secret && endpoint.tls.is_none() && !is_local(&action.url),
@@ -125,7 +131,7 @@ fn headers(action: &HttpAction, body: &str, draft: &mut Draft) -> Option<HeaderM
     let host = action.url[Position::BeforeHost..Position::AfterPort].to_owned();
     let mut own = vec![
         (HOST, host),
-        (USER_AGENT, concat!("watchfloor/", env!("CARGO_PKG_VERSION")).to_owned()),
+        (USER_AGENT, AGENT.to_owned()),
         (ACCEPT, "application/json".to_owned()),
         (CONTENT_LENGTH, body.len().to_string()),
     ];
@@ -166,23 +172,6 @@ fn headers(action: &HttpAction, body: &str, draft: &mut Draft) -> Option<HeaderM
         map.append(header, value);
     }
     sound.then_some(map)
-}
-
-fn endpoint(action: &HttpAction, draft: &mut Draft) -> Option<Endpoint> {
-    let tls = match action.url.scheme() {
-        "https" => Some(action.tls.clone()),
-        "http" => None,
-        other => {
-            draft.refuse(format!("{other}:// is not HTTP"));
-            return None;
-        }
-    };
-    let host = match action.url.host()? {
-        Host::Domain(name) => name.to_owned(),
-        Host::Ipv4(address) => address.to_string(),
-        Host::Ipv6(address) => address.to_string(),
-    };
-    Some(Endpoint { host, port: action.url.port_or_known_default()?, tls })
 }
 
 fn is_local(url: &Url) -> bool {

@@ -2,11 +2,9 @@
 
 use super::Draft;
 use crate::{
-    actions::{
-        keys::{Pattern, Selection},
-        redis,
-    },
     config::profile::{RedisAction, RedisAddress, RedisSource},
+    domain::keys::{Pattern, Selection},
+    net::redis,
 };
 
 /// Keys to delete, ready to be started.

@@ -5,7 +5,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::Findings;
-use crate::actions::plan::http::HttpJob;
+use crate::{
+    actions::plan::http::HttpJob,
+    net::{progress::Progress, tls},
+};
 
 /// How long the connection may take, so that the preview stays within its limit.
 const REACH: Duration = Duration::from_secs(3);
@@ -14,16 +17,17 @@ const REACH: Duration = Duration::from_secs(3);
 pub(super) async fn look(job: &HttpJob, found: &mut Findings) {
     let whom = job.endpoint.shown();
     let start = Instant::now();
-    match timeout(REACH, job.endpoint.reach()).await {
-        Ok(Ok(())) => {
+    let mut progress = Progress::new(REACH);
+    let reached = timeout(REACH, job.endpoint.reach(&mut progress)).await;
+    match reached.unwrap_or_else(|_| Err(progress.too_late(REACH))) {
+        Ok(()) => {
             let millis = start.elapsed().as_millis();
             found.find(format!("{whom} takes connections ({millis} ms); nothing was sent"));
         }
-        Ok(Err(failure)) => found.find(format!("NOT REACHABLE: {failure}")),
-        Err(_) => found.find(format!("NOT REACHABLE: {whom} took no connection in {REACH:?}")),
+        Err(failure) => found.find(format!("NOT REACHABLE: {whom}: {failure}")),
     }
     if job.endpoint.tls.as_ref().is_some_and(|tls| tls.insecure) {
-        found.find("the server's certificate is not verified");
+        found.find(tls::NOT_VERIFIED);
     }
     if job.exposes_secret {
         found.find("a secret travels without encryption: the address is not https");

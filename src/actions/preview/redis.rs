@@ -1,34 +1,36 @@
 //! How many keys a deletion would meet: all of them where there are few, else a sample.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
-use rand::{Rng, SeedableRng, rngs::SmallRng};
-use redis::Value as Reply;
+use rand::{SeedableRng, rngs::SmallRng};
 use tokio::time::Instant;
 
 use super::Findings;
 use crate::{
-    actions::{
+    actions::{plan::redis::RedisJob, redis::Link, words},
+    domain::{
+        catalog::PrefixSpec,
+        failure::Failure,
         keys::{Fate, Pattern},
-        plan::redis::RedisJob,
-        redis::{self as server, Link},
-        words,
+        observation::KeyGroup,
     },
-    domain::{catalog::PrefixSpec, failure::Failure, observation::KeyGroup},
+    net::redis::{
+        self as server,
+        count::{Seen, Tally, scaled},
+    },
 };
 
 /// The most keys that are looked at.
 const MOST_KEYS: u64 = 200_000;
 /// The longest that keys are looked at, to leave time for the rest.
 const LONGEST_LOOK: Duration = Duration::from_millis(2500);
-/// Keys per group whose memory is measured.
-const SAMPLE: usize = 50;
 
 /// The keys of one group that were met.
 #[derive(Default)]
 struct Met {
-    keys: HashSet<Vec<u8>>,
-    bytes: Option<u64>,
+    tally: Tally,
+    /// Their mean memory in bytes, where the server tells.
+    mean: Option<f64>,
 }
 
 /// The keys that were met.
@@ -82,6 +84,8 @@ fn check_protected(job: &RedisJob, group: &PrefixSpec, found: &mut Findings) {
 async fn survey(link: &mut Link, job: &RedisJob) -> Result<Survey, Failure> {
     let total: u64 = link.ask(&redis::cmd("DBSIZE")).await?;
     let several = |number: usize| (0..number).map(|_| Met::default()).collect();
+    let mut seen = Seen::default();
+    let mut random = SmallRng::from_os_rng();
     let mut survey = Survey {
         total,
         visited: 0,
@@ -93,17 +97,17 @@ async fn survey(link: &mut Link, job: &RedisJob) -> Result<Survey, Failure> {
     let mut cursor = 0;
     loop {
         let step = link.scan(cursor, None).await?;
-        for key in step.keys {
-            survey.visited += 1;
-            let group = match job.selection.fate(&key) {
+        for key in step.keys.iter().filter(|key| seen.insert(key)) {
+            let group = match job.selection.fate(key) {
                 Fate::Deleted(position) => survey.deleted.get_mut(position),
                 Fate::Protected(position) => survey.kept.get_mut(position),
                 Fate::Untouched => None,
             };
             if let Some(group) = group {
-                group.keys.insert(key);
+                group.tally.take(key, &mut random);
             }
         }
+        survey.visited = seen.count();
         match step.next {
             None => {
                 survey.complete = true;
@@ -118,56 +122,20 @@ async fn survey(link: &mut Link, job: &RedisJob) -> Result<Survey, Failure> {
 /// Asks for the memory of some keys of every group. A server that does not tell is no
 /// reason to stop.
 async fn measure_memory(link: &mut Link, survey: &mut Survey) -> Result<(), Failure> {
-    let mut random = SmallRng::from_os_rng();
     for group in survey.deleted.iter_mut().chain(&mut survey.kept) {
-        let sample = sample(&group.keys, &mut random);
-        if sample.is_empty() {
-            group.bytes = Some(0);
-            continue;
-        }
-        let mut commands = redis::pipe();
-        for key in &sample {
-            commands.cmd("MEMORY").arg("USAGE").arg(*key);
-        }
-        let replies = link.ask_all(&mut commands).await?;
-        let sizes: Vec<i64> = replies
-            .iter()
-            .filter_map(|reply| match reply {
-                Reply::Int(bytes) => Some(*bytes),
-                _ => None,
-            })
-            .collect();
-        if !sizes.is_empty() {
-            let mean = sizes.iter().sum::<i64>() as f64 / sizes.len() as f64;
-            group.bytes = Some((mean * group.keys.len() as f64).round() as u64);
-        }
+        group.mean =
+            if group.tally.found == 0 { Some(0.0) } else { link.mean_size(&group.tally).await? };
     }
     Ok(())
-}
-
-/// Some keys, each as likely as any other.
-fn sample<'a>(keys: &'a HashSet<Vec<u8>>, random: &mut SmallRng) -> Vec<&'a Vec<u8>> {
-    let mut out: Vec<&Vec<u8>> = Vec::with_capacity(SAMPLE);
-    for (seen, key) in keys.iter().enumerate() {
-        if out.len() < SAMPLE {
-            out.push(key);
-        } else {
-            let place = random.random_range(0..=seen);
-            if let Some(slot) = out.get_mut(place) {
-                *slot = key;
-            }
-        }
-    }
-    out
 }
 
 impl Survey {
     /// The figure for the whole database.
     fn scaled(&self, number: u64) -> u64 {
-        if self.complete || self.visited == 0 {
+        if self.complete {
             return number;
         }
-        (number as f64 * self.total as f64 / self.visited as f64).round() as u64
+        scaled(number, self.total.max(self.visited), self.visited)
     }
 
     fn group(
@@ -178,12 +146,13 @@ impl Survey {
         names: &[PrefixSpec],
     ) -> KeyGroup {
         let name = names.iter().find(|group| group.pattern == pattern.text);
+        let keys = self.scaled(met.tally.found);
         KeyGroup {
             name: words::plain(name.map_or(&pattern.text, |group| &group.name)),
             pattern: words::plain(&pattern.text),
-            keys: self.scaled(met.keys.len() as u64),
+            keys,
             exact: self.complete,
-            bytes: met.bytes.map(|bytes| self.scaled(bytes)),
+            bytes: met.mean.map(|mean| (mean * keys as f64) as u64),
             protected,
         }
     }
@@ -196,7 +165,7 @@ fn report(job: &RedisJob, names: &[PrefixSpec], survey: &Survey, found: &mut Fin
     let kept = selection.keep.iter().zip(&survey.kept);
     found.groups.extend(kept.map(|(pattern, met)| survey.group(pattern, met, true, names)));
 
-    let sum = |met: &[Met]| survey.scaled(met.iter().map(|met| met.keys.len() as u64).sum());
+    let sum = |met: &[Met]| survey.scaled(met.iter().map(|met| met.tally.found).sum());
     let (deleted, protected) = (sum(&survey.deleted), sum(&survey.kept));
     let total = survey.total.max(deleted + protected);
     let about = if survey.complete { "" } else { "about " };
@@ -223,17 +192,6 @@ fn report(job: &RedisJob, names: &[PrefixSpec], survey: &Survey, found: &mut Fin
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_sample_is_drawn_from_everywhere() {
-        let keys: HashSet<Vec<u8>> = (0..1000u32).map(|key| key.to_le_bytes().to_vec()).collect();
-        let mut random = SmallRng::seed_from_u64(1);
-        let one = sample(&keys, &mut random);
-        assert_eq!(one.len(), SAMPLE);
-        assert_eq!(one.iter().collect::<HashSet<_>>().len(), SAMPLE, "no key twice");
-        let first: HashSet<&Vec<u8>> = keys.iter().take(SAMPLE).collect();
-        assert!(one.iter().any(|key| !first.contains(*key)), "not just the first ones");
-    }
 
     #[test]
     fn a_part_is_scaled_to_the_whole() {

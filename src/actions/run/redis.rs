@@ -1,27 +1,20 @@
 //! Deleting keys by prefix: SCAN finds them, UNLINK removes them without stopping the
 //! server, in small batches, no faster than allowed, and only while the server keeps up.
 
-use std::{
-    collections::HashSet,
-    hash::{DefaultHasher, Hash, Hasher},
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{Ended, Interruption, Stage};
 use crate::{
-    actions::{
-        keys::{Fate, Pattern},
-        plan::redis::RedisJob,
-        redis::Link,
-        words,
-    },
+    actions::{plan::redis::RedisJob, redis::Link, words},
     domain::{
         action::Claim,
         failure::{Failure, FailureKind},
+        keys::{Fate, Pattern},
         value::Value,
     },
+    net::redis::count::Seen,
 };
 
 /// The most keys in one UNLINK: microseconds of the server's time.
@@ -35,7 +28,7 @@ const SLOW_FACTOR: u32 = 3;
 /// …and at least this long: below, the difference is noise.
 const SLOW_FLOOR: Duration = Duration::from_millis(5);
 /// Remaining keys are counted up to here.
-const COUNTED: usize = 1_000_000;
+const COUNTED: u64 = 1_000_000;
 
 /// Why the sweep ended early.
 enum Stop {
@@ -214,8 +207,7 @@ impl Sweep<'_> {
     }
 
     async fn remaining(&mut self) -> Result<Value, Stop> {
-        // A scan may name a key twice.
-        let mut seen = HashSet::new();
+        let mut seen = Seen::default();
         for pattern in &self.job.selection.delete {
             let mut cursor = Some(0);
             while let Some(at) = cursor {
@@ -224,12 +216,10 @@ impl Sweep<'_> {
                     self.link.scan(at, Some(pattern.to_match())).await.map_err(Stop::Failed)?;
                 for key in step.keys {
                     if matches!(self.job.selection.fate(&key), Fate::Deleted(_)) {
-                        let mut hasher = DefaultHasher::new();
-                        key.hash(&mut hasher);
-                        seen.insert(hasher.finish());
+                        seen.insert(&key);
                     }
                 }
-                if seen.len() >= COUNTED {
+                if seen.count() >= COUNTED {
                     return Ok(Value::AtLeast(COUNTED as f64));
                 }
                 cursor = step.next;
@@ -237,7 +227,7 @@ impl Sweep<'_> {
                 sleep(Duration::from_millis(1)).await;
             }
         }
-        Ok(Value::Number(seen.len() as f64))
+        Ok(Value::Number(seen.count() as f64))
     }
 
     fn stopped(&self, stop: Stop) -> Ended {

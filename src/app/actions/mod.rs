@@ -153,7 +153,12 @@ pub fn why_not(world: &World, spec: &ActionSpec) -> Option<String> {
         return Some("needs a second person, which is not possible in this version".to_owned());
     }
     if let Some(run) = actions.in_flight() {
-        return Some(format!("{} is still running", run.action));
+        let how = if run.is_verifying() {
+            "is not proven yet (:cancel stops waiting)"
+        } else {
+            "is still running"
+        };
+        return Some(format!("{} {how}", run.title));
     }
     if spec.guard > Guard::G0 {
         if actions.read_only {

@@ -17,7 +17,7 @@ use crate::{
     domain::{
         action::{ActionEvent, ActionOutcome, ActionStage, Claim, RunResult},
         catalog::{ActionSpec, Proof},
-        condition::Condition,
+        condition::{Condition, Operand},
         ids::{ActionId, ReadingName, RunId, SourceId},
         text,
         time::Moment,
@@ -64,6 +64,8 @@ pub struct Run {
     pub cancelling: bool,
     proof_within: Duration,
     before: BTreeMap<Arc<str>, Value>,
+    /// Which run of each server the values before belong to.
+    servers: BTreeMap<Arc<str>, Value>,
 }
 
 /// One proof.
@@ -91,6 +93,14 @@ impl Run {
                 }
             })
             .collect();
+        let servers = spec
+            .proof
+            .iter()
+            .filter_map(|proof| {
+                let source = proof.when.source.as_ref()?;
+                Some((Arc::clone(source), server_run(world, source)?))
+            })
+            .collect();
         Self {
             id,
             action: spec.id.clone(),
@@ -108,6 +118,7 @@ impl Run {
             cancelling: false,
             proof_within: spec.proof_within,
             before,
+            servers,
         }
     }
 
@@ -155,6 +166,11 @@ impl Run {
     }
 
     fn finish(&mut self, result: RunResult, at: Moment) {
+        if !matches!(result.claim, Claim::Done | Claim::Unclear) {
+            for proof in &mut self.proofs {
+                proof.seen = "not looked at".to_owned();
+            }
+        }
         match result.claim {
             Claim::Refused => self.end(ActionOutcome::Failed, at),
             Claim::NotSent => self.end(ActionOutcome::NeverStarted, at),
@@ -165,6 +181,14 @@ impl Run {
             Claim::Done | Claim::Unclear => self.deadline = Some(at.plus(self.proof_within)),
         }
         self.result = Some((result, at));
+    }
+
+    /// Nobody waits for the proofs any longer.
+    pub fn give_up(&mut self, at: Moment) {
+        for proof in self.proofs.iter_mut().filter(|proof| proof.holds.is_none()) {
+            proof.seen.push_str("; the operator stopped waiting");
+        }
+        self.end(ActionOutcome::Unknown, at);
     }
 
     fn end(&mut self, outcome: ActionOutcome, at: Moment) {
@@ -202,6 +226,16 @@ impl ProofState {
     fn open(proof: &Proof) -> Self {
         Self { when: proof.when.clone(), holds: None, seen: "not looked yet".to_owned() }
     }
+
+    /// Whether it reads the action's own answer.
+    fn is_of_the_answer(&self) -> bool {
+        self.when.source.as_deref() == Some(RESULT)
+    }
+
+    /// Whether it only repeats what the other side claims: an exit code, a status.
+    fn is_a_mere_claim(&self) -> bool {
+        self.is_of_the_answer() && matches!(self.when.reading.as_ref(), "exit_code" | "status")
+    }
 }
 
 fn name_of(condition: &Condition) -> Arc<str> {
@@ -209,19 +243,27 @@ fn name_of(condition: &Condition) -> Arc<str> {
     Arc::from(format!("{source}.{}", condition.reading))
 }
 
+/// What a server says that changes when it restarts: `run_id` of Redis, for one.
+fn server_run(world: &World, source: &str) -> Option<Value> {
+    match world.sources.lookup(source, "run_id") {
+        Lookup::Known { value, .. } => Some(value.clone()),
+        _ => None,
+    }
+}
+
 /// Looks at the proofs of a run again. Only what was asked for after the carrying out was
-/// over counts as evidence. Ends the run when all hold, or when its time is over: refuted
-/// where the other side claimed to be done and every proof could be seen, otherwise unknown.
+/// over counts as evidence. Ends the run when all hold, when one can never hold any more, or
+/// when its time is over: refuted where the other side claimed to be done and every proof
+/// could be seen, otherwise unknown.
 pub fn verify(world: &World, run: &Run) -> Option<Run> {
     let (result, finished) = run.result.as_ref()?;
     let deadline = run.deadline.filter(|_| run.outcome.is_none())?;
     let mut next = run.clone();
     for proof in &mut next.proofs {
-        let before = run.before.get(&name_of(&proof.when));
-        let decision = if proof.when.source.as_deref() == Some(RESULT) {
+        let decision = if proof.is_of_the_answer() {
             decide_result(result, &proof.when)
         } else {
-            decide_after(world, &proof.when, *finished, before)
+            decide_after(world, run, &proof.when, *finished)
         };
         (proof.holds, proof.seen) = match decision {
             Decision::Holds(shown) => (Some(true), format!("it is {shown}")),
@@ -229,12 +271,18 @@ pub fn verify(world: &World, run: &Run) -> Option<Run> {
             Decision::Open(why) => (None, why),
         };
     }
-    let over = world.now >= deadline;
+    // The answer does not change any more: what it does not prove now, it never will.
+    let hopeless = next.proofs.iter().any(|p| p.is_of_the_answer() && p.holds != Some(true));
+    let over = hopeless || world.now >= deadline;
     let all_hold = next.proofs.iter().all(|proof| proof.holds == Some(true));
     let all_seen = next.proofs.iter().all(|proof| proof.holds.is_some());
-    if all_hold {
+    let failed_answer = next.proofs.iter().any(|p| p.is_of_the_answer() && p.holds == Some(false));
+    let only_claims = next.proofs.iter().all(ProofState::is_a_mere_claim);
+    if all_hold && only_claims {
+        next.end(ActionOutcome::Unknown, world.now);
+    } else if all_hold {
         next.end(ActionOutcome::Confirmed, world.now);
-    } else if over && all_seen && result.claim == Claim::Done {
+    } else if over && (all_seen || failed_answer) && result.claim == Claim::Done {
         next.end(ActionOutcome::Refuted, world.now);
     } else if over {
         next.end(ActionOutcome::Unknown, world.now);
@@ -256,21 +304,23 @@ fn decide_result(result: &RunResult, condition: &Condition) -> Decision {
     }
 }
 
-fn decide_after(
-    world: &World,
-    condition: &Condition,
-    finished: Moment,
-    before: Option<&Value>,
-) -> Decision {
+fn decide_after(world: &World, run: &Run, condition: &Condition, finished: Moment) -> Decision {
     let home = SourceId::from(condition.source.as_deref().unwrap_or(""));
     let asked_after = world
         .sources
         .get(&home)
         .and_then(|source| source.last.as_ref())
         .is_some_and(|last| last.at.mono.saturating_sub(last.took) >= finished.mono);
-    if asked_after {
-        decide(world, &home, condition, before)
-    } else {
-        Decision::Open("not looked since it ended".to_owned())
+    if !asked_after {
+        return Decision::Open("not looked since it ended".to_owned());
     }
+    let server = run.servers.get(home.as_str());
+    let now = server_run(world, home.as_str());
+    let restarted = server.is_some() && now.is_some() && server != now.as_ref();
+    if restarted && matches!(condition.operand, Operand::Before(_)) {
+        return Decision::Open(format!(
+            "{home} has restarted since: what it was before cannot be compared"
+        ));
+    }
+    decide(world, &home, condition, run.before.get(&name_of(condition)))
 }

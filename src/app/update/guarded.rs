@@ -240,15 +240,25 @@ fn start(state: &mut State, confirmation: &str, effects: &mut Vec<Effect>) {
     effects.push(Effect::Draw);
 }
 
-/// Asks the runner to stop.
+/// Asks the runner to stop; where the run is over and only its proof is waited for, stops
+/// waiting, and its outcome is unknown.
 pub(super) fn cancel(state: &mut State, effects: &mut Vec<Effect>) {
-    let Some(run) = state.world.actions.in_flight().map(|run| run.id.clone()) else {
+    let Some(run) = state.world.actions.in_flight() else {
         say(&mut state.world, Notice::info("nothing is running"), effects);
         return;
     };
-    if let Some(run) = state.world.actions.run_mut(&run) {
-        run.cancelling = true;
+    let (id, verifying, now) = (run.id.clone(), run.is_verifying(), state.world.now);
+    if let Some(run) = state.world.actions.run_mut(&id) {
+        if verifying {
+            run.give_up(now);
+        } else {
+            run.cancelling = true;
+        }
     }
-    effects.push(Effect::Cancel(run));
+    if verifying {
+        super::conclude(&mut state.world, &id, effects);
+        return;
+    }
+    effects.push(Effect::Cancel(id));
     say(&mut state.world, Notice::warning("asked the runner to stop"), effects);
 }

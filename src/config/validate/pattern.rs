@@ -1,12 +1,7 @@
 //! Patterns of Redis keys.
 
 use super::{Cx, Path};
-
-/// What may stand in a pattern beside the one `*`: everything but the other wildcards.
-const SPECIAL: [char; 5] = ['*', '?', '[', ']', '\\'];
-
-/// The fewest literal characters before the `*`: `a*` would be most of a server.
-const FEWEST: usize = 3;
+use crate::domain::keys::{SHORTEST_PREFIX, is_special};
 
 impl Cx<'_> {
     /// A pattern of at least three literal characters and a final `*`. Gives the literal part.
@@ -16,7 +11,7 @@ impl Cx<'_> {
             self.error(path, format!("the pattern {pattern:?} does not end in *"), cure);
             return None;
         };
-        if prefix.contains(SPECIAL) || prefix.chars().any(char::is_control) {
+        if prefix.contains(is_special) || prefix.chars().any(char::is_control) {
             self.error(
                 path,
                 format!("the pattern {pattern:?} has a special character before its end"),
@@ -24,7 +19,7 @@ impl Cx<'_> {
             );
             return None;
         }
-        if prefix.chars().count() < FEWEST {
+        if prefix.chars().count() < SHORTEST_PREFIX {
             self.error(
                 path,
                 format!("the pattern {pattern:?} would match nearly everything"),
@@ -38,9 +33,11 @@ impl Cx<'_> {
     /// A pattern of literal characters with one `*`, which stands for an identifier.
     pub fn identifier_pattern(&mut self, path: &Path, pattern: &str) -> bool {
         let parts: Vec<&str> = pattern.split('*').collect();
-        let literal = |part: &&str| !part.contains(SPECIAL) && !part.chars().any(char::is_control);
-        let fine =
-            parts.len() == 2 && parts.iter().all(literal) && parts[0].chars().count() >= FEWEST;
+        let literal =
+            |part: &&str| !part.contains(is_special) && !part.chars().any(char::is_control);
+        let fine = parts.len() == 2
+            && parts.iter().all(literal)
+            && parts[0].chars().count() >= SHORTEST_PREFIX;
         if !fine {
             self.error(
                 path,

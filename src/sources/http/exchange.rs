@@ -5,34 +5,25 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::{
     HeaderMap, Method, Request,
-    body::{Body, Incoming},
-    client::conn::http1,
+    body::Bytes,
     header::{self, HeaderName, HeaderValue},
 };
-use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
-use url::{Host, Url};
+use url::Url;
 
-use super::super::{
-    net::{self, BoxStream, Driver},
-    progress::{self, Progress, Stage},
-    tls,
-};
 use crate::{
     config::profile::TlsOptions,
-    domain::{
-        failure::{Failure, FailureKind},
-        text::clip,
+    domain::failure::{Failure, FailureKind},
+    net::{
+        http::{self, AGENT, ALPN, Body, Connection},
+        progress::{self, Progress, Stage},
+        words::clip,
     },
 };
-
-/// The most that the head of an answer may take, bytes.
-const LARGEST_HEAD: usize = 64 << 10;
 
 /// How long the body of a refusal is waited for: its status is already the answer.
 const EXCERPT_PATIENCE: Duration = Duration::from_millis(500);
@@ -58,17 +49,11 @@ pub(in crate::sources) struct Question<'a> {
     pub(in crate::sources) tls: &'a TlsOptions,
 }
 
-/// The head of an answer, and its body still on the wire.
+/// An answer whose body is still on the wire.
 pub(in crate::sources) struct Answer {
-    /// The status.
-    pub(in crate::sources) status: u16,
-    /// The headers.
-    pub(in crate::sources) headers: HeaderMap,
+    answer: http::Answer,
     /// When the certificate of the server expires.
     pub(in crate::sources) expiry: Option<Timestamp>,
-    body: Incoming,
-    /// Ends with the answer, and the connection with it.
-    _driver: Driver<()>,
 }
 
 /// Sends the question and waits for the head of the answer.
@@ -77,54 +62,15 @@ pub(in crate::sources) async fn exchange(
     progress: &mut Progress,
 ) -> Result<Answer, Failure> {
     let request = request(&question)?;
-    let (stream, expiry) = open(question.url, question.tls, progress).await?;
-    let place = super::host(question.url);
+    let endpoint = http::endpoint(question.url, question.tls)?;
+    let opened = endpoint.dial(Some(ALPN), progress).await?;
+    let from_hyper = |error| http::failure(&error, &endpoint.host);
     progress.stage = Stage::Asking;
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(LARGEST_HEAD)
-        .handshake::<_, Full<Bytes>>(TokioIo::new(stream))
-        .await
-        .map_err(|error| from_hyper(&error, &place))?;
-    let driver = Driver::spawn(async move {
-        // Its errors reach the sender or the body as well, and are reported there.
-        let _ = connection.await;
-    });
+    let connection = Connection::open(opened.stream).await.map_err(from_hyper)?;
     let start = Instant::now();
-    let response = sender.send_request(request).await;
+    let answer = connection.send(request).await;
     progress::add(&mut progress.phases.first_byte, start);
-    let (head, body) = response.map_err(|error| from_hyper(&error, &place))?.into_parts();
-    Ok(Answer {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        expiry,
-        body,
-        _driver: driver,
-    })
-}
-
-/// Opens the connection that the scheme of the address asks for.
-async fn open(
-    url: &Url,
-    options: &TlsOptions,
-    progress: &mut Progress,
-) -> Result<(BoxStream, Option<Timestamp>), Failure> {
-    let host = super::host(url);
-    let port = url.port_or_known_default().unwrap_or(80);
-    match url.scheme() {
-        "http" => Ok((Box::new(net::connect(&host, port, progress).await?), None)),
-        "https" => {
-            let mut settings = tls::settings(options).await?;
-            settings.alpn_protocols = vec![b"http/1.1".to_vec()];
-            let stream = net::connect(&host, port, progress).await?;
-            let stream = tls::handshake(stream, &host, settings, progress).await?;
-            let expiry = tls::expiry(&stream);
-            Ok((Box::new(stream), expiry))
-        }
-        other => {
-            let message = format!("{other}:// is not an address for HTTP");
-            Err(Failure::new(FailureKind::Misconfigured, message))
-        }
-    }
+    Ok(Answer { answer: answer.map_err(from_hyper)?, expiry: opened.expiry })
 }
 
 fn request(question: &Question<'_>) -> Result<Request<Full<Bytes>>, Failure> {
@@ -159,13 +105,20 @@ fn request(question: &Question<'_>) -> Result<Request<Full<Bytes>>, Failure> {
     Ok(request)
 }
 
-/// What the console calls itself.
-const AGENT: &str = concat!("watchfloor/", env!("CARGO_PKG_VERSION"));
-
 impl Answer {
+    /// The status.
+    pub(in crate::sources) fn status(&self) -> u16 {
+        self.answer.status
+    }
+
+    /// The headers.
+    pub(in crate::sources) fn headers(&self) -> &HeaderMap {
+        &self.answer.headers
+    }
+
     /// A header as text, where it is there and is text.
     pub(in crate::sources) fn header(&self, name: &HeaderName) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
+        self.answer.header(name)
     }
 
     /// The whole body, or a failure where it is larger than `cap` bytes.
@@ -175,31 +128,17 @@ impl Answer {
         progress: &mut Progress,
     ) -> Result<Bytes, Failure> {
         self.refuse_compression()?;
-        let too_large = || {
-            let message = format!("the body is larger than the {} allowed", size(cap));
-            Failure::new(FailureKind::BadAnswer, message).hint("raise max_body")
-        };
-        if self.body.size_hint().lower() > cap {
-            return Err(too_large());
-        }
         progress.stage = Stage::Reading;
         let start = Instant::now();
-        let mut whole = BytesMut::new();
-        let outcome = loop {
-            match self.body.frame().await {
-                None => break Ok(whole.freeze()),
-                Some(Err(error)) => break Err(from_hyper(&error, "the body")),
-                Some(Ok(frame)) => {
-                    let Ok(data) = frame.into_data() else { continue };
-                    if (whole.len() + data.len()) as u64 > cap {
-                        break Err(too_large());
-                    }
-                    whole.extend_from_slice(&data);
-                }
-            }
-        };
+        let outcome = self.answer.read(cap).await;
         progress::add(&mut progress.phases.body, start);
-        outcome
+        match outcome.map_err(|error| http::failure(&error, "the body"))? {
+            Body::Whole(bytes) => Ok(bytes),
+            Body::TooLarge => {
+                let message = format!("the body is larger than the {} allowed", size(cap));
+                Err(Failure::new(FailureKind::BadAnswer, message).hint("raise max_body"))
+            }
+        }
     }
 
     /// Identity was asked for. Whoever compresses nevertheless cannot be read.
@@ -217,19 +156,9 @@ impl Answer {
 
     /// The beginning of the body as words, for a refusal; empty where it has none.
     pub(in crate::sources) async fn excerpt(&mut self) -> String {
-        let mut bytes = BytesMut::new();
-        let collect = async {
-            while let Some(Ok(frame)) = self.body.frame().await {
-                let Ok(data) = frame.into_data() else { continue };
-                let room = EXCERPT_SIZE.saturating_sub(bytes.len());
-                bytes.extend_from_slice(&data[..data.len().min(room)]);
-                if bytes.len() >= EXCERPT_SIZE {
-                    break;
-                }
-            }
-        };
+        let mut bytes = Vec::new();
         // Whatever came until then is used.
-        let _ = timeout(EXCERPT_PATIENCE, collect).await;
+        let _ = timeout(EXCERPT_PATIENCE, self.answer.read_some(&mut bytes, EXCERPT_SIZE)).await;
         if self.refuse_compression().is_err() {
             return String::new();
         }
@@ -264,34 +193,6 @@ fn size(bytes: u64) -> String {
         b if b >= 1 << 20 && b % (1 << 20) == 0 => format!("{} MiB", b >> 20),
         b if b >= 1 << 10 && b % (1 << 10) == 0 => format!("{} KiB", b >> 10),
         b => format!("{b} bytes"),
-    }
-}
-
-/// The class and the words of an error of the HTTP exchange.
-fn from_hyper(error: &hyper::Error, place: &str) -> Failure {
-    if let Some(tls) = net::cause::<rustls::Error>(error) {
-        return tls::in_words(tls, place);
-    }
-    if let Some(io) = net::cause::<std::io::Error>(error) {
-        return net::from_io(io, place);
-    }
-    if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-        let message = format!("{place}: the connection was closed before the answer was complete");
-        return Failure::new(FailureKind::Closed, message);
-    }
-    if error.is_parse() {
-        let message = format!("{place}: the answer is not HTTP/1.1 ({error})");
-        return Failure::new(FailureKind::BadAnswer, message)
-            .hint("the port may speak TLS or another protocol");
-    }
-    Failure::new(FailureKind::BadAnswer, format!("{place}: {error}"))
-}
-
-/// The host of an address as a name to resolve or an address to connect to.
-pub(in crate::sources) fn bare_host(host: &Host<&str>) -> String {
-    match host {
-        Host::Ipv6(address) => address.to_string(),
-        other => other.to_string(),
     }
 }
 

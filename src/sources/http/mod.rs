@@ -17,9 +17,9 @@ mod violations;
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper::{
     Method,
+    body::Bytes,
     header::{self, HeaderName, HeaderValue},
 };
 use jiff::Timestamp;
@@ -27,16 +27,15 @@ use tokio::time::Instant;
 use url::Url;
 
 use self::exchange::{Answer, Question, exchange};
-use super::{progress::Progress, tls};
 use crate::{
     config::profile::{Extract, HttpSource, Text},
     domain::{
         failure::{Failure, FailureKind},
         observation::{Exhibit, Facts},
-        text::clip,
         time::Moment,
         value::Value,
     },
+    net::{progress::Progress, tls, words::clip},
 };
 
 /// An endpoint.
@@ -65,11 +64,11 @@ impl Http {
     ) -> Result<Facts, Failure> {
         let start = Instant::now();
         let Final { mut answer, with_credentials } = self.follow(progress).await?;
-        if !self.accepts(answer.status) {
+        if !self.accepts(answer.status()) {
             let excerpt = answer.excerpt().await;
             let refusal = status::Refusal {
-                status: answer.status,
-                headers: &answer.headers,
+                status: answer.status(),
+                headers: answer.headers(),
                 excerpt: &excerpt,
                 credentials: if with_credentials { &self.config.headers } else { &[] },
                 now: now.wall,
@@ -107,12 +106,12 @@ impl Http {
                 tls: &self.config.tls,
             };
             let answer = exchange(question, progress).await?;
-            if self.accepts(answer.status) || !status::is_redirect(answer.status) {
+            if self.accepts(answer.status()) || !status::is_redirect(answer.status()) {
                 return Ok(Final { answer, with_credentials });
             }
             let next = destination(&answer, &url)?;
             if self.config.redirects == 0 {
-                let message = format!("{} redirects to {}", answer.status, origin(&next));
+                let message = format!("{} redirects to {}", answer.status(), origin(&next));
                 return Err(Failure::new(FailureKind::BadAnswer, message)
                     .hint("a login page? redirects are not followed unless configured"));
             }
@@ -144,7 +143,7 @@ impl Http {
         let needs_json = self.config.violations.is_some()
             || self.config.readings.iter().any(|reading| from_json(&reading.from));
         let json = if needs_json { Some(parse(answer, body)?) } else { None };
-        extract::readings(&self.config.readings, json.as_ref(), &answer.headers, facts);
+        extract::readings(&self.config.readings, json.as_ref(), answer.headers(), facts);
         if let (Some(config), Some(json)) = (&self.config.violations, &json) {
             match violations::page(&config.path, json, now.wall) {
                 Ok(page) => {
@@ -202,7 +201,7 @@ fn measurements(
             facts.readings.insert(name.into(), Value::Number(millis));
         }
     }
-    facts.readings.insert("status".into(), Value::Number(f64::from(answer.status)));
+    facts.readings.insert("status".into(), Value::Number(f64::from(answer.status())));
     if let Some(expiry) = answer.expiry {
         let days = expiry.duration_since(now).as_secs_f64() / 86_400.0;
         facts.readings.insert("cert_days".into(), Value::Number(days));
@@ -251,7 +250,7 @@ fn percent_decoded(text: &str) -> String {
 /// Where a redirect leads to.
 fn destination(answer: &Answer, from: &Url) -> Result<Url, Failure> {
     let bad = |why: String| Failure::new(FailureKind::BadAnswer, why);
-    let status = answer.status;
+    let status = answer.status();
     let location = answer
         .header(&header::LOCATION)
         .ok_or_else(|| bad(format!("{status} redirects without saying where to")))?;
@@ -269,11 +268,6 @@ fn destination(answer: &Answer, from: &Url) -> Result<Url, Failure> {
 /// Scheme, host and port of an address; the rest of a redirect may hold tokens.
 fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
-}
-
-/// The host of an address, for connecting and for certificates.
-pub(super) fn host(url: &Url) -> String {
-    url.host().map(|host| exchange::bare_host(&host)).unwrap_or_default()
 }
 
 /// An address without anything that may be secret: no user, no password, no query.
@@ -296,7 +290,6 @@ mod tests {
         for (url, expected) in table {
             assert_eq!(shown(&Url::parse(url).expect("an address")), expected);
         }
-        assert_eq!(host(&Url::parse("http://[::1]:8080/").expect("an address")), "::1");
     }
 
     #[test]

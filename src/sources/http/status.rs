@@ -1,6 +1,6 @@
 //! What a status means to the operator.
 
-use hyper::{HeaderMap, StatusCode};
+use hyper::HeaderMap;
 use jiff::Timestamp;
 
 use super::retry;
@@ -10,6 +10,7 @@ use crate::{
         failure::{Failure, FailureKind},
         time::clock,
     },
+    net::http::status_line,
 };
 
 /// An answer whose status is not an accepted one.
@@ -42,7 +43,7 @@ impl Refusal<'_> {
             500..=599 => FailureKind::Server,
             _ => FailureKind::BadAnswer,
         };
-        let mut message = self.status_line();
+        let mut message = status_line(self.status);
         if let FailureKind::NotAuthorised | FailureKind::Forbidden = kind {
             message = format!("{message}: {}", self.sent());
         }
@@ -61,15 +62,6 @@ impl Refusal<'_> {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
-    }
-
-    /// `404 Not Found`.
-    fn status_line(&self) -> String {
-        let reason = StatusCode::from_u16(self.status)
-            .ok()
-            .and_then(|status| status.canonical_reason())
-            .unwrap_or("");
-        format!("{} {reason}", self.status).trim_end().to_owned()
     }
 
     /// The headers with secrets that were sent, their secrets hidden.

@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 use serde_json_path::JsonPath;
 
-use super::extract;
-use crate::domain::{text::clip, violations::Violation};
+use crate::{
+    domain::violations::Violation,
+    net::{readings, words::clip},
+};
 
 /// The most violations that are taken from one answer.
 const LARGEST_PAGE: usize = 1_000;
@@ -49,7 +51,7 @@ pub(super) fn page(path: &JsonPath, json: &Json, now: Timestamp) -> Result<Page,
     let nodes: Vec<&Json> = match nodes.as_slice() {
         [Json::Array(list)] => list.iter().collect(),
         [] => {
-            extract::list_exists(path, json)?;
+            readings::list_exists(path, json)?;
             if !path.to_string().ends_with(']') {
                 return Err(format!("{path} is not in the answer"));
             }

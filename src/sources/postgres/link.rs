@@ -11,19 +11,18 @@ use tokio_postgres::{
     tls::{MakeTlsConnect, TlsConnect, TlsStream},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::task::AbortOnDropHandle;
 
-use super::{
-    super::{
-        meter::{Allowance, Metered},
-        net::{self, BoxStream, Driver},
-        progress::{Progress, Stage},
-        tls,
-    },
-    refusal,
-};
+use super::refusal;
 use crate::{
     config::profile::{PostgresSource, SslMode, TlsOptions},
     domain::failure::{Failure, FailureKind},
+    net::{
+        dial::{self, BoxStream},
+        meter::{Allowance, Metered},
+        progress::{Progress, Stage},
+        tls,
+    },
 };
 
 /// The most that one answer may bring, bytes.
@@ -41,7 +40,7 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(3);
 /// A session that is logged in.
 pub(super) struct Session {
     client: Client,
-    driver: Driver<Result<(), Error>>,
+    driver: AbortOnDropHandle<Result<(), Error>>,
     allowance: Allowance,
     /// What was agreed on about encryption.
     pub(super) security: Security,
@@ -159,7 +158,7 @@ impl Session {
             return too_large;
         }
         if error.is_closed()
-            && let Ok(Some(Err(reason))) = timeout(LAST_WORDS_PATIENCE, self.driver.ended()).await
+            && let Ok(Ok(Err(reason))) = timeout(LAST_WORDS_PATIENCE, &mut self.driver).await
         {
             return refusal::failure(&reason, config);
         }
@@ -232,13 +231,13 @@ async fn connect<T>(
     login: &Config,
     stream: Metered,
     tls: T,
-) -> Result<(Client, Driver<Result<(), Error>>), Error>
+) -> Result<(Client, AbortOnDropHandle<Result<(), Error>>), Error>
 where
     T: TlsConnect<Metered>,
     T::Stream: TlsStream + Send + 'static,
 {
     let (client, connection) = login.connect_raw(stream, tls).await?;
-    Ok((client, Driver::spawn(connection)))
+    Ok((client, AbortOnDropHandle::new(tokio::spawn(connection))))
 }
 
 /// Who logs in, and what is settled for the session.
@@ -272,8 +271,8 @@ async fn open_stream(
     progress: &mut Progress,
 ) -> Result<BoxStream, Failure> {
     match socket(config) {
-        Some(path) => Ok(Box::new(net::connect_unix(&path, progress).await?)),
-        None => Ok(Box::new(net::connect(&config.host, config.port, progress).await?)),
+        Some(path) => Ok(Box::new(dial::connect_unix(&path, progress).await?)),
+        None => Ok(Box::new(dial::connect(&config.host, config.port, progress).await?)),
     }
 }
 

@@ -30,18 +30,18 @@ use self::{
     link::{Security, Session},
     queries::Row,
 };
-use super::{
-    progress::{Progress, Stage},
-    tls,
-};
 use crate::{
     config::profile::{PostgresSource, SslMode},
     domain::{
         failure::{Failure, FailureKind},
         observation::{Exhibit, Facts},
-        text::clip,
         time::short_duration,
         value::Value,
+    },
+    net::{
+        progress::{Progress, Stage},
+        tls,
+        words::clip,
     },
 };
 

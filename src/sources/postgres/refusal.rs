@@ -8,13 +8,10 @@ use tokio_postgres::{
     error::{DbError, SqlState},
 };
 
-use super::super::{net, tls};
 use crate::{
     config::profile::PostgresSource,
-    domain::{
-        failure::{Failure, FailureKind},
-        text::clip,
-    },
+    domain::failure::{Failure, FailureKind},
+    net::{dial, tls, words::clip},
 };
 
 /// The failure that an error stands for.
@@ -23,7 +20,7 @@ pub(super) fn failure(error: &Error, config: &PostgresSource) -> Failure {
         return from_server(db.code().code(), &said(db), config);
     }
     let place = format!("{}:{}", config.host, config.port);
-    if let Some(error) = net::cause::<rustls::Error>(error) {
+    if let Some(error) = dial::cause::<rustls::Error>(error) {
         return tls::in_words(error, &config.host);
     }
     let cause = error.source().map(ToString::to_string).unwrap_or_default();
@@ -38,8 +35,8 @@ pub(super) fn failure(error: &Error, config: &PostgresSource) -> Failure {
         let message = format!("{place} wants a password for {}", config.user);
         return Failure::new(FailureKind::NotAuthorised, message).hint("no password is configured");
     }
-    if let Some(io) = net::cause::<std::io::Error>(error) {
-        return net::from_io(io, &place);
+    if let Some(io) = dial::cause::<std::io::Error>(error) {
+        return dial::from_io(io, &place);
     }
     if error.is_closed() {
         let message = format!("{place}: the connection was closed");

@@ -1,7 +1,7 @@
 //! Sessions as they are shown: without the data in their statements.
 
 use super::queries::Row;
-use crate::domain::{observation::Session, text::clip};
+use crate::{domain::observation::Session, net::words::clip};
 
 /// How much of a statement is kept, characters.
 const LONGEST_STATEMENT: usize = 200;

@@ -6,33 +6,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     config::profile::{Extract, ReadingConfig},
-    domain::{observation::Facts, text::clip, value::Value},
+    domain::{observation::Facts, value::Value},
+    net::redis::reply::is_name,
 };
-
-/// The most fields that are kept. Redis 7 reports some 180 by default.
-const MOST_FIELDS: usize = 600;
-
-/// The longest text of a field that is kept, in characters.
-const LONGEST_TEXT: usize = 200;
-
-/// The fields of an INFO answer by name, as text. What is no line `name:value` with a
-/// plain name is left out.
-pub(in crate::sources) fn fields(text: &str) -> BTreeMap<String, String> {
-    let mut fields = BTreeMap::new();
-    for line in text.lines() {
-        let Some((name, value)) = line.split_once(':') else { continue };
-        if line.starts_with('#') || !is_name(name) || fields.len() >= MOST_FIELDS {
-            continue;
-        }
-        fields.insert(name.to_owned(), clip(value.trim_end(), LONGEST_TEXT));
-    }
-    fields
-}
-
-fn is_name(name: &str) -> bool {
-    (1..=80).contains(&name.len())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '|'))
-}
 
 /// Makes every field a reading of its own name; fields that hold several values, such as
 /// `db0:keys=5,expires=0`, become several readings: `db0_keys`, `db0_expires`.
@@ -168,6 +144,7 @@ pub(super) fn remarks(fields: &BTreeMap<String, String>, facts: &mut Facts) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::redis::reply::fields;
 
     const ANSWER: &str = "# Server\r\nredis_version:7.0.15\r\nrun_id:123\r\n\r\n# Stats\r\n\
         keyspace_hits:10\r\nrejected_connections:-1\r\nused_memory_peak_perc:98.50%\r\n\
@@ -195,15 +172,6 @@ mod tests {
         assert!(!facts.readings.contains_key("bad name"));
         assert!(!facts.readings.contains_key("rejected_connections"), "unknown is no number");
         assert!(!facts.readings.contains_key("empty"));
-    }
-
-    #[test]
-    fn an_answer_is_bounded() {
-        let long: String =
-            (0..5_000).map(|i| format!("field{i}:{}\n", "x".repeat(1_000))).collect();
-        let fields = fields(&long);
-        assert_eq!(fields.len(), MOST_FIELDS);
-        assert!(fields.values().all(|text| text.chars().count() <= LONGEST_TEXT));
     }
 
     #[test]

@@ -11,11 +11,7 @@
 
 pub(super) mod info;
 
-mod link;
-
 mod pressure;
-
-pub(super) mod refusal;
 
 pub(super) mod scan;
 
@@ -26,18 +22,19 @@ use std::collections::BTreeSet;
 use ::redis::{RedisError, RedisResult, Value as Reply, cmd, pipe};
 use tokio::time::{Instant, timeout};
 
-use self::{link::Link, pressure::Watch};
-use super::{
-    progress::{Progress, Stage},
-    tls,
-};
+use self::pressure::Watch;
 use crate::{
-    config::profile::{RedisAddress, RedisSource},
+    config::profile::RedisSource,
     domain::{
         failure::{Failure, FailureKind},
         observation::{Exhibit, Facts},
         time::{Moment, clock},
         value::Value,
+    },
+    net::{
+        progress::{Progress, Stage},
+        redis::{self as server, Link, refusal, reply},
+        tls,
     },
 };
 
@@ -142,7 +139,7 @@ impl Redis {
             };
         }
         let replies = link.ask_all(&mut commands).await;
-        let replies = replies.map_err(|error| link.failure(&error, &self.config))?;
+        let replies = replies.map_err(|error| link.failure(&error))?;
         let mut replies = replies.into_iter();
         let info = replies.next().unwrap_or(Ok(Reply::Nil));
         self.take_info(info, link, &mut facts)?;
@@ -170,12 +167,12 @@ impl Redis {
             match refusal::code_and_text(&error).0.as_str() {
                 "LOADING" => return Err(self.loading(link, &error).await),
                 // It does not even answer a PING while it cannot save to disk, but it works.
-                "MISCONF" => facts.remarks.push(link.failure(&error, &self.config).message),
+                "MISCONF" => facts.remarks.push(link.failure(&error).message),
                 _ if refusal::is_not_offered(&error) => {
                     self.absent.insert("PING");
                     return Ok(());
                 }
-                _ => return Err(link.failure(&error, &self.config)),
+                _ => return Err(link.failure(&error)),
             }
         }
         let millis = took.as_secs_f64() * 1000.0;
@@ -185,11 +182,11 @@ impl Redis {
 
     /// A server that loads its data still answers INFO, which says how far it is.
     async fn loading(&self, link: &mut Link, error: &RedisError) -> Failure {
-        let mut failure = link.failure(error, &self.config);
-        let Some(text) = link.ask(&cmd("INFO")).await.ok().as_ref().and_then(slowlog::text) else {
+        let mut failure = link.failure(error);
+        let Some(text) = link.ask(&cmd("INFO")).await.ok().as_ref().and_then(reply::text) else {
             return failure;
         };
-        let fields = info::fields(&text);
+        let fields = reply::fields(&text);
         if let Some(percent) = info::number(&fields, "loading_loaded_perc") {
             failure.message.push_str(&format!("; {percent:.0} % loaded"));
         }
@@ -207,16 +204,16 @@ impl Redis {
         facts: &mut Facts,
     ) -> Result<(), Failure> {
         let reply = reply.map_err(|error| {
-            let failure = link.failure(&error, &self.config);
+            let failure = link.failure(&error);
             match failure.kind {
                 FailureKind::Forbidden => failure.hint("grant it +info"),
                 _ => failure,
             }
         })?;
-        let text = slowlog::text(&reply).ok_or_else(|| {
+        let text = reply::text(&reply).ok_or_else(|| {
             Failure::new(FailureKind::BadAnswer, "INFO answered something that is not text")
         })?;
-        let fields = info::fields(&text);
+        let fields = reply::fields(&text);
         if fields.is_empty() {
             return Err(Failure::new(FailureKind::BadAnswer, "INFO answered nothing"));
         }
@@ -241,7 +238,7 @@ impl Redis {
             }
             ("LATENCY", Ok(reply)) => slowlog::latency(&reply, facts),
             (_, Ok(reply)) => {
-                if let Some(keys) = slowlog::integer(&reply) {
+                if let Some(keys) = reply::integer(&reply) {
                     facts.readings.insert("keys".into(), Value::Number(keys as f64));
                 }
             }
@@ -269,18 +266,6 @@ impl Redis {
     }
 }
 
-/// Where the server is, without secrets.
-pub(super) fn target(config: &RedisSource) -> String {
-    match &config.address {
-        RedisAddress::Unix(path) => format!("{} database {}", path.display(), config.database),
-        RedisAddress::Tcp { host, port } => {
-            let scheme = if config.tls.is_some() { "rediss" } else { "redis" };
-            let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-            format!("{scheme}://{host}:{port}/{}", config.database)
-        }
-    }
-}
-
 /// What is asked, in words.
 pub(super) fn request(config: &RedisSource) -> String {
     let mut parts = vec!["PING", "INFO", "DBSIZE"];
@@ -291,5 +276,5 @@ pub(super) fn request(config: &RedisSource) -> String {
     if !config.pressure.is_empty() {
         parts.push("SCAN, ZCOUNT");
     }
-    format!("{}: {}", target(config), parts.join(", "))
+    format!("{}: {}", server::shown(config), parts.join(", "))
 }

@@ -8,21 +8,19 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use redis::{RedisResult, Value as Reply, cmd, pipe};
+use redis::{RedisResult, Value as Reply, pipe};
 
-use super::{
-    super::progress::Progress,
-    link::Link,
-    refusal,
-    slowlog::{integer, text},
-};
 use crate::{
-    config::profile::{PressureConfig, RedisSource},
+    config::profile::RedisSource,
     domain::{
-        failure::{Failure, FailureKind},
+        failure::Failure,
+        keys::{common_pattern, identifier},
         observation::Exhibit,
-        text::clip,
         violations::Pressure,
+    },
+    net::{
+        progress::Progress,
+        redis::{Link, refusal, reply::integer},
     },
 };
 
@@ -84,15 +82,12 @@ impl Watch {
     async fn search(&mut self, link: &mut Link) -> Result<bool, Failure> {
         let from_start = self.cursor == 0;
         let mut left = self.config.scan_budget;
-        let pattern = common_pattern(&self.config.pressure);
+        let pattern = common_pattern(self.config.pressure.iter().map(|one| one.pattern.as_str()));
         while left > 0 {
             let step = left.min(STEP);
             left -= step;
-            let mut scan = cmd("SCAN");
-            scan.arg(self.cursor).arg("MATCH").arg(&pattern).arg("COUNT").arg(step);
-            let reply =
-                link.ask(&scan).await.map_err(|error| link.failure(&error, &self.config))?;
-            let (cursor, keys) = scanned(reply)?;
+            let (cursor, keys) =
+                link.scan(self.cursor, Some(pattern.as_bytes()), step.into()).await?;
             self.remember(keys);
             self.cursor = cursor;
             if cursor == 0 {
@@ -133,9 +128,9 @@ impl Watch {
                 commands.cmd("ZCOUNT").arg(key).arg(format!("({from}")).arg("+inf");
             }
             let replies = link.ask_all(&mut commands).await;
-            let replies = replies.map_err(|error| link.failure(&error, &self.config))?;
+            let replies = replies.map_err(|error| link.failure(&error))?;
             for ((key, tier), reply) in batch.iter().zip(replies) {
-                match self.used(reply)? {
+                match used(link, reply)? {
                     Some(used) => entries.extend(self.entry(key, *tier, used)),
                     None => {
                         self.sets.remove(key);
@@ -146,15 +141,6 @@ impl Watch {
         entries.sort_by(|a, b| b.share().total_cmp(&a.share()));
         entries.truncate(MOST_ENTRIES);
         Ok(entries)
-    }
-
-    /// The count in a reply; none where the set is empty or is no set at all.
-    fn used(&self, reply: RedisResult<Reply>) -> Result<Option<u64>, Failure> {
-        match reply {
-            Ok(reply) => Ok(integer(&reply).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0)),
-            Err(error) if refusal::code_and_text(&error).0 == "WRONGTYPE" => Ok(None),
-            Err(error) => Err(refusal::failure(&error, &refusal::Who::of(&self.config))),
-        }
     }
 
     fn entry(&self, key: &[u8], tier: usize, used: u64) -> Option<Pressure> {
@@ -168,101 +154,11 @@ impl Watch {
     }
 }
 
-/// The cursor and the keys in a reply to SCAN.
-pub(super) fn scanned(reply: Reply) -> Result<(u64, Vec<Vec<u8>>), Failure> {
-    let bad = || Failure::new(FailureKind::BadAnswer, "SCAN answered something else than keys");
-    let Reply::Array(parts) = reply else { return Err(bad()) };
-    let mut parts = parts.into_iter();
-    let (Some(cursor), Some(Reply::Array(keys))) = (parts.next(), parts.next()) else {
-        return Err(bad());
-    };
-    let cursor = text(&cursor).and_then(|text| text.parse().ok()).ok_or_else(bad)?;
-    let keys = keys
-        .into_iter()
-        .filter_map(|key| match key {
-            Reply::BulkString(bytes) => Some(bytes),
-            _ => None,
-        })
-        .collect();
-    Ok((cursor, keys))
-}
-
-/// What the star of a pattern stands for in a key.
-fn identifier(pattern: &str, key: &[u8]) -> Option<String> {
-    let (before, after) = pattern.split_once('*')?;
-    let middle = key.strip_prefix(before.as_bytes())?.strip_suffix(after.as_bytes())?;
-    (!middle.is_empty()).then(|| clip(&String::from_utf8_lossy(middle), 200))
-}
-
-/// A pattern that matches whatever any of the patterns matches: what they begin with in
-/// common, its special characters escaped.
-fn common_pattern(pressure: &[PressureConfig]) -> String {
-    let literal = |pressure: &PressureConfig| -> String {
-        pressure.pattern.split('*').next().unwrap_or_default().to_owned()
-    };
-    let mut common = pressure.first().map(literal).unwrap_or_default();
-    for other in pressure.iter().skip(1).map(literal) {
-        while !other.starts_with(&common) {
-            common.pop();
-        }
-    }
-    format!("{}*", escaped(&common))
-}
-
-/// A text as a pattern that matches only itself.
-fn escaped(literal: &str) -> String {
-    let mut out = String::with_capacity(literal.len() + 4);
-    for c in literal.chars() {
-        if matches!(c, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn pressure(pattern: &str) -> PressureConfig {
-        PressureConfig {
-            pattern: pattern.to_owned(),
-            tier: String::new(),
-            limit: 1,
-            window: Duration::from_secs(60),
-        }
-    }
-
-    #[test]
-    fn the_star_is_the_identifier() {
-        let table = [
-            ("rate:public:*", "rate:public:203.0.113.7", Some("203.0.113.7")),
-            ("rate:payment:*:ip", "rate:payment:x:ip", Some("x")),
-            ("rate:payment:*:ip", "rate:payment:x:user", None),
-            ("rate:payment:*:ip", "rate:payment::ip", None),
-            ("rate:payment:*:ip", "rate:payment:ip", None),
-            ("rate:*", "other:x", None),
-            ("rate", "rate", None),
-        ];
-        for (pattern, key, expected) in table {
-            assert_eq!(identifier(pattern, key.as_bytes()).as_deref(), expected, "{pattern} {key}");
-        }
-    }
-
-    #[test]
-    fn one_scan_serves_every_pattern() {
-        let table: [(&[&str], &str); 4] = [
-            (&["rate:public:*", "rate:auth:*"], "rate:*"),
-            (&["rate:public:*", "rate:payment:*:ip"], "rate:p*"),
-            (&["a:*", "b:*"], "*"),
-            (&["odd[1]?:*"], "odd\\[1\\]\\?:*"),
-        ];
-        for (patterns, expected) in table {
-            let all: Vec<PressureConfig> = patterns.iter().map(|p| pressure(p)).collect();
-            assert_eq!(common_pattern(&all), expected);
-        }
+/// The count in a reply; none where the set is empty or is no set at all.
+fn used(link: &Link, reply: RedisResult<Reply>) -> Result<Option<u64>, Failure> {
+    match reply {
+        Ok(reply) => Ok(integer(&reply).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0)),
+        Err(error) if refusal::code_and_text(&error).0 == "WRONGTYPE" => Ok(None),
+        Err(error) => Err(link.failure(&error)),
     }
 }

@@ -1,21 +1,22 @@
 //! Keys by prefix, counted when the operator asks for it.
 
-use std::{
-    collections::HashSet,
-    hash::{BuildHasher, RandomState},
-    time::Duration,
-};
+use std::time::Duration;
 
-use rand::{Rng, SeedableRng, rngs::SmallRng};
-use redis::{cmd, pipe};
-use tokio::time::timeout;
+use rand::{SeedableRng, rngs::SmallRng};
+use redis::cmd;
+use tokio::time::{Instant, error::Elapsed, timeout};
 
-use super::{super::progress::Progress, link::Link, pressure::scanned, slowlog::integer};
 use crate::{
     config::profile::RedisSource,
     domain::{
         failure::{Failure, FailureKind},
+        keys::Pattern,
         observation::KeyGroup,
+    },
+    net::redis::{
+        Link,
+        count::{Seen, Tally, scaled},
+        reply::integer,
     },
 };
 
@@ -28,14 +29,11 @@ const CALL_LIMIT: Duration = Duration::from_secs(5);
 /// How long the whole scan may take; what was seen until then is an estimate.
 const SCAN_LIMIT: Duration = Duration::from_secs(30);
 
-/// Keys of each group whose memory is looked up.
-const SAMPLE: usize = 50;
-
 /// One group while it is being counted.
-struct Tally<'a> {
-    group: &'a (String, String, bool),
-    found: u64,
-    sample: Vec<Vec<u8>>,
+struct Group<'a> {
+    config: &'a (String, String, bool),
+    pattern: Pattern,
+    tally: Tally,
 }
 
 /// Counts the keys of each group, given as name, pattern and whether it is protected. A
@@ -53,23 +51,22 @@ pub async fn scan(
     groups: &[(String, String, bool)],
     budget: u32,
 ) -> Result<Vec<KeyGroup>, Failure> {
-    let mut progress = Progress::new(CALL_LIMIT);
-    let opened = timeout(CALL_LIMIT, Link::open(config, &mut progress)).await;
-    let mut link = opened.unwrap_or_else(|_| Err(progress.too_late(CALL_LIMIT)))?;
-    let size = ask(&mut link, &cmd("DBSIZE"), config).await?;
-    let size = integer(&size).and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
-    let mut tallies: Vec<Tally<'_>> =
-        groups.iter().map(|group| Tally { group, found: 0, sample: Vec::new() }).collect();
-    let pass = visit(&mut link, config, u64::from(budget), &mut tallies).await?;
-    let mut counted = Vec::with_capacity(tallies.len());
-    for tally in tallies {
+    let mut link = Link::open_within(config, CALL_LIMIT).await?;
+    let asked = timeout(CALL_LIMIT, link.ask(&cmd("DBSIZE"))).await.map_err(too_slow)?;
+    let size = integer(&asked.map_err(|error| link.failure(&error))?);
+    let size = size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+    let mut groups: Vec<Group<'_>> = groups.iter().map(Group::new).collect();
+    let pass = visit(&mut link, u64::from(budget), &mut groups).await?;
+    let mut counted = Vec::with_capacity(groups.len());
+    for Group { config, tally, .. } in groups {
         let keys = if pass.complete {
             tally.found
         } else {
             scaled(tally.found, size.max(pass.visited), pass.visited)
         };
-        let mean = mean_size(&mut link, config, &tally.sample).await?;
-        let (name, pattern, protected) = tally.group.clone();
+        let mean = timeout(CALL_LIMIT, tally.mean_size(&mut link)).await.map_err(too_slow)?;
+        let mean = mean.map_err(|error| link.failure(&error))?;
+        let (name, pattern, protected) = config.clone();
         let bytes = mean.map(|mean| (mean * keys as f64) as u64);
         counted.push(KeyGroup { name, pattern, keys, exact: pass.complete, bytes, protected });
     }
@@ -82,17 +79,10 @@ struct Pass {
     complete: bool,
 }
 
-async fn visit(
-    link: &mut Link,
-    config: &RedisSource,
-    budget: u64,
-    tallies: &mut [Tally<'_>],
-) -> Result<Pass, Failure> {
-    let started = tokio::time::Instant::now();
+async fn visit(link: &mut Link, budget: u64, groups: &mut [Group<'_>]) -> Result<Pass, Failure> {
+    let started = Instant::now();
     let mut random = SmallRng::from_os_rng();
-    let hashing = RandomState::new();
-    // SCAN may name a key twice, so that those seen are remembered, by their hash.
-    let mut seen = HashSet::new();
+    let mut seen = Seen::default();
     let (mut cursor, mut asked_for) = (0, 0);
     let complete = loop {
         if asked_for >= budget || started.elapsed() > SCAN_LIMIT {
@@ -100,13 +90,12 @@ async fn visit(
         }
         let step = STEP.min(budget - asked_for);
         asked_for += step;
-        let mut command = cmd("SCAN");
-        command.arg(cursor).arg("COUNT").arg(step);
-        let (next, keys) = scanned(ask(link, &command, config).await?)?;
+        let scanned = timeout(CALL_LIMIT, link.scan(cursor, None, step)).await;
+        let (next, keys) = scanned.map_err(too_slow)??;
         for key in keys {
-            if seen.insert(hashing.hash_one(&key)) {
-                for tally in tallies.iter_mut() {
-                    tally.take(&key, &mut random);
+            if seen.insert(&key) {
+                for group in groups.iter_mut().filter(|group| group.pattern.matches(&key)) {
+                    group.tally.take(&key, &mut random);
                 }
             }
         }
@@ -115,97 +104,15 @@ async fn visit(
             break true;
         }
     };
-    Ok(Pass { visited: seen.len() as u64, complete })
+    Ok(Pass { visited: seen.count(), complete })
 }
 
-impl Tally<'_> {
-    /// Counts the key where it belongs to the group, and keeps an even sample of them.
-    fn take(&mut self, key: &[u8], random: &mut SmallRng) {
-        if !matches(&self.group.1, key) {
-            return;
-        }
-        self.found += 1;
-        if self.sample.len() < SAMPLE {
-            self.sample.push(key.to_vec());
-            return;
-        }
-        let place = random.random_range(0..self.found);
-        if let Some(slot) = usize::try_from(place).ok().and_then(|at| self.sample.get_mut(at)) {
-            *slot = key.to_vec();
-        }
+impl<'a> Group<'a> {
+    fn new(config: &'a (String, String, bool)) -> Self {
+        Self { config, pattern: Pattern::to_count(&config.1), tally: Tally::default() }
     }
 }
 
-fn matches(pattern: &str, key: &[u8]) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => key.starts_with(prefix.as_bytes()),
-        None => key == pattern.as_bytes(),
-    }
-}
-
-/// The count in the whole, given the count in a part of it.
-fn scaled(found: u64, whole: u64, part: u64) -> u64 {
-    if part == 0 {
-        return 0;
-    }
-    (found as f64 * whole as f64 / part as f64).round() as u64
-}
-
-/// The mean memory of the sampled keys in bytes, where the server tells.
-async fn mean_size(
-    link: &mut Link,
-    config: &RedisSource,
-    sample: &[Vec<u8>],
-) -> Result<Option<f64>, Failure> {
-    if sample.is_empty() {
-        return Ok(None);
-    }
-    let mut commands = pipe();
-    for key in sample {
-        commands.cmd("MEMORY").arg("USAGE").arg(key);
-    }
-    let replies = timeout(CALL_LIMIT, link.ask_all(&mut commands)).await.map_err(|_| too_slow())?;
-    let replies = replies.map_err(|error| link.failure(&error, config))?;
-    // A key that has gone meanwhile has no size; a server without the command has none at all.
-    let sizes: Vec<f64> = replies
-        .iter()
-        .filter_map(|reply| reply.as_ref().ok().and_then(integer))
-        .map(|bytes| bytes as f64)
-        .collect();
-    Ok((!sizes.is_empty()).then(|| sizes.iter().sum::<f64>() / sizes.len() as f64))
-}
-
-async fn ask(
-    link: &mut Link,
-    command: &redis::Cmd,
-    config: &RedisSource,
-) -> Result<redis::Value, Failure> {
-    let answer = timeout(CALL_LIMIT, link.ask(command)).await.map_err(|_| too_slow())?;
-    answer.map_err(|error| link.failure(&error, config))
-}
-
-fn too_slow() -> Failure {
+fn too_slow(_: Elapsed) -> Failure {
     Failure::new(FailureKind::Timeout, "the scan was given up: a call took longer than 5s")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_are_prefixes_or_names() {
-        assert!(matches("car:*", b"car:1"));
-        assert!(matches("car:*", b"car:"));
-        assert!(matches("*", b"anything"));
-        assert!(matches("lock", b"lock"));
-        assert!(!matches("lock", b"lock:1"));
-        assert!(!matches("c[a]r:*", b"car:1"), "only the final star is special");
-    }
-
-    #[test]
-    fn parts_are_scaled_to_the_whole() {
-        assert_eq!(scaled(10, 1_000, 100), 100);
-        assert_eq!(scaled(0, 1_000, 100), 0);
-        assert_eq!(scaled(0, 1_000, 0), 0);
-    }
 }

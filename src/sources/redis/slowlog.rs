@@ -4,10 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use redis::Value as Reply;
 
-use crate::domain::{
-    observation::{Facts, SlowCommand},
-    text::clip,
-    value::Value,
+use crate::{
+    domain::{
+        observation::{Facts, SlowCommand},
+        value::Value,
+    },
+    net::{
+        redis::reply::{integer, text},
+        words::clip,
+    },
 };
 
 /// The most events of the latency monitor that are taken.
@@ -62,24 +67,6 @@ pub(super) fn latency(reply: &Reply, facts: &mut Facts) {
             let reading = format!("latency_{name}_{suffix}");
             facts.readings.insert(Arc::from(reading), Value::Number(millis as f64));
         }
-    }
-}
-
-/// A reply as an integer.
-pub(super) fn integer(reply: &Reply) -> Option<i64> {
-    match reply {
-        Reply::Int(number) => Some(*number),
-        other => text(other)?.parse().ok(),
-    }
-}
-
-/// A reply as text.
-pub(super) fn text(reply: &Reply) -> Option<String> {
-    match reply {
-        Reply::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        Reply::SimpleString(text) | Reply::VerbatimString { text, .. } => Some(text.clone()),
-        Reply::Okay => Some("OK".to_owned()),
-        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use super::{
-    cache,
+    cache, cache_chart,
     context::{Context, split_top},
 };
 use crate::{
@@ -20,8 +20,9 @@ use crate::{
     },
     ui::{
         format, paint,
+        theme::Theme,
         widgets::{
-            dash,
+            dash, put,
             table::{Cell, Column, Table},
         },
     },
@@ -58,7 +59,7 @@ pub(super) fn draw(
             let gap = if gap.is_empty() { "blank" } else { gap };
             let text = format!("one bar for 15 s, {gap} where it was not known");
             heading(buffer, head, context, "Hit rate", &text);
-            cache::draw_chart(buffer, rest, context, row);
+            cache_chart::draw(buffer, rest, context, row);
             None
         }
     }
@@ -70,14 +71,12 @@ fn heading(buffer: &mut Buffer, area: Rect, context: &Context<'_>, title: &str, 
         Span::styled(title.to_owned(), theme.strong()),
         Span::styled(format!("  {beside}"), theme.quiet()),
     ]);
-    paint::line(buffer, area, 0, &line);
+    put(buffer, area, &[line], theme);
 }
 
-fn say(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
+fn say(buffer: &mut Buffer, area: Rect, text: &str, style: Style, theme: Theme) {
     let lines = paint::wrapped("", text, usize::from(area.width), style, style);
-    for (at, line) in (0..area.height).zip(&lines) {
-        paint::line(buffer, area, at, line);
-    }
+    put(buffer, area, &lines, theme);
 }
 
 /// Keys by prefix, as counted when the operator asked for it.
@@ -100,7 +99,7 @@ fn keys(buffer: &mut Buffer, area: Rect, context: &Context<'_>, row: &CacheRow) 
     match state.scan.as_ref().map(|scan| &scan.outcome) {
         None => None,
         Some(Err(why)) => {
-            say(buffer, rest, &format!("could not be counted: {why}"), theme.critical());
+            say(buffer, rest, &format!("could not be counted: {why}"), theme.critical(), theme);
             None
         }
         Some(Ok(groups)) => groups_table(buffer, rest, context, row, groups),
@@ -134,23 +133,9 @@ fn groups_table(
         ]
     });
     let table = Table::new(&KEYS, cells.collect(), area.width, theme);
-    plain(buffer, area, &table, groups.len());
+    put(buffer, area, &table.lines(usize::from(area.height)), theme);
     let estimated = groups.iter().any(|group| !group.exact || group.bytes.is_some());
     estimated.then(|| "~ estimated from a part of the keys".to_owned())
-}
-
-/// A table without a selection: as many rows as there is room for, and how many more.
-fn plain(buffer: &mut Buffer, area: Rect, table: &Table<'_>, total: usize) {
-    paint::line(buffer, area, 0, &table.header());
-    let room = usize::from(area.height.saturating_sub(1));
-    let shown = if total > room { room.saturating_sub(1) } else { total };
-    for at in 0..shown {
-        paint::line(buffer, area, at as u16 + 1, &table.line(at, false));
-    }
-    if shown < total {
-        let text = format!("  {} more", total - shown);
-        paint::line(buffer, area, shown as u16 + 1, &Line::raw(text));
-    }
 }
 
 fn slow(buffer: &mut Buffer, area: Rect, context: &Context<'_>, row: &CacheRow) -> Option<String> {
@@ -163,7 +148,7 @@ fn slow(buffer: &mut Buffer, area: Rect, context: &Context<'_>, row: &CacheRow) 
         .map_or_else(String::new, |at| format!("read {}", context.ago(at)));
     heading(buffer, head, context, "Slow log", &beside);
     match slow_log(context.world, &row.source) {
-        Some([]) => say(buffer, rest, "the server's slow log is empty", theme.text()),
+        Some([]) => say(buffer, rest, "the server's slow log is empty", theme.text(), theme),
         Some(entries) => entries_table(buffer, rest, context, entries),
         None => {
             let facts = source.and_then(|source| source.facts.last_known());
@@ -175,7 +160,7 @@ fn slow(buffer: &mut Buffer, area: Rect, context: &Context<'_>, row: &CacheRow) 
                 None if quality.usable() => "not offered, or not asked for".to_owned(),
                 None => source_trouble(context.world, &row.source, quality),
             };
-            say(buffer, rest, &why, theme.unknown());
+            say(buffer, rest, &why, theme.unknown(), theme);
         }
     }
     None
@@ -195,5 +180,5 @@ fn entries_table(buffer: &mut Buffer, area: Rect, context: &Context<'_>, entries
         ]
     });
     let table = Table::new(&SLOW, cells.collect(), area.width, theme);
-    plain(buffer, area, &table, entries.len());
+    put(buffer, area, &table.lines(usize::from(area.height)), theme);
 }

@@ -37,12 +37,16 @@ pub(super) fn sections(context: &Context<'_>, row: &CheckRow, width: u16) -> Vec
     let spec = world.catalog.checks.iter().find(|spec| spec.id == row.id);
     let (Some(spec), Some(state)) = (spec, world.checks.get(&row.id)) else { return Vec::new() };
     let source = world.sources.get(&row.source);
-    let mut all = vec![summary(context, row, width), origin(context, row, source, width)];
-    if let Some((failure, at)) = &state.last_error {
-        let recovered = source.is_some_and(|source| source.failing().is_none());
-        all.push(error(context, failure, *at, recovered, width));
-    }
+    let failing = source.is_some_and(|source| source.failing().is_some());
+    let last_error = state
+        .last_error
+        .as_ref()
+        .map(|(failure, at)| error(context, failure, *at, !failing, width));
+    let mut all = vec![summary(context, row, width)];
+    let (now, later) = if failing { (last_error, None) } else { (None, last_error) };
+    all.extend(now);
     all.push(conditions(context, spec, width));
+    all.push(origin(context, row, source, width));
     if let Some(phases) = source.and_then(|source| source.last.as_ref()?.phases) {
         all.push(phases_section(context, phases, width));
     }
@@ -50,6 +54,7 @@ pub(super) fn sections(context: &Context<'_>, row: &CheckRow, width: u16) -> Vec
         all.push(readings(context, row, facts, width));
         all.extend(lists(context, facts, width));
     }
+    all.extend(later);
     all.push(changes(context, state));
     all
 }
@@ -69,11 +74,11 @@ fn summary(context: &Context<'_>, row: &CheckRow, width: u16) -> Section {
         let warning = theme.warning();
         lines.extend(paint::wrapped("", disagreement, usize::from(width), warning, warning));
     }
-    let since = format!(
-        "{}, for {}",
-        context.time_of_day(row.since),
-        coarse_age(context.world.now.since(row.since))
-    );
+    let lasting = match coarse_age(context.world.now.since(row.since)).as_str() {
+        "now" => "just now".to_owned(),
+        age => format!("for {age}"),
+    };
+    let since = format!("{}, {lasting}", context.time_of_day(row.since));
     let badge = Badge::new(row.quality, context.world.now, row.seen);
     lines.extend(
         Pairs::new(theme)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ratatui::{buffer::Buffer, layout::Rect, text::Line};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
 
 use crate::{
     app::{
@@ -15,7 +15,7 @@ use crate::{
         format, paint,
         scene::Scene,
         theme::Theme,
-        widgets::{table::Table, window},
+        widgets::{put, table::Table, window},
     },
 };
 
@@ -102,6 +102,18 @@ impl<'a> Context<'a> {
         format!("-{}", coarse_age(step * u32::try_from(bars).unwrap_or(u32::MAX)))
     }
 
+    /// How to get to what a detail has no room for. Only a single row leaves the keys that
+    /// move the selection to the detail.
+    pub(super) fn scroll_hint(&self) -> &'static str {
+        if self.ids.len() > 1 { "; / to one row, then j scrolls" } else { "; j scrolls" }
+    }
+
+    /// A line of text, cut where the area ends.
+    pub(super) fn fitted(&self, text: &str, width: u16, style: Style) -> Line<'static> {
+        let text = format::fit(text, usize::from(width), self.theme.glyphs().ellipsis);
+        Line::styled(text, style)
+    }
+
     /// What is said where there is no row to show.
     pub(super) fn empty(&self, buffer: &mut Buffer, area: Rect, nothing: &str) {
         let theme = self.theme;
@@ -112,37 +124,34 @@ impl<'a> Context<'a> {
             (format!("nothing matches '{filter}'; Esc clears the filter"), theme.quiet())
         };
         let lines = paint::wrapped("", &text, usize::from(area.width), style, style);
-        for (row, line) in (0..area.height).zip(&lines) {
-            paint::line(buffer, area, row, line);
-        }
+        put(buffer, area, &lines, self.theme);
     }
 
     /// Draws a table around the selected row, with the titles of its columns where there is
-    /// room. `below` has a line more for some of the rows. Returns what part is visible, in
+    /// room. `below` has further lines for some of the rows. Returns what part is visible, in
     /// words.
     pub(super) fn list(
         &self,
         buffer: &mut Buffer,
         area: Rect,
         table: &Table<'_>,
-        below: &[Option<Line<'static>>],
+        below: &[Vec<Line<'static>>],
     ) -> Option<String> {
-        let header = area.height >= 4 && usize::from(area.height) > table.len().min(5);
+        let header = area.height >= 2 && usize::from(area.height) > table.len().min(5);
         if header {
-            paint::line(buffer, area, 0, &table.header());
+            put(buffer, area, &[table.header()], self.theme);
         }
         let (_, area) = split_top(area, u16::from(header));
         let mut rows = area.rows();
-        let more = |at: usize| below.get(at).and_then(Option::as_ref);
-        let heights: Vec<usize> =
-            (0..table.len()).map(|at| 1 + usize::from(more(at).is_some())).collect();
+        let more = |at: usize| below.get(at).map_or(&[][..], Vec::as_slice);
+        let heights: Vec<usize> = (0..table.len()).map(|at| 1 + more(at).len()).collect();
         let range = window::visible(&heights, self.position, usize::from(area.height));
         for at in range.clone() {
             let selected = self.focused && at == self.position;
             let line = table.line(at, selected);
             for line in std::iter::once(&line).chain(more(at)) {
                 if let Some(row) = rows.next() {
-                    paint::line(buffer, row, 0, line);
+                    put(buffer, row, std::slice::from_ref(line), self.theme);
                 }
             }
         }
@@ -161,14 +170,14 @@ impl<'a> Context<'a> {
     ) -> Option<String> {
         let header = u16::from(area.height >= 3);
         if header > 0 {
-            paint::line(buffer, area, 0, &table.header());
+            put(buffer, area, &[table.header()], self.theme);
         }
         let (_, rest) = split_top(area, header);
         let place = self.position.saturating_sub(first);
         let range = window::around(place, table.len(), usize::from(rest.height));
         for (at, row) in range.clone().zip(rest.rows()) {
             let selected = self.focused && at == place;
-            paint::line(buffer, row, 0, &table.line(at, selected));
+            put(buffer, row, &[table.line(at, selected)], self.theme);
         }
         window::note(&(range.start + first..range.end + first), total)
     }
@@ -206,11 +215,12 @@ pub(super) fn blocks(area: Rect, count: usize, width: u16, height: u16) -> Optio
         return None;
     }
     let gap = u16::from(columns > 1) * 3;
+    let space = u16::from(rows > 1 && each.height >= 8);
     let place = |at: u16| Rect {
         x: area.x + (at % columns) * each.width,
         y: area.y + (at / columns) * each.height,
         width: each.width.saturating_sub(gap),
-        height: each.height,
+        height: each.height - space,
     };
     Some((0..count).map(place).collect())
 }

@@ -14,7 +14,6 @@ use std::time::Duration;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
-    style::Style,
     text::{Line, Span},
 };
 
@@ -33,6 +32,7 @@ use crate::{
             badge::Badge,
             bar::bar,
             pairs::Pairs,
+            put,
             table::{Cell, Column, Table},
         },
     },
@@ -94,7 +94,6 @@ fn table(
     rows: &[DatabaseRow],
 ) -> Option<String> {
     let theme = context.theme;
-    let narrow = area.width < 50;
     let cells = rows.iter().map(|row| {
         let badge = Badge::new(row.quality, context.world.now, row.seen);
         let (used, style) = figure::value(
@@ -104,7 +103,7 @@ fn table(
             row.connections_share().map(format::percent),
         );
         vec![
-            figure::verdict(theme, row.verdict, row.quality, narrow),
+            figure::verdict(theme, row.verdict, row.quality, area.width),
             Cell::new(row.title.clone(), figure::title_style(theme, row.verdict)),
             Cell::new(used, style),
             Cell::new(row.reason.clone(), figure::reason_style(theme, row.verdict)),
@@ -153,10 +152,11 @@ fn block_of(
     with_sessions: bool,
 ) {
     let theme = context.theme;
-    let mut lines = vec![headline(context, row, selected)];
-    if row.verdict != Verdict::Ok {
-        let text = format::fit(&row.reason, usize::from(area.width), theme.glyphs().ellipsis);
-        lines.push(Line::styled(text, theme.text()));
+    let badge = Badge::new(row.quality, context.world.now, row.seen);
+    let verdict = (row.verdict, row.quality);
+    let mut lines = vec![figure::headline(theme, verdict, &row.title, badge, area.width, selected)];
+    if row.verdict != Verdict::Ok && row.reason != row.quality.word() {
+        lines.push(context.fitted(&row.reason, area.width, theme.text()));
     }
     lines.extend(figures(context, row, area.width));
     for remark in &row.remarks {
@@ -165,28 +165,12 @@ fn block_of(
         lines.extend(paint::wrapped("", &remark, usize::from(area.width), quiet, quiet));
     }
     let shown = (lines.len() as u16).min(area.height);
-    for (at, line) in (0..shown).zip(&lines) {
-        paint::line(buffer, area, at, line);
-    }
+    put(buffer, area, &lines, context.theme);
     let (_, rest) = split_top(area, shown);
     if with_sessions && rest.height >= 2 && !row.sessions.is_empty() {
         let (_, rest) = split_top(rest, u16::from(rest.height >= 5));
         sessions::draw(buffer, rest, context, row, false);
     }
-}
-
-fn headline(context: &Context<'_>, row: &DatabaseRow, selected: bool) -> Line<'static> {
-    let theme = context.theme;
-    let badge = Badge::new(row.quality, context.world.now, row.seen);
-    let pointer = if selected { format!("{} ", theme.glyphs().pointer) } else { String::new() };
-    let mark = if selected { theme.selected() } else { Style::new() };
-    let state = format!("{} {}  ", theme.verdict_glyph(row.verdict), row.verdict.word());
-    Line::from(vec![
-        Span::styled(pointer, mark),
-        Span::styled(state, theme.verdict(row.verdict, row.quality).patch(mark)),
-        Span::styled(text::clip(&row.title, 60), theme.strong().patch(mark)),
-        Span::styled(format!("  {}", badge.short()), badge.style(theme)),
-    ])
 }
 
 /// The figures, in one or two columns.
@@ -267,7 +251,7 @@ fn connections(
         true => theme.text(),
         false => figure::faded(theme),
     };
-    let cells = usize::from(width.saturating_sub(34)).min(20);
+    let cells = usize::from(width.saturating_sub(26)).min(20);
     let mut spans = bar(share, cells, style, theme);
     spans.push(Span::styled(format!(" {} of {}", tidy(used), tidy(max)), style));
     spans

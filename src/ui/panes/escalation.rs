@@ -46,7 +46,7 @@ const NOT_CONFIGURED: &str = "NOT CONFIGURED";
 const COLUMNS: [Column; 7] = [
     Column::numbers("", 1),
     Column::words("who", 8, 28),
-    Column::words("contact", 10, 36),
+    Column::words("contact", 18, 36),
     Column::words("clock", 8, 24).drop(1),
     Column::numbers("within", 6).drop(2),
     Column::words("backup", 6, 28).drop(4),
@@ -95,7 +95,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Op
     let (left, right) = list_and_detail(area, rows.len());
     let note = list(buffer, left, context, &rows);
     let about = vec![about(context, selected, sections::column_width(right.width))];
-    sections::draw(buffer, right, about, context.view.scroll, context.theme);
+    let hint = context.scroll_hint();
+    sections::draw(buffer, right, about, context.view.scroll, hint, context.theme);
     note
 }
 
@@ -111,12 +112,18 @@ fn list(
     // What the columns have no room for stands below, where there are rows to spare.
     let spare = usize::from(area.height) > rows.len() * 2;
     let all_shown = table.shows(3) && table.shows(5) && table.shows(6);
-    let below: Vec<Option<Line<'static>>> = rows
+    let below: Vec<Vec<Line<'static>>> = rows
         .iter()
-        .map(|row| (spare && !all_shown).then(|| more(context, row, &table, area.width)).flatten())
+        .map(|row| {
+            (spare && !all_shown)
+                .then(|| more(context, row, &table, area.width))
+                .flatten()
+                .into_iter()
+                .collect()
+        })
         .collect();
     let note = context.list(buffer, area, &table, &below);
-    note.or_else(|| context.focused.then(|| "C: was contacted".to_owned()))
+    note.or_else(|| context.focused.then(|| "C marks it as contacted".to_owned()))
 }
 
 fn cells(context: &Context<'_>, row: &ContactRow) -> Vec<Cell> {

@@ -1,6 +1,9 @@
 //! Single values: as they are, as they were, or why there is none.
 
-use ratatui::style::{Modifier, Style};
+use ratatui::{
+    style::{Modifier, Style},
+    text::{Line, Span},
+};
 
 use super::context::Context;
 use crate::{
@@ -11,9 +14,9 @@ use crate::{
         verdict::{Quality, Verdict},
     },
     ui::{
-        paint,
+        format, paint,
         theme::Theme,
-        widgets::{dash, table::Cell},
+        widgets::{badge::Badge, dash, table::Cell},
     },
 };
 
@@ -50,19 +53,27 @@ pub(super) fn why_none(world: &World, source: &SourceId, reading: Option<&str>) 
     let Some(reading) = reading else { return "not configured".to_owned() };
     match world.sources.lookup(source.as_str(), reading) {
         Lookup::Known { .. } => "not a number".to_owned(),
-        Lookup::Missing(why) | Lookup::Disabled(why) => why,
-        Lookup::Failing(why) => why.kind.word().to_owned(),
+        Lookup::Missing(why) => why,
+        // What the error is, and why nothing is asked, stands above, once.
+        Lookup::Failing(_) => Quality::Error.word().to_owned(),
+        Lookup::Disabled(_) => Quality::Unconfigured.word().to_owned(),
         Lookup::Stale(_) => Quality::Stale.word().to_owned(),
         Lookup::Waiting => Quality::Waiting.word().to_owned(),
     }
 }
 
-/// Glyph and word of a verdict.
-pub(super) fn verdict(theme: Theme, verdict: Verdict, quality: Quality, narrow: bool) -> Cell {
-    let word = if narrow { paint::short_word(verdict) } else { verdict.word() };
+/// Glyph and word of a verdict; a shorter word in a narrow table.
+pub(super) fn verdict(theme: Theme, verdict: Verdict, quality: Quality, width: u16) -> Cell {
+    let word = if width < NARROW { paint::short_word(verdict) } else { verdict.word() };
     let text = format!("{} {word}", theme.verdict_glyph(verdict));
     Cell::new(text, theme.verdict(verdict, quality))
 }
+
+/// Narrower than this, the words of verdicts are shortened.
+pub(super) const NARROW: u16 = 56;
+
+/// Narrower than this, the title of the pane alone has the word; rows have the glyph.
+pub(super) const TINY: u16 = 26;
 
 /// The weight of a row's title: what is well stays in the background.
 pub(super) fn title_style(theme: Theme, verdict: Verdict) -> Style {
@@ -78,4 +89,37 @@ pub(super) fn reason_style(theme: Theme, verdict: Verdict) -> Style {
 pub(super) fn percentile(percentile: Percentile) -> String {
     let shown = crate::app::latency::shown(percentile);
     shown.strip_suffix(" ms").map_or(shown.clone(), str::to_owned)
+}
+
+/// Glyph, word and title of a thing that has a place of its own, and the worth of its data.
+/// The title gives way before the worth does.
+pub(super) fn headline(
+    theme: Theme,
+    (verdict, quality): (Verdict, Quality),
+    title: &str,
+    badge: Badge,
+    width: u16,
+    selected: bool,
+) -> Line<'static> {
+    let pointer = if selected { format!("{} ", theme.glyphs().pointer) } else { String::new() };
+    let mark = if selected { theme.selected() } else { Style::new() };
+    let glyph = theme.verdict_glyph(verdict);
+    let state = match width {
+        0..TINY => format!("{glyph} "),
+        TINY..NARROW => format!("{glyph} {}  ", paint::short_word(verdict)),
+        _ => format!("{glyph} {}  ", verdict.word()),
+    };
+    let data = match badge.short().as_str() {
+        "" => String::new(),
+        data => format!("  {data}"),
+    };
+    let used = [&pointer, &state, &data].map(|part| usize::from(paint::width(part))).iter().sum();
+    let room = usize::from(width).saturating_sub(used);
+    let title = format::fit(title, room, theme.glyphs().ellipsis);
+    Line::from(vec![
+        Span::styled(pointer, mark),
+        Span::styled(state, theme.verdict(verdict, quality).patch(mark)),
+        Span::styled(title, theme.strong().patch(mark)),
+        Span::styled(data, badge.style(theme)),
+    ])
 }

@@ -17,9 +17,9 @@ use super::{
 };
 use crate::{
     app::health::{self, CheckRow},
-    domain::time::coarse_age,
+    domain::{time::coarse_age, verdict::Verdict},
     ui::{
-        format,
+        paint,
         scene::Scene,
         widgets::{
             badge::Badge,
@@ -34,13 +34,10 @@ const NOTHING: &str = "no checks are configured";
 const COLUMNS: [Column; 5] = [
     Column::words("state", 6, 9),
     Column::words("check", 6, 26),
-    Column::words("why", 12, usize::MAX),
-    Column::words("data", 4, 14).drop(2),
-    Column::numbers("for", 3).drop(1),
+    Column::words("why", 8, usize::MAX).drop(1),
+    Column::words("data", 4, 14).drop(3),
+    Column::numbers("for", 3).drop(2),
 ];
-
-/// Narrower than this, the worth of the data is said in front of the reason.
-const ROOMY: u16 = 56;
 
 /// The pane in one line.
 pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
@@ -73,7 +70,8 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Op
     if let Some(row) = rows.get(context.position) {
         let width = sections::column_width(right.width);
         let about = check::sections(context, row, width);
-        sections::draw(buffer, right, about, context.view.scroll, context.theme);
+        let hint = context.scroll_hint();
+        sections::draw(buffer, right, about, context.view.scroll, hint, context.theme);
     }
     note
 }
@@ -85,33 +83,72 @@ fn list(
     rows: &[CheckRow],
 ) -> Option<String> {
     let theme = context.theme;
-    let narrow = area.width < ROOMY;
-    let cells: Vec<Vec<Cell>> = rows.iter().map(|row| cells(context, row, narrow)).collect();
+    let narrow = area.width < figure::NARROW;
+    let cells: Vec<Vec<Cell>> = rows.iter().map(|row| cells(context, row, area.width)).collect();
     let columns = if narrow { &COLUMNS[..3] } else { &COLUMNS[..] };
-    let table = Table::new(columns, cells, area.width, theme);
-    let indent = if narrow { "    " } else { "             " };
-    let below: Vec<Option<Line<'static>>> = rows
-        .iter()
-        .map(|row| {
-            let text = format!("{indent}{}", row.disagreement.as_ref()?);
-            let text = format::fit(&text, usize::from(area.width), theme.glyphs().ellipsis);
-            Some(Line::styled(text, theme.warning()))
-        })
-        .collect();
+    let mut table = Table::new(columns, cells, area.width, theme);
+    let below = below(context, rows, &mut table, area);
     context.list(buffer, area, &table, &below)
 }
 
-fn cells(context: &Context<'_>, row: &CheckRow, narrow: bool) -> Vec<Cell> {
+/// What stands below the rows: disagreements always; reasons in full, under their own
+/// column, where there is room for all of them and no detail that has them anyway.
+fn below(
+    context: &Context<'_>,
+    rows: &[CheckRow],
+    table: &mut Table<'_>,
+    area: Rect,
+) -> Vec<Vec<Line<'static>>> {
+    let theme = context.theme;
+    let width = usize::from(area.width);
+    let indent = " ".repeat(if area.width < figure::NARROW { 4 } else { table.start(1) });
+    let (quiet, warning) = (theme.quiet(), theme.warning());
+    let wrapped: Vec<Vec<String>> =
+        rows.iter().map(|row| paint::wrap(&row.reason, table.width(2))).collect();
+    let full: Vec<Vec<Line<'static>>> = rows
+        .iter()
+        .zip(&wrapped)
+        .map(|(row, reason)| {
+            let under = " ".repeat(table.start(2));
+            let style = figure::reason_style(theme, row.verdict);
+            let rest = reason.iter().skip(1).filter(|_| row.verdict != Verdict::Ok);
+            let mut lines: Vec<Line<'static>> =
+                rest.map(|text| Line::styled(format!("{under}{text}"), style)).collect();
+            if let Some(text) = &row.disagreement {
+                lines.extend(paint::wrapped(&indent, text, width, quiet, warning));
+            }
+            lines
+        })
+        .collect();
+    let needed = rows.len() + 1 + full.iter().map(Vec::len).sum::<usize>();
+    let roomy = area.width >= figure::NARROW && !context.zoomed;
+    if roomy && needed <= usize::from(area.height) {
+        for (at, (row, reason)) in rows.iter().zip(wrapped).enumerate() {
+            if let (true, Some(first)) = (row.verdict != Verdict::Ok, reason.into_iter().next()) {
+                let style = figure::reason_style(theme, row.verdict);
+                table.replace(at, 2, Cell::new(first, style));
+            }
+        }
+        return full;
+    }
+    let disagreement = |row: &CheckRow| {
+        let text = format!("{indent}{}", row.disagreement.as_ref()?);
+        Some(context.fitted(&text, area.width, warning))
+    };
+    rows.iter().map(|row| disagreement(row).into_iter().collect()).collect()
+}
+
+fn cells(context: &Context<'_>, row: &CheckRow, width: u16) -> Vec<Cell> {
     let (theme, now) = (context.theme, context.world.now);
     let badge = Badge::new(row.quality, now, row.seen);
     let data = badge.short();
-    let reason = if narrow && !data.is_empty() {
+    let reason = if width < figure::NARROW && !data.is_empty() {
         format!("{data}: {}", row.reason)
     } else {
         row.reason.clone()
     };
     vec![
-        figure::verdict(theme, row.verdict, row.quality, narrow),
+        figure::verdict(theme, row.verdict, row.quality, width),
         Cell::new(row.title.clone(), figure::title_style(theme, row.verdict)),
         Cell::new(reason, figure::reason_style(theme, row.verdict)),
         Cell::new(data, badge.style(theme)),

@@ -6,10 +6,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{
-    context::{Context, split_top},
-    figure,
-};
+use super::{context::Context, figure};
 use crate::{
     app::latency::{self, CHART_STEP, LatencyRow, LatencyState},
     domain::{
@@ -19,13 +16,10 @@ use crate::{
         value::tidy,
         verdict::{Quality, Verdict},
     },
-    ui::{
-        paint,
-        widgets::{
-            chart::{self, Bar, Chart, Rule},
-            dash,
-            table::{Cell, Column, Table},
-        },
+    ui::widgets::{
+        chart::{self, Bar, Chart, Rule},
+        dash, put,
+        table::{Cell, Column, Table},
     },
 };
 
@@ -39,6 +33,9 @@ const COLUMNS: [Column; 7] = [
     Column::numbers("given up", 8).drop(4),
 ];
 
+/// A taller chart is a wall of cells that shows nothing more.
+const TALLEST: u16 = 22;
+
 /// Draws the history of one latency.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>, row: &LatencyRow) {
     let world = context.world;
@@ -47,13 +44,14 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>, row: 
     let comparison =
         if context.zoomed { comparison(context, state, area.width) } else { Vec::new() };
     let below = if area.height >= 16 { comparison.len() as u16 + 1 } else { 0 };
-    let (upper, lower) = split_top(area, area.height - below);
-    let (head, plot) = split_top(upper, 1);
-    paint::line(buffer, head, 0, &heading(context, spec));
-    chart(buffer, plot, context, spec, state);
-    for (at, line) in comparison.iter().enumerate().take(usize::from(below.saturating_sub(1))) {
-        paint::line(buffer, lower, at as u16 + 1, line);
+    let tallest = TALLEST.min(area.height - below).saturating_sub(1);
+    let mut lines = vec![heading(context, spec)];
+    lines.extend(chart(context, spec, state, area.width, tallest));
+    if below > 0 {
+        lines.push(Line::default());
+        lines.extend(comparison);
     }
+    put(buffer, area, &lines, context.theme);
 }
 
 fn heading(context: &Context<'_>, spec: &LatencySpec) -> Line<'static> {
@@ -77,14 +75,14 @@ fn heading(context: &Context<'_>, spec: &LatencySpec) -> Line<'static> {
 }
 
 fn chart(
-    buffer: &mut Buffer,
-    area: Rect,
     context: &Context<'_>,
     spec: &LatencySpec,
     state: &LatencyState,
-) {
+    width: u16,
+    height: u16,
+) -> Vec<Line<'static>> {
     let theme = context.theme;
-    let room = chart::room(area.width);
+    let room = chart::room(width);
     let now = context.world.now;
     let columns = latency::chart(state, now, room);
     // The newest step is still going on and not drawn; what lies between it and the first
@@ -120,9 +118,7 @@ fn chart(
         span: (context.span(room, CHART_STEP), "now".to_owned()),
         theme,
     };
-    for (at, line) in (0..area.height).zip(chart.lines(area.width, area.height)) {
-        paint::line(buffer, area, at, &line);
-    }
+    chart.lines(width, height)
 }
 
 fn verdict(spec: &LatencySpec, ms: f64, timed_out: bool) -> Verdict {

@@ -49,16 +49,16 @@ const NOTHING: &str = "no latencies are configured";
 const SYNTHETIC: &str = "ms, synthetic, from this machine";
 
 const COLUMNS: [Column; 11] = [
-    Column::words("state", 6, 9),
+    Column::words("state", 1, 9),
     Column::words("endpoint", 6, 26),
-    Column::numbers("p50", 6).drop(4),
-    Column::numbers("p95", 9),
-    Column::numbers("p99", 9).drop(3),
-    Column::numbers("max", 8).drop(2),
-    Column::numbers("n", 4),
-    Column::numbers("given up", 8).drop(5),
-    Column::numbers("failed", 6).drop(6),
-    Column::numbers("target", 6).drop(7),
+    Column::numbers("p50", 5).drop(4),
+    Column::numbers("p95", 7),
+    Column::numbers("p99", 7).drop(5),
+    Column::numbers("max", 7).drop(3),
+    Column::numbers("n", 4).drop(2),
+    Column::numbers("given up", 8).drop(6),
+    Column::numbers("failed", 6).drop(7),
+    Column::numbers("target", 6).drop(8),
     Column::words("data", 4, 14).drop(1),
 ];
 
@@ -90,9 +90,9 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Op
     let theme = context.theme;
     let cells = rows.iter().map(|row| cells(context, row, area.width)).collect();
     let table = Table::new(&COLUMNS, cells, area.width, theme);
-    let reasons: Vec<Option<Line<'static>>> =
-        rows.iter().map(|row| reason(context, row, area.width)).collect();
-    let troubles = reasons.iter().flatten().count() as u16;
+    let reasons: Vec<Vec<Line<'static>>> =
+        rows.iter().map(|row| reason(context, row, area.width).into_iter().collect()).collect();
+    let troubles = reasons.iter().map(Vec::len).sum::<usize>() as u16;
     let needed = rows.len() as u16 + 1 + troubles;
     let most = if area.height >= 14 { area.height / 2 } else { area.height.saturating_sub(6) };
     let table_rows = needed.min(most.max(3));
@@ -111,13 +111,12 @@ fn reason(context: &Context<'_>, row: &LatencyRow, width: u16) -> Option<Line<'s
     let theme = context.theme;
     let text = format!("    {}", row.reason);
     let text = format::fit(&text, usize::from(width), theme.glyphs().ellipsis);
-    (row.verdict != Verdict::Ok && row.quality != Quality::NoTraffic)
-        .then(|| Line::styled(text, theme.text()))
+    let tells = row.quality != Quality::NoTraffic && row.reason != row.quality.word();
+    (row.verdict != Verdict::Ok && tells).then(|| Line::styled(text, theme.text()))
 }
 
 fn cells(context: &Context<'_>, row: &LatencyRow, width: u16) -> Vec<Cell> {
     let theme = context.theme;
-    let narrow = width < 60;
     let badge = Badge::new(row.quality, context.world.now, row.seen);
     // What was measured stays true; where nothing new comes in it steps back.
     let judged = row.quality.usable() || row.verdict != Verdict::Unknown;
@@ -126,9 +125,15 @@ fn cells(context: &Context<'_>, row: &LatencyRow, width: u16) -> Vec<Cell> {
         Verdict::Ok | Verdict::Unknown => plain,
         other => theme.verdict(other, row.quality),
     };
+    let state = if width < figure::TINY {
+        let glyph = theme.verdict_glyph(row.verdict);
+        Cell::new(glyph, theme.verdict(row.verdict, row.quality))
+    } else {
+        figure::verdict(theme, row.verdict, row.quality, width)
+    };
     let summary = &row.summary;
     vec![
-        figure::verdict(theme, row.verdict, row.quality, narrow),
+        state,
         Cell::new(row.title.clone(), figure::title_style(theme, row.verdict)),
         shown(context, summary.p50, plain),
         p95(context, row, decisive),

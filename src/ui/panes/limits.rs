@@ -36,10 +36,13 @@ use crate::{
         widgets::{
             badge::Badge,
             chart::{self, Bar, Chart},
-            dash,
+            dash, put,
         },
     },
 };
+
+/// Rows from which a zoomed summary has a chart of the violations per minute.
+const CHART_FROM: usize = 20;
 
 const NOTHING: &str = "rate limits are not configured";
 
@@ -52,12 +55,12 @@ pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
             text: NOTHING.to_owned(),
         },
         Some(view) => {
-            let at_least =
-                if view.quality.usable() && view.lower_bound.is_some() { ", at least" } else { "" };
+            let counts = view.quality.usable() && view.limiter != Limiter::FailingOpen;
+            let bound = if counts && view.lower_bound.is_some() { "at least " } else { "" };
             PaneLine {
                 verdict: view.verdict,
                 quality: view.quality,
-                text: format!("{}{at_least}", view.reason),
+                text: format!("{bound}{}", view.reason),
             }
         }
     }
@@ -96,15 +99,14 @@ fn summary(
         let height = if place.height >= 9 { 3 } else { 1 };
         place = failing_open(buffer, place, context, view, height);
     }
-    for line in lines(context, view, area.width, usize::from(place.height)) {
-        paint::line(buffer, place, 0, &line);
-        place = split_top(place, 1).1;
-    }
-    if context.zoomed && place.height >= 8 && view.seen.is_some() {
+    let lines = lines(context, view, area.width, usize::from(place.height));
+    put(buffer, place, &lines, theme);
+    let (_, mut place) = split_top(place, lines.len() as u16);
+    if context.zoomed && usize::from(room) >= CHART_FROM && view.seen.is_some() {
         let (_, below) = split_top(place, 1);
         let (head, plot) = split_top(below, 1);
         let title = Line::styled("Refused per minute", theme.strong());
-        paint::line(buffer, head, 0, &title);
+        put(buffer, head, &[title], theme);
         let (plot, rest) = split_top(plot, plot.height.min(12));
         trend_chart(buffer, plot, context, view);
         place = rest;
@@ -128,21 +130,17 @@ fn failing_open(
     }
     paint::fill(buffer, band, style);
     let glyph = theme.verdict_glyph(Verdict::Critical);
-    let text = format!("{glyph} LIMITER FAILING OPEN: everything is let through");
+    let text = match band.width {
+        0..36 => format!("{glyph} FAILING OPEN"),
+        36..56 => format!("{glyph} LIMITER FAILING OPEN"),
+        _ => format!("{glyph} LIMITER FAILING OPEN: everything is let through"),
+    };
     let middle = Rect { y: band.y + (band.height - 1) / 2, height: 1, ..band };
     paint::band(buffer, middle, &text, style, theme);
-    let mut rest = rest;
-    let lines = paint::wrapped(
-        "",
-        &view.limiter_reason,
-        usize::from(area.width),
-        theme.critical(),
-        theme.critical(),
-    );
-    for line in lines.iter().take(usize::from(height / 2 + 1)) {
-        paint::line(buffer, rest, 0, line);
-        rest = split_top(rest, 1).1;
-    }
+    let style = theme.critical();
+    let why = paint::wrapped("", &view.limiter_reason, usize::from(area.width), style, style);
+    let (reason, rest) = split_top(rest, (why.len() as u16).min(height / 2 + 1));
+    put(buffer, reason, &why, theme);
     rest
 }
 
@@ -150,7 +148,7 @@ fn failing_open(
 fn lines(context: &Context<'_>, view: &LimitsView, width: u16, room: usize) -> Vec<Line<'static>> {
     let theme = context.theme;
     let mut ranked: Vec<(u8, Line<'static>)> = vec![(0, total(context, view))];
-    if view.verdict == Verdict::Unknown {
+    if view.verdict == Verdict::Unknown && view.reason != view.quality.word() {
         let text = format::fit(&view.reason, usize::from(width), theme.glyphs().ellipsis);
         ranked.push((1, Line::styled(text, theme.unknown())));
     }
@@ -159,12 +157,10 @@ fn lines(context: &Context<'_>, view: &LimitsView, width: u16, room: usize) -> V
         ranked.push((order, limiter(context, view)));
     }
     if view.seen.is_some() {
-        let known = minutes(context, view);
-        let most = view.trend.iter().max().copied().unwrap_or(0);
-        let bars = usize::from(width).saturating_sub(24).min(known.len());
-        let mut line = chart::trend(&known[known.len() - bars..], theme.warning(), theme);
-        line.spans.push(Span::styled(format!("  per minute, at most {most}"), theme.quiet()));
-        ranked.push((3, line));
+        // A zoomed pane has a chart of it.
+        if !context.zoomed || room < CHART_FROM {
+            ranked.push((3, trend(context, view, width)));
+        }
         if view.shape != Shape::Mixed || view.total >= 10 {
             ranked.push((6, Line::styled(view.shape.words(), theme.text())));
         }
@@ -184,6 +180,17 @@ fn lines(context: &Context<'_>, view: &LimitsView, width: u16, room: usize) -> V
         .collect()
 }
 
+fn trend(context: &Context<'_>, view: &LimitsView, width: u16) -> Line<'static> {
+    let theme = context.theme;
+    let known = minutes(context, view);
+    let most = view.trend.iter().max().copied().unwrap_or(0);
+    let words = format!("  per minute, at most {most}");
+    let bars = usize::from(width.saturating_sub(paint::width(&words))).min(known.len());
+    let mut line = chart::trend(&known[known.len() - bars..], theme.warning(), theme);
+    line.spans.push(Span::styled(words, theme.quiet()));
+    line
+}
+
 fn total(context: &Context<'_>, view: &LimitsView) -> Line<'static> {
     let theme = context.theme;
     let over = short_duration(view.window);
@@ -191,21 +198,24 @@ fn total(context: &Context<'_>, view: &LimitsView) -> Line<'static> {
     if view.seen.is_none() {
         return Line::from(vec![
             Span::styled(dash(theme), theme.unknown()),
-            Span::styled(format!(" violations in {over}: not known "), theme.text()),
+            Span::styled(format!(" violations in {over}  "), theme.text()),
             Span::styled(badge.short(), badge.style(theme)),
         ]);
     }
     let known = view.quality.usable();
     let figure = if known { theme.strong() } else { super::figure::faded(theme) };
     let at_least = if view.lower_bound.is_some() { ">= " } else { "" };
-    let last = if known { "" } else { ", last known" };
     let s = if view.identifiers == 1 { "" } else { "s" };
-    let who = format!(" by {} identifier{s} in {over}{last}", view.identifiers);
+    let text = if known { theme.text() } else { figure };
+    let data = match badge.short().as_str() {
+        "" => String::new(),
+        data => format!("  {data} "),
+    };
     Line::from(vec![
         Span::styled(format!("{at_least}{}", format::count(view.total as f64)), figure),
-        Span::styled(" violations", if known { theme.text() } else { figure }),
-        Span::styled(who, if known { theme.text() } else { figure }),
-        Span::styled(format!("  {}", badge.short()), badge.style(theme)),
+        Span::styled(format!(" violations in {over}"), text),
+        Span::styled(data, badge.style(theme)),
+        Span::styled(format!(" by {} identifier{s}", view.identifiers), text),
     ])
 }
 
@@ -276,10 +286,11 @@ fn minutes(context: &Context<'_>, view: &LimitsView) -> Vec<Option<u64>> {
 
 fn trend_chart(buffer: &mut Buffer, area: Rect, context: &Context<'_>, view: &LimitsView) {
     let theme = context.theme;
-    let room = chart::room(area.width);
     let known = minutes(context, view);
-    // Each minute is as wide as there is room for.
-    let wide = (room / known.len().max(1)).clamp(1, 4);
+    // Each minute is as wide as there is room for, and the window fills the chart.
+    let wide = (chart::room(area.width) / known.len().max(1)).clamp(1, 4);
+    let room = chart::room(area.width).min(known.len() * wide);
+    let area = Rect { width: chart::width(room).min(area.width), ..area };
     let bars: Vec<Bar> = known
         .iter()
         .flat_map(|refused| {
@@ -302,9 +313,7 @@ fn trend_chart(buffer: &mut Buffer, area: Rect, context: &Context<'_>, view: &Li
         span: (format!("-{minutes}m"), "now".to_owned()),
         theme,
     };
-    for (at, line) in (0..area.height).zip(chart.lines(area.width, area.height)) {
-        paint::line(buffer, area, at, &line);
-    }
+    put(buffer, area, &chart.lines(area.width, area.height.min(18)), context.theme);
 }
 
 /// The look of a share of a limit.

@@ -18,6 +18,10 @@ mod check;
 
 mod cache;
 
+mod cache_figures;
+
+mod cache_chart;
+
 mod cache_tabs;
 
 mod latency;
@@ -40,7 +44,10 @@ use self::context::Context;
 use super::{format, paint, scene::Scene};
 use crate::{
     app::view::Pane,
-    domain::verdict::{Quality, Verdict},
+    domain::{
+        text,
+        verdict::{Quality, Verdict},
+    },
 };
 
 /// A pane in one line.
@@ -87,14 +94,15 @@ pub fn draw(
 
 /// A pane in one line.
 pub fn line(scene: &Scene<'_>, pane: Pane) -> PaneLine {
-    match pane {
+    let line = match pane {
         Pane::Health => health::line(scene),
         Pane::Cache => cache::line(scene),
         Pane::Latency => latency::line(scene),
         Pane::Limits => limits::line(scene),
         Pane::Escalation => escalation::line(scene),
         Pane::Database => database::line(scene),
-    }
+    };
+    PaneLine { text: text::safe(&line.text).into_owned(), ..line }
 }
 
 /// A pane without room for a border.
@@ -126,7 +134,10 @@ fn line_of_rows(rows: &[RowLine<'_>], nothing: &str) -> PaneLine {
     let worst = rows.iter().map(|row| row.judged).fold(Verdict::Ok, Verdict::worse);
     let known_ok = rows.iter().any(|row| row.verdict == Verdict::Ok);
     let verdict = if worst == Verdict::Ok && !known_ok { Verdict::Unknown } else { worst };
-    let decides = |row: &&RowLine<'_>| row.judged == verdict || row.verdict == verdict;
+    let decides = |row: &&RowLine<'_>| match verdict {
+        Verdict::Ok => row.verdict == Verdict::Ok,
+        other => row.judged == other || row.verdict == other,
+    };
     let Some(first) = rows.iter().find(decides) else {
         return PaneLine {
             verdict: Verdict::Unknown,
@@ -134,18 +145,22 @@ fn line_of_rows(rows: &[RowLine<'_>], nothing: &str) -> PaneLine {
             text: nothing.to_owned(),
         };
     };
-    let trouble = rows.iter().filter(|row| row.verdict != Verdict::Ok).count();
     let total = rows.len();
-    let (quality, text) = match (verdict, total) {
-        (Verdict::Ok, 2..) if trouble == 0 => {
-            let late = rows.iter().find(|row| row.quality == Quality::Late);
-            (late.map_or(Quality::Fresh, |row| row.quality), format!("all {total} OK"))
+    let trouble = rows.iter().filter(|row| row.verdict != Verdict::Ok).count();
+    let other = rows.iter().find(|row| row.verdict != Verdict::Ok);
+    let said = |row: &RowLine<'_>| format!("{}: {}", row.title, row.reason);
+    let (quality, text) = match (verdict, other) {
+        (Verdict::Ok, Some(other)) => {
+            (first.quality, format!("{} of {total} OK; {}", total - trouble, said(other)))
         }
-        (_, 2..) if trouble > 0 => (
-            first.quality,
-            format!("{trouble} of {total} not OK: {}: {}", first.title, first.reason),
-        ),
-        _ => (first.quality, format!("{}: {}", first.title, first.reason)),
+        (Verdict::Ok, None) if total > 1 => {
+            let late = rows.iter().any(|row| row.quality == Quality::Late);
+            (if late { Quality::Late } else { first.quality }, format!("all {total} OK"))
+        }
+        (_, Some(_)) if total > 1 => {
+            (first.quality, format!("{trouble} of {total} not OK: {}", said(first)))
+        }
+        _ => (first.quality, said(first)),
     };
     PaneLine { verdict, quality, text }
 }

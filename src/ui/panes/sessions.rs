@@ -9,17 +9,14 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{
-    context::{Context, split_top},
-    figure,
-};
+use super::{context::Context, figure};
 use crate::{
     app::database::DatabaseRow,
     domain::{observation::Session, text, time::coarse_age},
     ui::{
         paint,
         widgets::{
-            dash,
+            dash, put,
             table::{Cell, Column, Table},
         },
     },
@@ -52,23 +49,27 @@ pub(super) fn draw(
             "sessions are not known"
         };
         let lines = paint::wrapped("", text, usize::from(area.width), theme.quiet(), theme.quiet());
-        for (at, line) in (0..area.height).zip(&lines) {
-            paint::line(buffer, area, at, line);
-        }
+        put(buffer, area, &lines, context.theme);
         return;
     }
     let blockers = if tree { blockers(context, &row.sessions) } else { Vec::new() };
-    let below = if blockers.is_empty() { 0 } else { blockers.len() as u16 + 2 };
-    let (upper, lower) = split_top(area, area.height - below.min(area.height / 2));
-    sessions(buffer, upper, context, row);
-    let head = Line::styled("Who blocks whom", theme.strong());
-    let lines = std::iter::once(&head).chain(&blockers);
-    for (at, line) in (1..lower.height).zip(lines) {
-        paint::line(buffer, lower, at, line);
+    let below = if blockers.is_empty() { 0 } else { blockers.len() + 2 };
+    let room = usize::from(area.height);
+    let mut lines = sessions(area.width, room - below.min(room / 2), context, row);
+    if below > 0 {
+        lines.push(Line::default());
+        lines.push(Line::styled("Who blocks whom", theme.strong()));
+        lines.extend(blockers);
     }
+    put(buffer, area, &lines, theme);
 }
 
-fn sessions(buffer: &mut Buffer, area: Rect, context: &Context<'_>, row: &DatabaseRow) {
+fn sessions(
+    width: u16,
+    room: usize,
+    context: &Context<'_>,
+    row: &DatabaseRow,
+) -> Vec<Line<'static>> {
     let theme = context.theme;
     let style = if row.quality.usable() { theme.text() } else { figure::faded(theme) };
     let age = |age: Option<std::time::Duration>| {
@@ -89,17 +90,7 @@ fn sessions(buffer: &mut Buffer, area: Rect, context: &Context<'_>, row: &Databa
             Cell::new(session.query.clone(), style),
         ]
     });
-    let table = Table::new(&COLUMNS, cells.collect(), area.width, theme);
-    paint::line(buffer, area, 0, &table.header());
-    let room = usize::from(area.height.saturating_sub(1));
-    let shown = if table.len() > room { room.saturating_sub(1) } else { table.len() };
-    for at in 0..shown {
-        paint::line(buffer, area, at as u16 + 1, &table.line(at, false));
-    }
-    if shown < table.len() {
-        let text = format!("  {} more sessions", table.len() - shown);
-        paint::line(buffer, area, shown as u16 + 1, &Line::styled(text, theme.quiet()));
-    }
+    Table::new(&COLUMNS, cells.collect(), width, theme).lines(room)
 }
 
 fn who(session: &Session) -> String {

@@ -9,7 +9,7 @@
 //! ```
 
 use ratatui::{
-    style::Style,
+    style::{Modifier, Style},
     text::{Line, Span},
 };
 use unicode_width::UnicodeWidthStr;
@@ -68,12 +68,17 @@ pub fn room(width: u16) -> usize {
     usize::from(width).saturating_sub(GUTTER)
 }
 
+/// The columns that a chart of so many bars takes.
+pub fn width(bars: usize) -> u16 {
+    u16::try_from(bars + GUTTER).unwrap_or(u16::MAX)
+}
+
 /// A round upper edge for these values: 1, 2 or 5 times a power of ten, so that a chart
 /// does not change its scale with every value. A limit is taken in where the values come
 /// near to it; far above them it would press them flat.
 pub fn round_top(values: impl Iterator<Item = f64>, limits: &[f64]) -> f64 {
     let most = values.filter(|value| value.is_finite()).fold(0.0, f64::max);
-    let near = |limit: &&f64| most == 0.0 || **limit <= most * 4.0;
+    let near = |limit: &&f64| most == 0.0 || **limit <= most * 2.5;
     let most = limits.iter().filter(near).copied().fold(most, f64::max);
     if most <= 0.0 {
         return 1.0;
@@ -166,7 +171,7 @@ impl Chart<'_> {
     fn empty(&self, rule: Option<&Rule>, marked: bool, line: &mut Cells) {
         match (marked, rule) {
             (true, _) => line.push(self.theme.glyphs().marker, self.theme.key()),
-            (false, Some(rule)) => line.push(self.theme.glyphs().line, rule.style),
+            (false, Some(rule)) => line.push(self.theme.glyphs().line, faint(rule.style)),
             (false, None) => line.push(" ", Style::new()),
         }
     }
@@ -174,7 +179,7 @@ impl Chart<'_> {
     fn label(&self, row: usize, rows: usize, rule: Option<&Rule>, line: &mut Cells) {
         let quiet = self.theme.quiet();
         let (text, style) = match rule {
-            Some(rule) => (rule.label.as_str(), rule.style),
+            Some(rule) => (rule.label.as_str(), faint(rule.style)),
             None if row == 0 => (self.top_label.as_str(), quiet),
             None if row + 1 == rows && rows > 1 => ("0", quiet),
             None => ("", quiet),
@@ -207,6 +212,11 @@ impl Chart<'_> {
         let text = format!("{}{left}{}{right}", " ".repeat(GUTTER), " ".repeat(between));
         Line::styled(text, self.theme.quiet())
     }
+}
+
+/// The look of a limit: there all the time, so it must not shout.
+fn faint(style: Style) -> Style {
+    style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM)
 }
 
 /// Cells of a line, neighbours of one style joined.
@@ -264,7 +274,8 @@ mod tests {
 
     #[test]
     fn a_limit_counts_where_the_values_come_near_to_it() {
-        assert_eq!(round_top([180.0].into_iter(), &[500.0]), 500.0);
+        assert_eq!(round_top([210.0].into_iter(), &[500.0]), 500.0);
+        assert_eq!(round_top([180.0].into_iter(), &[500.0]), 200.0);
         assert_eq!(round_top([20.0].into_iter(), &[500.0]), 20.0);
         assert_eq!(round_top(std::iter::empty(), &[500.0]), 500.0);
     }

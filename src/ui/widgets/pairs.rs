@@ -6,7 +6,8 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
-use crate::ui::{format, paint, theme::Theme};
+use super::fitted;
+use crate::ui::{paint, theme::Theme};
 
 /// A list of names and values with the values aligned.
 #[derive(Debug)]
@@ -67,14 +68,9 @@ impl Pairs {
                     lines.extend(paint::wrapped(&lead, &text, usize::from(width), quiet, style));
                 }
                 Value::Spans(spans) => {
+                    let room = usize::from(width).saturating_sub(names + 2);
                     let mut all = vec![Span::styled(lead, quiet)];
-                    let ellipsis = theme.glyphs().ellipsis;
-                    let mut room = usize::from(width).saturating_sub(names + 2);
-                    for span in spans {
-                        let text = format::fit(&span.content, room, ellipsis);
-                        room -= text.width();
-                        all.push(Span::styled(text, span.style));
-                    }
+                    all.extend(fitted(&spans, room, theme).0);
                     lines.push(Line::from(all));
                 }
             }

@@ -48,8 +48,15 @@ pub fn column_width(width: u16) -> u16 {
 
 /// Draws sections one below the other, and then in a second column where there is one.
 /// A section that would be torn begins the next column where it fits there. What has no
-/// room is counted, never silently left out.
-pub fn draw(buffer: &mut Buffer, area: Rect, sections: Vec<Section>, scroll: usize, theme: Theme) {
+/// room is counted, never silently left out; `hint` says how to get there.
+pub fn draw(
+    buffer: &mut Buffer,
+    area: Rect,
+    sections: Vec<Section>,
+    scroll: usize,
+    hint: &str,
+    theme: Theme,
+) {
     if area.is_empty() {
         return;
     }
@@ -66,7 +73,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, sections: Vec<Section>, scroll: usi
         let last = at + 1 == room;
         if last && hidden > 0 {
             let ellipsis = theme.glyphs().ellipsis;
-            let text = format!("{ellipsis} {} more lines", hidden + 1);
+            let text = format!("{ellipsis} {} more lines{hint}", hidden + 1);
             paint::line(buffer, place, row as u16, &Line::styled(text, theme.quiet()));
         } else {
             paint::line(buffer, place, row as u16, line);
@@ -74,22 +81,37 @@ pub fn draw(buffer: &mut Buffer, area: Rect, sections: Vec<Section>, scroll: usi
     }
 }
 
-/// All lines in order, with blank lines between sections and before a break.
+/// All lines in order, with blank lines between sections. Of two columns, the second begins
+/// with the section that makes both about equally long; where not everything fits, the
+/// first is filled as far as a section is not torn.
 fn flow(sections: Vec<Section>, height: usize, columns: usize) -> Vec<Line<'static>> {
+    let sections: Vec<Section> =
+        sections.into_iter().filter(|section| !section.lines.is_empty()).collect();
+    let lengths: Vec<usize> = sections.iter().map(|section| section.lines.len()).collect();
+    let second = if columns > 1 { second_column(&lengths, height) } else { None };
     let mut lines: Vec<Line<'static>> = Vec::new();
-    for section in sections.into_iter().filter(|section| !section.lines.is_empty()) {
-        let at_top = lines.len().is_multiple_of(height);
-        if !lines.is_empty() && !at_top {
-            lines.push(Line::default());
-        }
-        let left = height - lines.len() % height;
-        let in_first = columns > 1 && lines.len() < height;
-        if in_first && section.lines.len() > left && section.lines.len() <= height {
+    for (at, section) in sections.into_iter().enumerate() {
+        if second == Some(at) {
             lines.resize(height, Line::default());
+        } else if !lines.len().is_multiple_of(height) {
+            lines.push(Line::default());
         }
         lines.extend(section.lines);
     }
     lines
+}
+
+/// The first section of the second column; none where the first section alone is longer
+/// than a column.
+fn second_column(lengths: &[usize], height: usize) -> Option<usize> {
+    let column =
+        |lengths: &[usize]| lengths.iter().sum::<usize>() + lengths.len().saturating_sub(1);
+    let fits = |at: &usize| column(&lengths[..*at]) <= height;
+    (1..lengths.len()).filter(fits).min_by_key(|at| {
+        let (left, right) = (column(&lengths[..*at]), column(&lengths[*at..]));
+        // The reader begins at the left: there may be more there, never less.
+        (right.max(left), std::cmp::Reverse(left))
+    })
 }
 
 #[cfg(test)]
@@ -111,7 +133,7 @@ mod tests {
 
     fn shown(lengths: &[usize], area: Rect, scroll: usize) -> Vec<String> {
         let mut buffer = Buffer::empty(area);
-        draw(&mut buffer, area, sections(lengths), scroll, THEME);
+        draw(&mut buffer, area, sections(lengths), scroll, "", THEME);
         (0..area.height)
             .map(|y| {
                 let row: String = (0..area.width).map(|x| buffer[(x, y)].symbol()).collect();

@@ -6,7 +6,8 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
-use crate::ui::{format, theme::Theme};
+use super::fitted;
+use crate::{domain::text, ui::theme::Theme};
 
 /// On which side a column is aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl Cell {
     }
 
     fn width(&self) -> usize {
-        self.0.iter().map(|span| crate::domain::text::safe(&span.content).width()).sum()
+        self.0.iter().map(|span| text::safe(&span.content).width()).sum()
     }
 }
 
@@ -98,6 +99,24 @@ impl<'a> Table<'a> {
         self.widths.get(column).is_some_and(Option::is_some)
     }
 
+    /// Where a column begins, counted from the left edge of the table.
+    pub fn start(&self, column: usize) -> usize {
+        let before = self.widths.iter().take(column).flatten();
+        2 + before.map(|width| width + self.gap).sum::<usize>()
+    }
+
+    /// How wide a column is; nothing where it had to give way.
+    pub fn width(&self, column: usize) -> usize {
+        self.widths.get(column).copied().flatten().unwrap_or(0)
+    }
+
+    /// Puts something else into a place. The columns stay as they are.
+    pub fn replace(&mut self, row: usize, column: usize, cell: Cell) {
+        if let Some(place) = self.rows.get_mut(row).and_then(|cells| cells.get_mut(column)) {
+            *place = cell;
+        }
+    }
+
     /// The titles.
     pub fn header(&self) -> Line<'static> {
         let style = self.theme.quiet();
@@ -123,6 +142,20 @@ impl<'a> Table<'a> {
         line
     }
 
+    /// The titles and as many rows as `room` lines can hold without a selection; the last
+    /// line says how many rows are left out.
+    pub fn lines(&self, room: usize) -> Vec<Line<'static>> {
+        let room = room.saturating_sub(1);
+        let shown = if self.len() > room { room.saturating_sub(1) } else { self.len() };
+        let mut lines = vec![self.header()];
+        lines.extend((0..shown).map(|row| self.line(row, false)));
+        if shown < self.len() {
+            let text = format!("  {} more", self.len() - shown);
+            lines.push(Line::styled(text, self.theme.quiet()));
+        }
+        lines
+    }
+
     fn laid_out(&self, cells: &[Cell], lead: Span<'static>) -> Line<'static> {
         let mut spans = vec![lead];
         let mut first = true;
@@ -132,7 +165,7 @@ impl<'a> Table<'a> {
                 spans.push(Span::raw(" ".repeat(self.gap)));
             }
             first = false;
-            let (fitted, used) = fitted(cell, width, self.theme);
+            let (fitted, used) = fitted(&cell.0, width, self.theme);
             let blank = Span::raw(" ".repeat(width.saturating_sub(used)));
             match column.align {
                 Align::Left => {
@@ -147,17 +180,6 @@ impl<'a> Table<'a> {
         }
         Line::from(spans)
     }
-}
-
-fn fitted(cell: &Cell, width: usize, theme: Theme) -> (Vec<Span<'static>>, usize) {
-    let mut used = 0;
-    let mut spans = Vec::new();
-    for span in &cell.0 {
-        let text = format::fit(&span.content, width - used, theme.glyphs().ellipsis);
-        used += text.width();
-        spans.push(Span::styled(text, span.style));
-    }
-    (spans, used)
 }
 
 /// The width of each column; none for one that had to give way.
@@ -197,13 +219,15 @@ fn shrink(columns: &[Column], widths: &mut [Option<usize>], room: usize, gap: us
     let shown = widths.iter().flatten().count();
     let total = widths.iter().flatten().sum::<usize>() + gap * shown.saturating_sub(1);
     let mut excess = total.saturating_sub(room);
-    for elastic in [true, false] {
+    for (elastic, least) in [(true, 1), (false, 1), (false, 0)] {
         for (width, column) in widths.iter_mut().zip(columns).rev() {
             if (column.max == usize::MAX) != elastic || column.align == Align::Right {
                 continue;
             }
             if let Some(width) = width {
-                let given = excess.min(width.saturating_sub(column.min));
+                // In the last round even the least width gives way, but for a few letters.
+                let floor = if least == 1 { column.min } else { column.min.min(4) };
+                let given = excess.min(width.saturating_sub(floor));
                 *width -= given;
                 excess -= given;
             }

@@ -1,4 +1,4 @@
-//! How far a poll has come: what a timeout has to say, and the phases of an exchange.
+//! How far an attempt has come: what a timeout has to say, and the phases of an exchange.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use crate::domain::{
     time::short_duration,
 };
 
-/// What a poll is doing right now.
+/// What an attempt is doing right now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Stage {
+pub enum Stage {
     /// Resolving the name.
     #[default]
     Resolving,
@@ -28,22 +28,22 @@ pub(super) enum Stage {
     Reading,
 }
 
-/// The state of one poll, kept outside of its future, so that it can still be read after
+/// The state of one attempt, such as a poll, kept outside of its future, so that it can still be read after
 /// the future was given up.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub struct Progress {
     /// What it is doing.
-    pub(super) stage: Stage,
+    pub stage: Stage,
     /// What it has done, and how long each part took. Parts that happen more than once,
     /// as with redirects, are added up.
-    pub(super) phases: Phases,
+    pub phases: Phases,
     /// When it will be given up.
-    pub(super) deadline: Instant,
+    pub deadline: Instant,
 }
 
 impl Progress {
-    /// A poll that starts now and has that long.
-    pub(super) fn new(limit: Duration) -> Self {
+    /// An attempt that starts now and has that long.
+    pub fn new(limit: Duration) -> Self {
         Self {
             stage: Stage::default(),
             phases: Phases::default(),
@@ -52,12 +52,12 @@ impl Progress {
     }
 
     /// The time that is left.
-    pub(super) fn left(&self) -> Duration {
+    pub fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// The failure of a poll that ran out of time.
-    pub(super) fn too_late(&self, limit: Duration) -> Failure {
+    /// The failure of an attempt that ran out of time.
+    pub fn too_late(&self, limit: Duration) -> Failure {
         let limit = short_duration(limit);
         let failure = Failure::new(FailureKind::Timeout, String::new());
         let (message, hint) = match self.stage {
@@ -82,7 +82,7 @@ impl Progress {
 }
 
 /// Adds the time since `start` to a phase.
-pub(super) fn add(phase: &mut Option<Duration>, start: Instant) {
+pub fn add(phase: &mut Option<Duration>, start: Instant) {
     *phase = Some(phase.unwrap_or_default() + start.elapsed());
 }
 

@@ -1,14 +1,20 @@
-//! Which keys an action may delete: literal prefixes, decided on bytes and never by the
-//! server's pattern matching alone.
+//! Patterns of Redis keys. Which keys are meant is decided here, on bytes; the server's own
+//! pattern matching only narrows down what it sends.
 
-/// The fewest literal characters before the `*` of a pattern whose keys are deleted.
-const SHORTEST_PREFIX: usize = 3;
+use super::text::clip;
+
+/// The fewest literal characters before the `*` of a pattern whose keys are deleted: `a*`
+/// would be most of a server.
+pub const SHORTEST_PREFIX: usize = 3;
+
+/// The longest identifier that is taken out of a key, in characters.
+const LONGEST_IDENTIFIER: usize = 200;
 
 /// A group of keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pattern {
+pub struct Pattern {
     /// As configured.
-    pub(super) text: String,
+    pub text: String,
     prefix: Vec<u8>,
     /// All keys with the prefix; otherwise only the key of that very name.
     open: bool,
@@ -16,11 +22,14 @@ pub(super) struct Pattern {
 
 impl Pattern {
     /// A pattern whose keys are deleted: at least three literal characters and a final `*`.
-    pub(super) fn to_delete(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// It is another sort of pattern; the text says what is wrong.
+    pub fn to_delete(text: &str) -> Result<Self, String> {
         let Some(prefix) = text.strip_suffix('*') else {
             return Err(format!("{text:?} does not end in *"));
         };
-        if let Some(odd) = prefix.chars().find(|c| is_glob(*c)) {
+        if let Some(odd) = prefix.chars().find(|c| is_special(*c)) {
             return Err(format!("{text:?} holds {odd:?}: only literal characters and a final *"));
         }
         if prefix.chars().count() < SHORTEST_PREFIX {
@@ -33,8 +42,8 @@ impl Pattern {
 
     /// A pattern whose keys are kept. Where it holds other glob characters, everything
     /// with its literal start is kept: rather too much than too little.
-    pub(super) fn to_keep(text: &str) -> Self {
-        let literal = text.find(is_glob).unwrap_or(text.len());
+    pub fn to_keep(text: &str) -> Self {
+        let literal = text.find(is_special).unwrap_or(text.len());
         Self {
             text: text.to_owned(),
             prefix: text.as_bytes()[..literal].to_vec(),
@@ -42,13 +51,24 @@ impl Pattern {
         }
     }
 
+    /// A pattern whose keys are counted: literal characters, of which only a final `*` is
+    /// special.
+    pub fn to_count(text: &str) -> Self {
+        let prefix = text.strip_suffix('*');
+        Self {
+            text: text.to_owned(),
+            prefix: prefix.unwrap_or(text).as_bytes().to_vec(),
+            open: prefix.is_some(),
+        }
+    }
+
     /// Whether the key is in the group.
-    pub(super) fn matches(&self, key: &[u8]) -> bool {
+    pub fn matches(&self, key: &[u8]) -> bool {
         if self.open { key.starts_with(&self.prefix) } else { key == self.prefix }
     }
 
     /// Whether every key of `other` is in the group.
-    pub(super) fn contains(&self, other: &Self) -> bool {
+    pub fn contains(&self, other: &Self) -> bool {
         if self.open {
             other.prefix.starts_with(&self.prefix)
         } else {
@@ -57,32 +77,66 @@ impl Pattern {
     }
 
     /// Whether some key could be in both groups.
-    pub(super) fn meets(&self, other: &Self) -> bool {
+    pub fn meets(&self, other: &Self) -> bool {
         self.contains(other) || other.contains(self)
     }
 
     /// For `SCAN … MATCH`: nothing in it but the final `*` means anything to the server.
-    pub(super) fn to_match(&self) -> &[u8] {
+    pub fn to_match(&self) -> &[u8] {
         self.text.as_bytes()
     }
 }
 
-fn is_glob(c: char) -> bool {
+/// Whether the character is a wildcard, or makes one literal.
+/// <https://redis.io/docs/latest/commands/keys/>
+pub fn is_special(c: char) -> bool {
     matches!(c, '*' | '?' | '[' | ']' | '\\')
+}
+
+/// What the one `*` of a pattern stands for in a key, made safe to show.
+pub fn identifier(pattern: &str, key: &[u8]) -> Option<String> {
+    let (before, after) = pattern.split_once('*')?;
+    let middle = key.strip_prefix(before.as_bytes())?.strip_suffix(after.as_bytes())?;
+    (!middle.is_empty()).then(|| clip(&String::from_utf8_lossy(middle), LONGEST_IDENTIFIER))
+}
+
+/// For `SCAN … MATCH`: matches whatever any of the patterns matches. What they begin with
+/// in common, its special characters escaped.
+pub fn common_pattern<'a>(patterns: impl IntoIterator<Item = &'a str>) -> String {
+    let mut literals = patterns.into_iter().map(|text| text.split('*').next().unwrap_or_default());
+    let mut common = literals.next().unwrap_or_default().to_owned();
+    for other in literals {
+        while !other.starts_with(&common) {
+            common.pop();
+        }
+    }
+    format!("{}*", escaped(&common))
+}
+
+/// A text as a pattern that matches only itself.
+fn escaped(literal: &str) -> String {
+    let mut out = String::with_capacity(literal.len() + 4);
+    for c in literal.chars() {
+        if is_special(c) || matches!(c, '^' | '-') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// What is deleted and what is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Selection {
+pub struct Selection {
     /// Groups whose keys are deleted.
-    pub(super) delete: Vec<Pattern>,
+    pub delete: Vec<Pattern>,
     /// Groups whose keys are kept, even where `delete` matches them.
-    pub(super) keep: Vec<Pattern>,
+    pub keep: Vec<Pattern>,
 }
 
 /// What becomes of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub enum Fate {
     /// Deleted by the pattern at this position.
     Deleted(usize),
     /// Kept because of the pattern at this position.
@@ -93,7 +147,7 @@ pub(super) enum Fate {
 
 impl Selection {
     /// What becomes of a key. Protection comes first.
-    pub(super) fn fate(&self, key: &[u8]) -> Fate {
+    pub fn fate(&self, key: &[u8]) -> Fate {
         let first = |patterns: &[Pattern]| patterns.iter().position(|p| p.matches(key));
         match (first(&self.keep), first(&self.delete)) {
             (Some(keep), _) => Fate::Protected(keep),
@@ -158,5 +212,45 @@ mod tests {
         assert!(keep("cache:session:*").meets(&keep("cache:*")));
         assert!(!keep("cache:*").meets(&keep("rate:*")));
         assert!(!keep("cache:a").contains(&keep("cache:a*")));
+    }
+
+    #[test]
+    fn counted_patterns_are_prefixes_or_names() {
+        let matches = |pattern: &str, key: &[u8]| Pattern::to_count(pattern).matches(key);
+        assert!(matches("car:*", b"car:1"));
+        assert!(matches("car:*", b"car:"));
+        assert!(matches("*", b"anything"));
+        assert!(matches("lock", b"lock"));
+        assert!(!matches("lock", b"lock:1"));
+        assert!(!matches("c[a]r:*", b"car:1"), "only the final star is special");
+    }
+
+    #[test]
+    fn the_star_is_the_identifier() {
+        let table = [
+            ("rate:public:*", "rate:public:203.0.113.7", Some("203.0.113.7")),
+            ("rate:payment:*:ip", "rate:payment:x:ip", Some("x")),
+            ("rate:payment:*:ip", "rate:payment:x:user", None),
+            ("rate:payment:*:ip", "rate:payment::ip", None),
+            ("rate:payment:*:ip", "rate:payment:ip", None),
+            ("rate:*", "other:x", None),
+            ("rate", "rate", None),
+        ];
+        for (pattern, key, expected) in table {
+            assert_eq!(identifier(pattern, key.as_bytes()).as_deref(), expected, "{pattern} {key}");
+        }
+    }
+
+    #[test]
+    fn one_scan_serves_every_pattern() {
+        let table: [(&[&str], &str); 4] = [
+            (&["rate:public:*", "rate:auth:*"], "rate:*"),
+            (&["rate:public:*", "rate:payment:*:ip"], "rate:p*"),
+            (&["a:*", "b:*"], "*"),
+            (&["odd[1]?:*"], "odd\\[1\\]\\?:*"),
+        ];
+        for (patterns, expected) in table {
+            assert_eq!(common_pattern(patterns.iter().copied()), expected);
+        }
     }
 }

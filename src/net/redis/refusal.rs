@@ -4,24 +4,22 @@ use redis::{ErrorKind, RedisError};
 
 use crate::{
     config::profile::RedisSource,
-    domain::{
-        failure::{Failure, FailureKind},
-        text::clip,
-    },
+    domain::failure::{Failure, FailureKind},
+    net::words::clip,
 };
 
 /// Whom the server refused, for messages.
 #[derive(Clone, Debug, Default)]
-pub(in crate::sources) struct Who {
+pub struct Who {
     /// The ACL user.
-    pub(in crate::sources) user: Option<String>,
+    pub user: Option<String>,
     /// Where the password or token came from.
-    pub(in crate::sources) origin: Option<String>,
+    pub origin: Option<String>,
 }
 
 impl Who {
     /// The one who logs in with these settings.
-    pub(super) fn of(config: &RedisSource) -> Self {
+    pub fn of(config: &RedisSource) -> Self {
         Self {
             user: config.username.clone(),
             origin: config.password.as_ref().map(|password| password.origin().to_owned()),
@@ -37,12 +35,12 @@ impl Who {
 }
 
 /// Whether the error is an answer of the server, after which the connection is still good.
-pub(super) fn is_from_server(error: &RedisError) -> bool {
+pub fn is_from_server(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
 }
 
 /// The first word of the server's refusal, and the rest of it.
-pub(super) fn code_and_text(error: &RedisError) -> (String, String) {
+pub fn code_and_text(error: &RedisError) -> (String, String) {
     if let Some(errors) = error.clone().into_server_errors()
         && let Some((_, first)) = errors.first()
     {
@@ -53,7 +51,7 @@ pub(super) fn code_and_text(error: &RedisError) -> (String, String) {
 }
 
 /// The failure that an error stands for.
-pub(super) fn failure(error: &RedisError, who: &Who) -> Failure {
+pub fn failure(error: &RedisError, who: &Who) -> Failure {
     match error.kind() {
         ErrorKind::AuthenticationFailed => from_server("WRONGPASS", "", who),
         ErrorKind::Server(_) | ErrorKind::Extension => {
@@ -79,7 +77,7 @@ pub(super) fn failure(error: &RedisError, who: &Who) -> Failure {
 }
 
 /// The failure that the server's own words stand for: `code` is the first of them.
-pub(in crate::sources) fn from_server(code: &str, text: &str, who: &Who) -> Failure {
+pub fn from_server(code: &str, text: &str, who: &Who) -> Failure {
     let said = clip(format!("{code} {text}").trim(), 200);
     let lower = text.to_ascii_lowercase();
     let is = |kind: FailureKind, words: &str| Failure::new(kind, format!("{words}: {said}"));
@@ -130,7 +128,7 @@ fn not_authorised(words: &str, said: &str, who: &Who) -> Failure {
 }
 
 /// Whether the server does not have a command, or not for us: asking again is pointless.
-pub(super) fn is_not_offered(error: &RedisError) -> bool {
+pub fn is_not_offered(error: &RedisError) -> bool {
     let (code, text) = code_and_text(error);
     let lower = text.to_ascii_lowercase();
     code == "NOPERM"

@@ -1,4 +1,5 @@
-//! Names to addresses, addresses to connections, and errors to words.
+//! Names to addresses, addresses to connections, and errors to words. Whatever fails in
+//! here failed before anything was sent.
 
 use std::{
     io,
@@ -6,53 +7,89 @@ use std::{
     path::Path,
 };
 
+use jiff::Timestamp;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
-    task::JoinHandle,
     time::{Instant, timeout},
 };
 
-use super::progress::{self, Progress, Stage};
-use crate::domain::failure::{Failure, FailureKind};
+use super::{
+    progress::{self, Progress, Stage},
+    tls, words,
+};
+use crate::{
+    config::profile::TlsOptions,
+    domain::failure::{Failure, FailureKind},
+};
 
 /// A connection of any sort.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A connection, whatever it runs over.
-pub(super) type BoxStream = Box<dyn Stream>;
+pub type BoxStream = Box<dyn Stream>;
 
-/// A task that ends with the thing it works for.
-#[derive(Debug)]
-pub(super) struct Driver<T>(JoinHandle<T>);
-
-impl<T: Send + 'static> Driver<T> {
-    /// Starts the task.
-    pub(super) fn spawn(work: impl Future<Output = T> + Send + 'static) -> Self {
-        Self(tokio::spawn(work))
-    }
-
-    /// What the task ended with, where it ended by itself and did not panic.
-    pub(super) async fn ended(&mut self) -> Option<T> {
-        (&mut self.0).await.ok()
-    }
+/// The other end of a connection over TCP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Name or address, without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Whom to trust, where the connection is encrypted.
+    pub tls: Option<TlsOptions>,
 }
 
-impl<T> Drop for Driver<T> {
-    fn drop(&mut self) {
-        self.0.abort();
+/// A connection that was just opened.
+pub struct Opened {
+    /// The connection.
+    pub stream: BoxStream,
+    /// When the certificate of the server expires.
+    pub expiry: Option<Timestamp>,
+}
+
+impl Endpoint {
+    /// `host:port`.
+    pub fn shown(&self) -> String {
+        let host = words::clip(&self.host, 100);
+        if host.contains(':') {
+            format!("[{host}]:{}", self.port)
+        } else {
+            format!("{host}:{}", self.port)
+        }
+    }
+
+    /// Opens a connection, encrypted where that is wanted. `alpn` is the protocol that is
+    /// offered over TLS, if any.
+    pub async fn dial(
+        &self,
+        alpn: Option<&[u8]>,
+        progress: &mut Progress,
+    ) -> Result<Opened, Failure> {
+        let Some(options) = &self.tls else {
+            let stream = connect(&self.host, self.port, progress).await?;
+            return Ok(Opened { stream: Box::new(stream), expiry: None });
+        };
+        // First, so that a CA file that cannot be used costs nobody a connection.
+        let mut settings = tls::settings(options).await?;
+        settings.alpn_protocols.extend(alpn.map(<[u8]>::to_vec));
+        let stream = connect(&self.host, self.port, progress).await?;
+        let stream = tls::handshake(stream, &self.host, settings, progress).await?;
+        let expiry = tls::expiry(&stream);
+        Ok(Opened { stream: Box::new(stream), expiry })
+    }
+
+    /// Opens a TCP connection and closes it again.
+    pub async fn reach(&self, progress: &mut Progress) -> Result<(), Failure> {
+        connect(&self.host, self.port, progress).await.map(drop)
     }
 }
 
 /// Connects to a host: every address of its name is tried in the order of the resolver,
 /// each with its share of the time that is left.
-pub(super) async fn connect(
-    host: &str,
-    port: u16,
-    progress: &mut Progress,
-) -> Result<TcpStream, Failure> {
+pub async fn connect(host: &str, port: u16, progress: &mut Progress) -> Result<TcpStream, Failure> {
     let addresses = resolve(host, port, progress).await?;
     progress.stage = Stage::Connecting;
     let start = Instant::now();
@@ -120,10 +157,7 @@ async fn resolve(
 }
 
 /// Connects to a Unix socket.
-pub(super) async fn connect_unix(
-    path: &Path,
-    progress: &mut Progress,
-) -> Result<UnixStream, Failure> {
+pub async fn connect_unix(path: &Path, progress: &mut Progress) -> Result<UnixStream, Failure> {
     progress.stage = Stage::Connecting;
     UnixStream::connect(path).await.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
@@ -135,7 +169,7 @@ pub(super) async fn connect_unix(
 }
 
 /// The class and the words of an I/O error.
-pub(super) fn from_io(error: &io::Error, place: &str) -> Failure {
+pub fn from_io(error: &io::Error, place: &str) -> Failure {
     use io::ErrorKind as Io;
     let (kind, words) = match error.kind() {
         Io::ConnectionRefused => (FailureKind::Refused, "nothing listens there".to_owned()),
@@ -161,7 +195,7 @@ pub(super) fn from_io(error: &io::Error, place: &str) -> Failure {
 
 /// The first error of that type in a chain of causes. `io::Error` hides the error that it
 /// wraps from `source`, so it is opened by hand.
-pub(super) fn cause<'a, T: std::error::Error + 'static>(
+pub fn cause<'a, T: std::error::Error + 'static>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a T> {
     let mut current = error;

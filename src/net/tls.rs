@@ -1,4 +1,4 @@
-//! TLS for every source: one provider, one set of roots, and certificate errors in words.
+//! TLS for every connection: one provider, one set of roots, and certificate errors in words.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,7 +17,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use x509_cert::{Certificate, der::Decode};
 
 use super::{
-    net,
+    dial,
     progress::{self, Progress, Stage},
 };
 use crate::{
@@ -26,28 +26,33 @@ use crate::{
 };
 
 /// What is remarked where a certificate is not verified.
-pub(super) const NOT_VERIFIED: &str = "the server's certificate is not verified";
+pub const NOT_VERIFIED: &str = "the server's certificate is not verified";
 
 /// The settings of one connection. They are built anew for each: a resumed session would
 /// skip the certificate, which is what is being looked at, and a CA file that was
 /// replaced is noticed.
-pub(super) async fn settings(options: &TlsOptions) -> Result<ClientConfig, Failure> {
+pub async fn settings(options: &TlsOptions) -> Result<ClientConfig, Failure> {
     let provider = Arc::new(ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| Failure::new(FailureKind::Misconfigured, error.to_string()))?;
-    if options.insecure {
+    let mut settings = if options.insecure {
         let verifier = Arc::new(NoVerification(provider));
-        return Ok(builder
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth());
-    }
-    let options = options.clone();
-    let roots = tokio::task::spawn_blocking(move || roots(&options)).await.map_err(|_| {
-        Failure::new(FailureKind::Misconfigured, "the trusted certificates could not be loaded")
-    })??;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+        builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+    } else {
+        let options = options.clone();
+        let roots =
+            tokio::task::spawn_blocking(move || roots(&options)).await.map_err(|_| {
+                Failure::new(
+                    FailureKind::Misconfigured,
+                    "the trusted certificates could not be loaded",
+                )
+            })??;
+        builder.with_root_certificates(roots).with_no_client_auth()
+    };
+    // What travels as early data could be repeated by somebody else.
+    settings.enable_early_data = false;
+    Ok(settings)
 }
 
 /// The roots to trust. Blocks on files.
@@ -85,7 +90,7 @@ fn system_roots() -> &'static Arc<RootCertStore> {
 }
 
 /// Shakes hands as a client of `host`.
-pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+pub async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     host: &str,
     settings: ClientConfig,
@@ -100,20 +105,20 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
     let connector = TlsConnector::from(Arc::new(settings));
     let result = connector.connect(name, stream).await;
     progress::add(&mut progress.phases.tls, start);
-    result.map_err(|error| match net::cause::<rustls::Error>(&error) {
+    result.map_err(|error| match dial::cause::<rustls::Error>(&error) {
         Some(error) => in_words(error, host),
         None => closed_in_handshake(host),
     })
 }
 
 /// The failure of a handshake that the other side ended without a word.
-pub(super) fn closed_in_handshake(host: &str) -> Failure {
+pub fn closed_in_handshake(host: &str) -> Failure {
     let message = format!("{host} closed the connection during the TLS handshake");
     Failure::new(FailureKind::Tls, message).hint("the port may not speak TLS")
 }
 
 /// A TLS error as an operator would say it.
-pub(super) fn in_words(error: &rustls::Error, host: &str) -> Failure {
+pub fn in_words(error: &rustls::Error, host: &str) -> Failure {
     let message = match error {
         rustls::Error::InvalidCertificate(why) => return certificate_in_words(why, host),
         rustls::Error::InvalidMessage(_) => {
@@ -192,7 +197,7 @@ fn date(time: UnixTime) -> String {
 }
 
 /// When the certificate that the server showed expires.
-pub(super) fn expiry<S>(stream: &TlsStream<S>) -> Option<Timestamp> {
+pub fn expiry<S>(stream: &TlsStream<S>) -> Option<Timestamp> {
     let (_, session) = stream.get_ref();
     let leaf = session.peer_certificates()?.first()?;
     let certificate = Certificate::from_der(leaf).ok()?;
@@ -200,7 +205,8 @@ pub(super) fn expiry<S>(stream: &TlsStream<S>) -> Option<Timestamp> {
     Timestamp::from_second(i64::try_from(not_after.as_secs()).ok()?).ok()
 }
 
-/// Accepts any certificate. Only where the operator said so.
+/// Accepts any certificate. Only where the operator said so; a remark and the preview of
+/// an action say so too.
 #[derive(Debug)]
 struct NoVerification(Arc<CryptoProvider>);
 

@@ -14,29 +14,29 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::net::BoxStream;
+use super::dial::BoxStream;
 use crate::domain::failure::{Failure, FailureKind};
 
 /// The bytes that may still be received.
 #[derive(Clone, Debug)]
-pub(super) struct Allowance {
+pub struct Allowance {
     left: Arc<AtomicU64>,
     size: u64,
 }
 
 impl Allowance {
     /// An allowance of that many bytes per answer.
-    pub(super) fn new(size: u64) -> Self {
+    pub fn new(size: u64) -> Self {
         Self { left: Arc::new(AtomicU64::new(size)), size }
     }
 
     /// Restores the full allowance, before something new is asked.
-    pub(super) fn refill(&self) {
+    pub fn refill(&self) {
         self.left.store(self.size, Ordering::Relaxed);
     }
 
     /// The failure to report where the allowance was the reason for an error.
-    pub(super) fn exceeded(&self) -> Option<Failure> {
+    pub fn exceeded(&self) -> Option<Failure> {
         (self.left.load(Ordering::Relaxed) == 0).then(|| {
             let message = format!("the answer is larger than {} MiB", self.size >> 20);
             Failure::new(FailureKind::BadAnswer, message)
@@ -52,14 +52,14 @@ impl Allowance {
 }
 
 /// A stream that fails once its allowance is used up.
-pub(super) struct Metered {
+pub struct Metered {
     inner: BoxStream,
     allowance: Allowance,
 }
 
 impl Metered {
     /// The stream, bounded.
-    pub(super) fn new(inner: BoxStream, allowance: Allowance) -> Self {
+    pub fn new(inner: BoxStream, allowance: Allowance) -> Self {
         Self { inner, allowance }
     }
 }

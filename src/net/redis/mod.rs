@@ -1,7 +1,13 @@
-//! One connection to a Redis-protocol server.
+//! Connections to Redis-protocol servers, and what all who ask them have in common.
 //!
 //! The connection itself is made here and handed to the client library, so that names,
-//! addresses, certificates and time limits are treated as for every other source.
+//! addresses, certificates and time limits are treated as everywhere else.
+
+pub mod count;
+
+pub mod refusal;
+
+pub mod reply;
 
 use std::time::Duration;
 
@@ -10,15 +16,14 @@ use redis::{
     RedisError, RedisResult, Value, aio::MultiplexedConnection,
 };
 use tokio::{io::AsyncReadExt, time::timeout};
+use tokio_util::task::AbortOnDropHandle;
 
+use self::refusal::Who;
 use super::{
-    super::{
-        meter::{Allowance, Metered},
-        net::{self, BoxStream, Driver},
-        progress::{Progress, Stage},
-        tls,
-    },
-    refusal::{self, Who},
+    dial::{self, BoxStream, Endpoint},
+    meter::{Allowance, Metered},
+    progress::{Progress, Stage},
+    words,
 };
 use crate::{
     config::profile::{RedisAddress, RedisSource},
@@ -32,19 +37,20 @@ const LARGEST_ANSWER: u64 = 16 << 20;
 const LAST_WORDS_PATIENCE: Duration = Duration::from_millis(300);
 
 /// A connection that is logged in.
-pub(super) struct Link {
+pub struct Link {
     connection: MultiplexedConnection,
     allowance: Allowance,
-    _driver: Driver<()>,
+    who: Who,
+    _driver: AbortOnDropHandle<()>,
 }
 
 impl Link {
     /// Connects, logs in and selects the database. RESP3 is preferred: with it, a server
     /// that has no room says so.
-    pub(super) async fn open(
-        config: &RedisSource,
-        progress: &mut Progress,
-    ) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    /// The server cannot be reached, or lets nobody in.
+    pub async fn open(config: &RedisSource, progress: &mut Progress) -> Result<Self, Failure> {
         let outcome = match Self::log_in(config, ProtocolVersion::RESP3, progress).await? {
             Err((error, _)) if wants_resp2(&error) => {
                 Self::log_in(config, ProtocolVersion::RESP2, progress).await?
@@ -60,6 +66,16 @@ impl Link {
         // So that somebody who lists the clients knows who this is. It may be forbidden.
         let _ = link.ask(redis::cmd("CLIENT").arg("SETNAME").arg("watchfloor")).await;
         Ok(link)
+    }
+
+    /// As [`Link::open`], in at most that time.
+    ///
+    /// # Errors
+    /// As there, or the time was up.
+    pub async fn open_within(config: &RedisSource, limit: Duration) -> Result<Self, Failure> {
+        let mut progress = Progress::new(limit);
+        let opened = timeout(limit, Self::open(config, &mut progress)).await;
+        opened.unwrap_or_else(|_| Err(progress.too_late(limit)))
     }
 
     async fn log_in(
@@ -81,26 +97,35 @@ impl Link {
         if let Some(password) = &config.password {
             info = info.set_password(password.expose());
         }
-        // Every call has the poll's own time limit around it.
+        // Every call has its time limit around it.
         let settings =
             AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
         let stream = Metered::new(stream, allowance.clone());
         match MultiplexedConnection::new_with_config(&info, stream, settings).await {
-            Ok((connection, driver)) => {
-                Ok(Ok(Self { connection, allowance, _driver: Driver::spawn(driver) }))
-            }
+            Ok((connection, driver)) => Ok(Ok(Self {
+                connection,
+                allowance,
+                who: Who::of(config),
+                _driver: AbortOnDropHandle::new(tokio::spawn(driver)),
+            })),
             Err(error) => Ok(Err((error, allowance))),
         }
     }
 
     /// Sends one command.
-    pub(super) async fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
+    ///
+    /// # Errors
+    /// As [`Link::failure`] says.
+    pub async fn ask(&mut self, command: &Cmd) -> RedisResult<Value> {
         self.allowance.refill();
         command.query_async(&mut self.connection).await
     }
 
     /// Sends several commands at once. Each has its own result.
-    pub(super) async fn ask_all(
+    ///
+    /// # Errors
+    /// As [`Link::failure`] says.
+    pub async fn ask_all(
         &mut self,
         commands: &mut Pipeline,
     ) -> RedisResult<Vec<RedisResult<Value>>> {
@@ -108,11 +133,32 @@ impl Link {
         commands.ignore_errors().query_async(&mut self.connection).await
     }
 
+    /// One step of a scan, which looks at about `count` keys: where the next step begins,
+    /// zero after the last, and the keys that a pattern matches. A key may come twice.
+    ///
+    /// # Errors
+    /// As [`Link::failure`] says, or the answer is something else.
+    pub async fn scan(
+        &mut self,
+        cursor: u64,
+        pattern: Option<&[u8]>,
+        count: u64,
+    ) -> Result<(u64, Vec<Vec<u8>>), Failure> {
+        let mut command = redis::cmd("SCAN");
+        command.arg(cursor);
+        if let Some(pattern) = pattern {
+            command.arg("MATCH").arg(pattern);
+        }
+        command.arg("COUNT").arg(count);
+        let answer = self.ask(&command).await;
+        reply::scanned(answer.map_err(|error| self.failure(&error))?)
+    }
+
     /// The failure that an error of this connection stands for.
-    pub(super) fn failure(&self, error: &RedisError, config: &RedisSource) -> Failure {
+    pub fn failure(&self, error: &RedisError) -> Failure {
         match self.allowance.exceeded() {
             Some(too_large) if !refusal::is_from_server(error) => too_large,
-            _ => refusal::failure(error, &Who::of(config)),
+            _ => refusal::failure(error, &self.who),
         }
     }
 }
@@ -129,16 +175,28 @@ fn wants_resp2(error: &RedisError) -> bool {
 }
 
 async fn open_stream(config: &RedisSource, progress: &mut Progress) -> Result<BoxStream, Failure> {
-    let (host, port) = match &config.address {
-        RedisAddress::Unix(path) => return Ok(Box::new(net::connect_unix(path, progress).await?)),
-        RedisAddress::Tcp { host, port } => (host, *port),
-    };
-    let Some(options) = &config.tls else {
-        return Ok(Box::new(net::connect(host, port, progress).await?));
-    };
-    let settings = tls::settings(options).await?;
-    let stream = net::connect(host, port, progress).await?;
-    Ok(Box::new(tls::handshake(stream, host, settings, progress).await?))
+    match &config.address {
+        RedisAddress::Unix(path) => Ok(Box::new(dial::connect_unix(path, progress).await?)),
+        RedisAddress::Tcp { host, port } => {
+            let endpoint = Endpoint { host: host.clone(), port: *port, tls: config.tls.clone() };
+            Ok(endpoint.dial(None, progress).await?.stream)
+        }
+    }
+}
+
+/// Where the server is, without the password: `redis://user@host:port/db`.
+pub fn shown(config: &RedisSource) -> String {
+    match &config.address {
+        RedisAddress::Tcp { host, port } => {
+            let scheme = if config.tls.is_some() { "rediss" } else { "redis" };
+            let host = Endpoint { host: host.clone(), port: *port, tls: None }.shown();
+            let user = config.username.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
+            words::plain(&format!("{scheme}://{user}{host}/{}", config.database))
+        }
+        RedisAddress::Unix(path) => {
+            words::plain(&format!("unix:{}, database {}", path.display(), config.database))
+        }
+    }
 }
 
 /// Why there is no login. A server that has no room, or serves only its own machine,

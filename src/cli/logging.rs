@@ -3,13 +3,16 @@
 use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path};
 
 use tracing_appender::{
-    non_blocking::WorkerGuard,
+    non_blocking::{NonBlockingBuilder, WorkerGuard},
     rolling::{RollingFileAppender, Rotation},
 };
 use tracing_subscriber::EnvFilter;
 
 /// Days that are kept.
 const KEEP: usize = 7;
+
+/// Lines that may wait for the disk; room for them is taken at once. More are dropped.
+const WAITING: usize = 4_096;
 
 /// Starts the log. The guard must live as long as something may be logged. A state
 /// directory that cannot be written means no log, and a word about it.
@@ -27,7 +30,8 @@ pub(super) fn start(state_dir: &Path, verbose: u8) -> Result<WorkerGuard, String
         .max_log_files(KEEP)
         .build(&directory)
         .map_err(|error| format!("no log in {}: {error}", directory.display()))?;
-    let (writer, guard) = tracing_appender::non_blocking(appender);
+    let (writer, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(WAITING).finish(appender);
     let level = match verbose {
         0 => "warn,watchfloor=info",
         1 => "info,watchfloor=debug",

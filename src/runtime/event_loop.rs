@@ -156,6 +156,13 @@ pub struct Setup<'a> {
 /// A tick that comes later than this after the one before it is a gap.
 const GAP: Duration = Duration::from_secs(5);
 
+/// The console is at rest when nobody has touched it for so long.
+const REST_AFTER: Duration = Duration::from_secs(10);
+
+/// At rest there is at most one frame in this time. Most of what a console costs is
+/// drawing, and with many sources there is always something new.
+const REST: Duration = Duration::from_secs(1);
+
 /// Messages that are applied before the screen is drawn again.
 const BATCH: usize = 256;
 
@@ -263,6 +270,8 @@ fn event_of(said: Said) -> Event {
 struct Frames {
     least: Duration,
     last: Option<Instant>,
+    /// When somebody last did something, or the console was started.
+    touched: Instant,
     dirty: bool,
     urgent: bool,
     /// The terminal has not taken the last frame yet.
@@ -272,7 +281,8 @@ struct Frames {
 impl Frames {
     fn new(fps: u8) -> Self {
         let least = Duration::from_secs(1) / u32::from(fps.max(1));
-        Self { least, last: None, dirty: true, urgent: true, blocked: false }
+        let touched = Instant::now();
+        Self { least, last: None, touched, dirty: true, urgent: true, blocked: false }
     }
 
     /// When a frame is due; none where nothing has changed.
@@ -280,8 +290,10 @@ impl Frames {
         if !self.dirty || self.blocked {
             return None;
         }
+        let at_rest = self.touched.elapsed() >= REST_AFTER;
+        let least = if at_rest { self.least.max(REST) } else { self.least };
         match self.last {
-            Some(last) if !self.urgent => Some(last + self.least),
+            Some(last) if !self.urgent => Some(last + least),
             _ => Some(Instant::now()),
         }
     }
@@ -329,6 +341,7 @@ impl<S: Surface, H: Hands> Turn<'_, '_, S, H> {
     /// A key is answered with a frame at once.
     fn input(&mut self, input: Input) -> io::Result<Option<Exit>> {
         self.frames.urgent = true;
+        self.frames.touched = Instant::now();
         match input {
             Input::Key(key) => match (self.setup.resolve)(self.state, key) {
                 Some(event) => self.apply(event),
@@ -474,6 +487,10 @@ mod tests {
         }
     }
 
+    fn skipped() -> Said {
+        Said::Skipped { source: SourceId::from("s"), waited: Duration::ZERO }
+    }
+
     fn key(c: char) -> Input {
         Input::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE))
     }
@@ -503,7 +520,6 @@ mod tests {
         let (ends, inlets) = inlets();
         let mut surface = Counter::default();
         let flood = tokio::spawn(async move {
-            let skipped = || Said::Skipped { source: SourceId::from("s"), waited: Duration::ZERO };
             for _ in 0..1_000 {
                 ends.said.send(skipped()).await.unwrap();
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -517,6 +533,35 @@ mod tests {
         let _ends = flood.await.unwrap();
         let count = surface.frames.len();
         assert!((5..=7).contains(&count), "{count} frames in a second at 4 a second and a key");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_rest_there_is_a_frame_a_second_until_a_key_comes() {
+        let (ends, inlets) = inlets();
+        let feeder = tokio::spawn(async move {
+            let start = Instant::now();
+            for number in 0..600 {
+                tokio::time::sleep_until(start + Duration::from_millis(100 * number)).await;
+                ends.said.send(skipped()).await.unwrap();
+                if number == 505 {
+                    ends.inputs.send(key('h')).await.unwrap();
+                }
+            }
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            drop(ends);
+        });
+        let mut surface = Counter::default();
+        let begun = Instant::now();
+        run_loop(inlets, &mut surface, Some(Duration::from_secs(60))).await;
+        feeder.abort();
+        let between = |from: u64, to: u64| {
+            let part = Duration::from_secs(from)..Duration::from_secs(to);
+            surface.frames.iter().filter(|at| part.contains(&at.duration_since(begun))).count()
+        };
+        // Four a second is what the test's screen takes.
+        assert!((30..=45).contains(&between(0, 10)), "{:?}", surface.frames);
+        assert!((36..=42).contains(&between(11, 50)), "{:?}", surface.frames);
+        assert!((30..=45).contains(&between(50, 60)), "{:?}", surface.frames);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,8 @@
 
 use std::{
     cell::RefCell,
-    future::Future,
+    convert::Infallible,
+    future::{Future, pending},
     io::{self, IsTerminal},
     rc::Rc,
 };
@@ -48,7 +49,6 @@ pub(super) async fn run(plan: Plan) -> io::Result<Exit> {
     let mut surface = Terminal { screen, aside: Rc::clone(&aside) };
     let (inputs, inputs_in) = mpsc::channel(64);
     let keyboard = input::Input::open(tty, capabilities.escape_wait())?;
-    let reader = tokio::spawn(forward_input(keyboard, inputs));
     let mut console = Console::new(plan, signals_in, inputs_in, again);
     console.engine.clipboard = Box::new(move |text| {
         clipboard::sequence(text, capabilities.multiplexer)
@@ -56,8 +56,12 @@ pub(super) async fn run(plan: Plan) -> io::Result<Exit> {
             .is_some()
     });
     let fps = if capabilities.ssh { display.fps_ssh } else { display.fps };
-    let ended = console.run(&mut surface, fps, painter(capabilities), &mut |_| {}).await;
-    reader.abort();
+    let mut watch = |_: &State| {};
+    let ended = tokio::select! {
+        // On the loop's own thread: a key need not wake another one on its way.
+        never = forward_input(keyboard, inputs) => match never {},
+        ended = console.run(&mut surface, fps, painter(capabilities), &mut watch) => ended,
+    };
     drop(surface);
     drop(watchdog);
     ended.engine.stop().await;
@@ -160,7 +164,8 @@ pub(super) fn forward_signals(
     again_in
 }
 
-async fn forward_input(mut keyboard: input::Input, to: mpsc::Sender<Input>) {
+/// Sends what is typed on, and lets the loop know when nobody can type any more.
+async fn forward_input(mut keyboard: input::Input, to: mpsc::Sender<Input>) -> Infallible {
     while let Some(event) = keyboard.next().await {
         let input = match event {
             TerminalEvent::Key(key) => Input::Key(key),
@@ -171,7 +176,9 @@ async fn forward_input(mut keyboard: input::Input, to: mpsc::Sender<Input>) {
             }
         };
         if to.send(input).await.is_err() {
-            return;
+            break;
         }
     }
+    drop(to);
+    pending().await
 }

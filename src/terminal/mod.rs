@@ -18,6 +18,8 @@ pub mod tty;
 
 pub mod screen;
 
+mod encode;
+
 mod guard;
 
 mod writer;

@@ -13,13 +13,9 @@ use crossterm::{
     style::{Attribute, SetAttribute},
     terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate},
 };
-use ratatui::{
-    backend::{Backend as _, CrosstermBackend},
-    buffer::Buffer,
-    layout::Rect,
-};
+use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{guard::Guard, sys, tty::Tty};
+use super::{encode, guard::Guard, sys, tty::Tty};
 use crate::domain::text;
 
 /// Room for a whole screen without growing, in bytes.
@@ -92,9 +88,6 @@ impl Screen {
     ///
     /// When the terminal is gone, or does not take any output for 2 s. It is then as it was.
     pub fn enter(tty: Tty, options: Options) -> io::Result<Self> {
-        // Otherwise crossterm resets reverse and bold where it should have set a colour
-        // under `NO_COLOR`, and the selected row is lost. Our theme knows `NO_COLOR`.
-        crossterm::style::force_color_output(true);
         let guard = Guard::new(tty)?;
         guard.enter(options)?;
         Ok(Self {
@@ -188,7 +181,7 @@ impl Screen {
             queue!(bytes, SetAttribute(Attribute::Reset), Clear(ClearType::All))?;
         }
         if changed {
-            CrosstermBackend::new(&mut *bytes).draw(cells)?;
+            encode::cells(bytes, cells)?;
         }
         if let Some((column, row)) = cursor {
             queue!(bytes, MoveTo(column, row), Show)?;

@@ -16,6 +16,7 @@ use super::{
     live::{Console, Plan},
 };
 use crate::{
+    app::state::State,
     config::profile::{ColorMode, Display},
     terminal::{
         capabilities::{Capabilities, ColorChoice, Colors, Wishes},

@@ -22,7 +22,7 @@ pub enum Guard {
     G0,
     /// Cheap and repeatable: a dialog, `y`.
     G1,
-    /// A reversible change of production: preview, a reason, `y`.
+    /// A change of production: preview, a reason, `y`.
     G2,
     /// Disruptive: preview, a reason, the target's name typed, a countdown that any key stops.
     G3,

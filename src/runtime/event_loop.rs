@@ -19,6 +19,7 @@ use tokio::{
 
 use super::{
     clock::{Clock, GapDetector},
+    frames::Frames,
     poller::Said,
 };
 use crate::{
@@ -156,13 +157,6 @@ pub struct Setup<'a> {
 /// A tick that comes later than this after the one before it is a gap.
 const GAP: Duration = Duration::from_secs(5);
 
-/// The console is at rest when nobody has touched it for so long.
-const REST_AFTER: Duration = Duration::from_secs(10);
-
-/// At rest there is at most one frame in this time. Most of what a console costs is
-/// drawing, and with many sources there is always something new.
-const REST: Duration = Duration::from_secs(1);
-
 /// Messages that are applied before the screen is drawn again.
 const BATCH: usize = 256;
 
@@ -263,47 +257,6 @@ fn event_of(said: Said) -> Event {
     match said {
         Said::Observed(observation) => Event::Observed(observation),
         Said::Skipped { source, waited } => Event::Skipped { source, waited },
-    }
-}
-
-/// When the next frame may be drawn.
-struct Frames {
-    least: Duration,
-    last: Option<Instant>,
-    /// When somebody last did something, or the console was started.
-    touched: Instant,
-    dirty: bool,
-    urgent: bool,
-    /// The terminal has not taken the last frame yet.
-    blocked: bool,
-}
-
-impl Frames {
-    fn new(fps: u8) -> Self {
-        let least = Duration::from_secs(1) / u32::from(fps.max(1));
-        let touched = Instant::now();
-        Self { least, last: None, touched, dirty: true, urgent: true, blocked: false }
-    }
-
-    /// When a frame is due; none where nothing has changed.
-    fn due(&self) -> Option<Instant> {
-        if !self.dirty || self.blocked {
-            return None;
-        }
-        let at_rest = self.touched.elapsed() >= REST_AFTER;
-        let least = if at_rest { self.least.max(REST) } else { self.least };
-        match self.last {
-            Some(last) if !self.urgent => Some(last + least),
-            _ => Some(Instant::now()),
-        }
-    }
-
-    fn is_due(&self) -> bool {
-        self.due().is_some_and(|due| Instant::now() >= due)
-    }
-
-    fn drawn(&mut self) {
-        (self.last, self.dirty, self.urgent) = (Some(Instant::now()), false, false);
     }
 }
 

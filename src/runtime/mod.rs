@@ -11,6 +11,8 @@ mod engine;
 
 pub mod event_loop;
 
+mod frames;
+
 mod live;
 
 pub mod poller;

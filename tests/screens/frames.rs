@@ -191,7 +191,7 @@ fn dialog_of_a_disruptive_action() {
     desk.screen(80, 24, COLOURS);
     desk.press("<PgDn>");
     assert_snapshot!("dialog_2_reason_scrolled", shown(&mut desk, 80, 24));
-    desk.press("<Back><Back><Back>no<Enter>");
+    desk.press("<Back><Back><Back>n<Enter>");
     assert_snapshot!("dialog_2_reason_too_short", shown(&mut desk, 80, 24));
     desk.press("<C-u>stale prices<Enter>exodrive/prod");
     assert_snapshot!("dialog_3_phrase", shown(&mut desk, 80, 24));

@@ -28,7 +28,7 @@ pub enum RawAction {
 pub enum RawGuard {
     /// Cheap and repeatable.
     G1,
-    /// A reversible change of production.
+    /// A change of production.
     G2,
     /// Disruptive.
     G3,

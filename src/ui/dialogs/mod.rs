@@ -41,7 +41,7 @@ fn risk(guard: Guard) -> &'static str {
     match guard {
         Guard::G0 => "reads only",
         Guard::G1 => "cheap and repeatable",
-        Guard::G2 => "reversible change",
+        Guard::G2 => "a change of production",
         Guard::G3 => "DISRUPTIVE",
         Guard::G4 => "IRREVERSIBLE",
     }

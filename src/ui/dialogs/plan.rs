@@ -50,19 +50,15 @@ pub fn lines(
     theme: Theme,
 ) -> Vec<Line<'static>> {
     let mut page = Page { lines: Vec::new(), width, theme };
-    match &dialog.preview {
-        None => page.say("it sends", ["being worked out: nothing is sent by that"], theme.quiet()),
-        Some(Err(failure)) => {
-            let text = format!("could not be worked out: {failure}");
-            page.say("it sends", [text.as_str()], theme.critical());
-        }
-        Some(Ok(preview)) => measured(&mut page, state, preview),
-    }
+    // What decides comes first: at 80x24 the exact request may be below the edge.
     page.say("it does", spec.effects.iter().map(String::as_str), theme.text());
     if spec.leaves.is_empty() {
         page.say("untouched", ["nothing is said about that"], theme.quiet());
     } else {
         page.say("untouched", spec.leaves.iter().map(String::as_str), theme.text());
+    }
+    if let Some(Ok(preview)) = &dialog.preview {
+        affected(&mut page, state, preview);
     }
     proof(&mut page, spec);
     match &spec.undo {
@@ -72,17 +68,30 @@ pub fn lines(
         }
         None => page.say("undo", ["there is none"], theme.warning()),
     }
+    match &dialog.preview {
+        None => page.say("it sends", ["being worked out: nothing is sent by that"], theme.quiet()),
+        Some(Err(failure)) => {
+            let text = format!("could not be worked out: {failure}");
+            page.say("it sends", [text.as_str()], theme.critical());
+        }
+        Some(Ok(preview)) => request(&mut page, preview),
+    }
     rest(&mut page, state, dialog, spec);
     page.lines
 }
 
-/// What the preview found, measured just now.
-fn measured(page: &mut Page, state: &State, preview: &Preview) {
+/// Exactly what is sent, secrets masked.
+fn request(page: &mut Page, preview: &Preview) {
     let theme = page.theme;
     page.say("it sends", preview.request.iter().map(String::as_str), theme.strong());
     if preview.request.is_empty() {
         page.say("it sends", ["nothing that could be shown"], theme.warning());
     }
+}
+
+/// What the preview found, measured just now.
+fn affected(page: &mut Page, state: &State, preview: &Preview) {
+    let theme = page.theme;
     let age = state.world.now.since(preview.at);
     if !preview.groups.is_empty() {
         let lines = groups(&preview.groups, page.width, theme);

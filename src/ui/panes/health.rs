@@ -31,13 +31,23 @@ use crate::{
 
 const NOTHING: &str = "no checks are configured";
 
-const COLUMNS: [Column; 5] = [
-    Column::words("state", 6, 9),
-    Column::words("check", 6, 26),
-    Column::words("why", 8, usize::MAX).drop(1),
-    Column::words("data", 4, 14).drop(3),
-    Column::numbers("for", 3).drop(2),
-];
+/// The columns, with so much room for the title: the reason matters most.
+const fn columns(title: usize) -> [Column; 5] {
+    [
+        Column::words("state", 6, 9),
+        Column::words("check", 6, title),
+        Column::words("why", 8, usize::MAX).drop(1),
+        Column::words("data", 4, 14).drop(3),
+        Column::numbers("for", 3).drop(2),
+    ]
+}
+
+/// The place of the column that says what the data is worth; left out while all is fresh.
+const DATA: usize = 3;
+
+const COLUMNS: [Column; 5] = columns(18);
+const COLUMNS_OF_80: [Column; 5] = columns(26);
+const COLUMNS_OF_100: [Column; 5] = columns(40);
 
 /// The pane in one line.
 pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
@@ -84,9 +94,23 @@ fn list(
 ) -> Option<String> {
     let theme = context.theme;
     let narrow = area.width < figure::NARROW;
-    let cells: Vec<Vec<Cell>> = rows.iter().map(|row| cells(context, row, area.width)).collect();
-    let columns = if narrow { &COLUMNS[..3] } else { &COLUMNS[..] };
-    let mut table = Table::new(columns, cells, area.width, theme);
+    let mut cells: Vec<Vec<Cell>> =
+        rows.iter().map(|row| cells(context, row, area.width)).collect();
+    let columns: &[Column] = match area.width {
+        _ if narrow => &COLUMNS[..3],
+        ..70 => &COLUMNS,
+        70..100 => &COLUMNS_OF_80,
+        _ => &COLUMNS_OF_100,
+    };
+    let mut columns = columns.to_vec();
+    let all_fresh = cells.iter().all(|row| row.get(DATA).is_none_or(Cell::is_empty));
+    if all_fresh && columns.len() > DATA {
+        columns.remove(DATA);
+        for row in &mut cells {
+            row.remove(DATA);
+        }
+    }
+    let mut table = Table::new(&columns, cells, area.width, theme);
     let below = below(context, rows, &mut table, area);
     context.list(buffer, area, &table, &below)
 }

@@ -154,13 +154,15 @@ fn shown(context: &Context<'_>, percentile: Option<Percentile>, style: Style) ->
     }
 }
 
-/// The p95; where there are too few samples for one, the largest of them, named so.
+/// The p95; where there are too few samples for one, that it is so. The largest of them
+/// stands in a column of its own.
 fn p95(context: &Context<'_>, row: &LatencyRow, style: Style) -> Cell {
     let theme = context.theme;
     match (row.summary.p95, row.summary.n) {
         (Some(p95), _) => Cell::new(figure::percentile(p95), style),
         (None, 0) => Cell::new(dash(theme), theme.quiet()),
-        (None, n) => Cell(vec![Span::styled(format!("max of {n}"), theme.quiet())]),
+        // Not a figure: "max of 15" would read like fifteen milliseconds.
+        (None, _) => Cell(vec![Span::styled("too few", theme.quiet())]),
     }
 }
 

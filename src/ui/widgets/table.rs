@@ -59,6 +59,11 @@ impl Cell {
         Self(vec![Span::styled(text.into(), style)])
     }
 
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.width() == 0
+    }
+
     fn width(&self) -> usize {
         self.0.iter().map(|span| text::safe(&span.content).width()).sum()
     }

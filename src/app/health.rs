@@ -73,6 +73,19 @@ pub struct CheckRow {
     pub took: Option<Duration>,
     /// Where it and its primary source disagree: both, in words.
     pub disagreement: Option<String>,
+    /// What the check of the primary source says.
+    pub primary: Option<Verdict>,
+}
+
+impl CheckRow {
+    /// Its part in the judgement on the whole: what a service says about a thing does not
+    /// count against it where the thing itself is known to be well.
+    pub fn judged(&self) -> Verdict {
+        match self.primary {
+            Some(Verdict::Ok) => Verdict::Ok,
+            _ => self.verdict,
+        }
+    }
 }
 
 impl CheckState {
@@ -333,6 +346,11 @@ fn row(world: &World, spec: &CheckSpec, state: &CheckState) -> CheckRow {
         seen: source.and_then(super::sources::SourceState::last_good_at),
         took: source.and_then(|source| source.last.as_ref()).map(|last| last.took),
         disagreement: disagreement(world, spec, state),
+        primary: spec
+            .primary
+            .as_ref()
+            .and_then(|primary| world.checks.get(primary))
+            .map(|primary| primary.verdict),
     }
 }
 

@@ -112,7 +112,8 @@ pub const ENTRIES: [Entry; 33] = [
 ];
 
 fn parse_arm(rest: &str) -> Result<Command, String> {
-    const USAGE: &str = "write: arm 10m why (1 minute to 1 hour, and a reason)";
+    const USAGE: &str =
+        "write: arm 10m REASON (1 minute to 1 hour; the reason in 2 characters or more)";
     let (time, reason) = rest.split_once(char::is_whitespace).ok_or(USAGE)?;
     let lasting = parse_duration(time).ok_or(USAGE)?;
     let reason = reason.trim();

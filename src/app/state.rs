@@ -166,7 +166,7 @@ impl World {
     pub fn verdict(&self) -> (Verdict, Vec<String>) {
         let mut findings: Vec<(Verdict, String)> = Vec::new();
         for row in super::health::rows(self) {
-            findings.push((row.verdict, format!("{}: {}", row.title, row.reason)));
+            findings.push((row.judged(), format!("{}: {}", row.title, row.reason)));
         }
         for row in super::cache::rows(self) {
             findings.push((row.judged(), format!("{}: {}", row.title, row.reason)));

@@ -56,6 +56,24 @@ pub(super) fn run(
     live::finish(tokio, plan, &options.live)
 }
 
+/// How the directories of demos begin; the process follows.
+const PREFIX: &str = "watchfloor-demo-";
+
+/// Removes the directories of demos that were killed and could not do it themselves.
+fn forget_the_dead() {
+    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse::<u32>().ok());
+        let dead = pid.is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists());
+        if dead && std::path::Path::new("/proc/self").exists() {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// A directory for the journal of the demo, gone when the demo is over.
 struct StateDir {
     path: std::path::PathBuf,
@@ -64,7 +82,8 @@ struct StateDir {
 impl StateDir {
     fn create() -> std::io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt;
-        let name = format!("watchfloor-demo-{}-{:08x}", std::process::id(), rand::random::<u32>());
+        forget_the_dead();
+        let name = format!("{PREFIX}{}-{:08x}", std::process::id(), rand::random::<u32>());
         let path = std::env::temp_dir().join(name);
         std::fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Self { path })

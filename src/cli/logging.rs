@@ -1,6 +1,6 @@
 //! The diagnostic log: a file a day in the state directory, never the terminal.
 
-use std::path::Path;
+use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path};
 
 use tracing_appender::{
     non_blocking::{NonBlockingBuilder, WorkerGuard},
@@ -18,7 +18,10 @@ const WAITING: usize = 4_096;
 /// directory that cannot be written means no log, and a word about it.
 pub(super) fn start(state_dir: &Path, verbose: u8) -> Result<WorkerGuard, String> {
     let directory = state_dir.join("log");
-    std::fs::create_dir_all(&directory)
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&directory)
         .map_err(|error| format!("no log: cannot create {}: {error}", directory.display()))?;
     let appender = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)

@@ -66,7 +66,7 @@ fn remember(value: &str) {
     known.insert(value.to_owned());
 }
 
-/// The text with every known secret replaced. For the places where foreign text enters:
+/// The text with every known secret replaced, and what looks like one. For the places where foreign text enters:
 /// error messages, answers, the output of commands.
 pub fn redact(text: &str) -> String {
     let known = KNOWN.read().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -79,5 +79,67 @@ pub fn redact(text: &str) -> String {
             out = out.replace(value.as_str(), "⟨secret⟩");
         }
     }
+    likely(&out)
+}
+
+/// Words before a value that is most likely a secret, as programs print them.
+const TELLTALES: [&str; 9] = [
+    "password=",
+    "passwd=",
+    "token=",
+    "secret=",
+    "api_key=",
+    "api-key=",
+    "apikey=",
+    "access_key=",
+    "bearer ",
+];
+
+/// The net under the known secrets: what stands after `token=` and the like, and the user
+/// information of an address, is taken for a secret whatever it is.
+fn likely(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        let next = TELLTALES
+            .iter()
+            .filter_map(|word| lower[at..].find(word).map(|found| at + found + word.len()))
+            .min();
+        let Some(start) = next else { break };
+        let rest = &text[start..];
+        let end = rest.find(|c: char| c.is_whitespace() || "&\"',;)⟩".contains(c));
+        let end = end.unwrap_or(rest.len());
+        out.push_str(&text[at..start]);
+        // What is masked already keeps its width: a caret may stand under it.
+        let value = &rest[..end];
+        let shown = value.starts_with('⟨') || value.chars().all(|c| c == '*');
+        out.push_str(if shown { value } else { "⟨secret⟩" });
+        at = start + end;
+    }
+    out.push_str(&text[at.min(text.len())..]);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_secrets_and_what_looks_like_one_are_taken_out() {
+        let _secret = Secret::new("hunter-2-hunter".to_owned(), "env PASSWORD");
+        let cases = [
+            ("said hunter-2-hunter!", "said ⟨secret⟩!"),
+            ("token=abc123 then", "token=⟨secret⟩ then"),
+            ("Authorization: Bearer eyJ.x.y", "Authorization: Bearer ⟨secret⟩"),
+            ("PASSWORD=a&api_key=b", "PASSWORD=⟨secret⟩&api_key=⟨secret⟩"),
+            ("Bearer ⟨API_TOKEN⟩", "Bearer ⟨API_TOKEN⟩"),
+            ("nothing to hide: 12 tokens", "nothing to hide: 12 tokens"),
+            ("ends with token=", "ends with token="),
+            ("äöü token=ß€ ü", "äöü token=⟨secret⟩ ü"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(redact(text), expected);
+        }
+    }
 }

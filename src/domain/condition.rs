@@ -114,6 +114,10 @@ impl Condition {
                 }
                 (!undecided).then_some(self.op == Op::NotIn)
             }
+            // What has changed can be said of any value, a number or not.
+            Operand::Before(1.0) if matches!(self.op, Op::Equal | Op::NotEqual) => {
+                Some((before? == value) == (self.op == Op::Equal))
+            }
             Operand::Before(factor) => {
                 let before = before?.as_number()?;
                 compare(self.op, value, &Value::Number(before * factor))

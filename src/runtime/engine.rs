@@ -37,6 +37,9 @@ use crate::{
     sources::Source,
 };
 
+/// Lines of the journal that are looked through for earlier runs.
+pub(super) const HISTORY: usize = 200;
+
 /// A count of keys is given up after this.
 const SCAN_WITHIN: Duration = Duration::from_secs(30);
 
@@ -163,6 +166,11 @@ impl Engine {
         let Some((actions, config)) = self.action(&action) else { return };
         let groups = self.groups_of(config.as_ref());
         let events = self.outlets.events.clone();
+        // Another console may have run it a moment ago.
+        let (journal, told) = (Arc::clone(&actions), events.clone());
+        tokio::task::spawn_blocking(move || {
+            let _ = told.blocking_send(Event::History(journal.history(HISTORY)));
+        });
         tokio::spawn(async move {
             let previewed = match config {
                 Some(config) => actions.preview(&config, run, &groups).await,

@@ -59,6 +59,9 @@ pub enum Exit {
 /// Paints a frame into a buffer; returns where the cursor stands, where there is one.
 pub type Paint<'a> = dyn FnMut(&mut Buffer, Rect) -> Option<(u16, u16)> + 'a;
 
+/// Paints a state into a buffer; returns where the cursor stands, where there is one.
+pub type Painter = dyn Fn(&State, &mut Buffer, Rect) -> Option<(u16, u16)>;
+
 /// Something to draw on.
 pub trait Surface {
     /// Draws a frame. Returns false where the terminal cannot take it now: the frame is
@@ -145,7 +148,7 @@ pub struct Setup<'a> {
     /// Turns a key into a message.
     pub resolve: fn(&State, crossterm::event::KeyEvent) -> Option<Event>,
     /// Paints the state.
-    pub paint: &'a dyn Fn(&State, &mut Buffer, Rect) -> Option<(u16, u16)>,
+    pub paint: &'a Painter,
     /// Sees every state after each batch of messages.
     pub watch: &'a mut dyn FnMut(&State),
 }

@@ -6,7 +6,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     clock::Clock,
-    engine::{Engine, Outlets},
+    engine::{Engine, HISTORY, Outlets},
     event_loop::{self, Exit, Hands, Inlets, Input, NoScreen, Setup, Surface},
     reload, tty,
 };
@@ -59,9 +59,6 @@ impl Plan {
         }
     }
 }
-
-/// Lines of the journal that are looked through for earlier runs.
-const HISTORY: usize = 200;
 
 /// Everything of a console but its screen.
 pub(super) struct Console {

@@ -59,7 +59,10 @@ pub(super) async fn watch(
         let loading = tokio::task::spawn_blocking(move || config::load(&request));
         let found = match loading.await {
             Ok(Ok(loaded)) => Ok(Box::new(loaded)),
-            Ok(Err(wrong)) => Err(wrong.render(false)),
+            Ok(Err(wrong)) => {
+                let first = wrong.lines().into_iter().next().unwrap_or_default();
+                Err(format!("{}: {first}; watchfloor config check has all of it", wrong.summary()))
+            }
             Err(error) => Err(error.to_string()),
         };
         if changed.send(found).await.is_err() {

@@ -9,7 +9,6 @@ use std::{
 };
 
 use crossterm::event::Event as TerminalEvent;
-use ratatui::{buffer::Buffer, layout::Rect};
 use tokio::sync::mpsc;
 
 use super::{
@@ -34,7 +33,7 @@ use crate::{
 };
 
 /// Paints a state.
-pub(super) type Painter = Box<dyn Fn(&State, &mut Buffer, Rect) -> Option<(u16, u16)>>;
+pub(super) type Painter = Box<super::event_loop::Painter>;
 
 /// Takes the terminal and runs the console on it until it ends.
 pub(super) async fn run(plan: Plan) -> io::Result<Exit> {

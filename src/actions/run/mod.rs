@@ -17,7 +17,14 @@ mod redis;
 
 mod reporter;
 
-use std::{collections::BTreeMap, future::Future, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    future::Future,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -34,7 +41,7 @@ use crate::{
     domain::{
         action::{ActionEvent, ActionStage, Claim, RunResult},
         failure::Failure,
-        ids::ReadingName,
+        ids::{ActionId, ReadingName},
         value::Value,
     },
 };
@@ -158,6 +165,7 @@ impl Stage<'_> {
 pub(super) async fn run(task: Task) {
     let Task { config, order, journal, state_dir, clock, events, cancel } = task;
     let began = clock();
+    let action = config.id.clone();
     let reporter = Reporter::new(order.run.clone(), config.id.clone(), Arc::clone(&clock), events);
     let log = Log::new(journal, Arc::clone(&clock), &order, config.id.clone());
     let plan = tokio::task::spawn_blocking(move || Plan::make(&config)).await;
@@ -181,7 +189,10 @@ pub(super) async fn run(task: Task) {
                     deadline: Instant::now() + plan.timeout,
                     directory: state_dir.join("runs").join(order.run.as_str()),
                 };
-                carry_out(&plan, &order, &stage).await
+                match lock(&state_dir, &action) {
+                    Ok(_held) => carry_out(&plan, &order, &stage).await,
+                    Err(why) => Ended::not_sent(why),
+                }
             }
         },
     };
@@ -195,6 +206,29 @@ pub(super) async fn run(task: Task) {
         result.summary.push_str(&format!(" (not in the journal: {error})"));
     }
     reporter.send(ActionStage::Finished(result));
+}
+
+/// Keeps any other console on this machine from running the same action until it is
+/// dropped, also by the end of the process.
+fn lock(state_dir: &Path, action: &ActionId) -> Result<File, String> {
+    let directory = state_dir.join("locks");
+    let file = directory.join(format!("{action}.lock"));
+    let failed = |error: std::io::Error| format!("{}: {error}", file.display());
+    DirBuilder::new().mode(0o700).recursive(true).create(&directory).map_err(failed)?;
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&file)
+        .map_err(failed)?;
+    match opened.try_lock() {
+        Ok(()) => Ok(opened),
+        Err(TryLockError::WouldBlock) => {
+            Err("another console on this machine is running it now".to_owned())
+        }
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
 }
 
 async fn carry_out(plan: &Plan, order: &Order, stage: &Stage<'_>) -> Ended {

@@ -26,7 +26,7 @@ pub const PREVIEW_LASTS: Duration = Duration::from_secs(60);
 pub const COUNTDOWN: Duration = Duration::from_secs(5);
 
 /// The shortest reason that is taken, in characters.
-pub const SHORTEST_REASON: usize = 4;
+pub const SHORTEST_REASON: usize = 2;
 
 /// A guarded action on its way from the menu to the runner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

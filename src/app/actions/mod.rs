@@ -126,7 +126,9 @@ impl ActionsState {
     /// How the last run of an action ended.
     pub fn last_of(&self, action: &ActionId) -> Option<PastRun> {
         let here = self.runs.iter().rev().find(|run| run.action == *action);
-        if let Some(run) = here {
+        let noted = self.history.iter().find(|run| run.action == *action);
+        let newer = noted.filter(|noted| here.is_none_or(|run| noted.wall > run.started.wall));
+        if let (Some(run), None) = (here, newer) {
             return Some(PastRun {
                 run: run.id.clone(),
                 action: run.action.clone(),
@@ -136,7 +138,7 @@ impl ActionsState {
                 resolved: run.outcome.is_some(),
             });
         }
-        self.history.iter().find(|run| run.action == *action).cloned()
+        noted.cloned()
     }
 }
 

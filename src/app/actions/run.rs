@@ -89,6 +89,10 @@ impl Run {
                 let source = proof.when.source.as_deref()?;
                 match world.sources.lookup(source, &proof.when.reading) {
                     Lookup::Known { value, .. } => Some((name_of(&proof.when), value.clone())),
+                    // It answered and had no such value: what appears later has changed.
+                    Lookup::Missing(_) => {
+                        Some((name_of(&proof.when), Value::Text(Arc::from("(none)"))))
+                    }
                     _ => None,
                 }
             })
@@ -148,7 +152,10 @@ impl Run {
             ActionStage::Started => self.sent = true,
             ActionStage::Progress { done, total, note } => {
                 let of = total.map_or_else(String::new, |total| format!(" of {total}"));
-                self.progress = Some(format!("{done}{of} {}", text::clip(note, 80)));
+                let count = format!("{done}{of}");
+                let note = text::clip(note, 80);
+                let told = note.contains(&count);
+                self.progress = Some(if told { note } else { format!("{count} {note}") });
             }
             ActionStage::Output(line) => {
                 self.output.push_back(text::clip(line, 500));

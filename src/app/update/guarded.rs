@@ -93,6 +93,16 @@ pub(super) fn prepare(state: &mut State, action: &ActionId, effects: &mut Vec<Ef
         say(world, Notice::warning(format!("there is no action {action}")), effects);
         return;
     };
+    if let Some(run) = world.actions.in_flight().filter(|run| run.action == *action) {
+        // Its dialog was closed: back to it.
+        let mut dialog =
+            Dialog::new(run.id.clone(), action.clone(), world.catalog.target(), world.now);
+        dialog.enter(Stage::Running, world.now);
+        state.view.layers.retain(|layer| !matches!(layer, Layer::Actions { .. }));
+        state.view.layers.push(Layer::Dialog(Box::new(dialog)));
+        effects.push(Effect::Draw);
+        return;
+    }
     if let Some(why) = why_not(world, &spec) {
         say(world, Notice::warning(format!("{}: {why}", spec.title)), effects);
         return;
@@ -142,8 +152,9 @@ pub(super) fn accept_line(state: &mut State, effects: &mut Vec<Effect>) {
         Stage::Reason(line) => {
             let reason = line.text.trim().to_owned();
             if reason.chars().count() < dialog::SHORTEST_REASON {
-                dialog.complaint =
-                    Some("say why, in a few words: it goes into the journal".to_owned());
+                dialog.complaint = Some(
+                    "say why, in two characters at least: it goes into the journal".to_owned(),
+                );
                 return;
             }
             dialog.reason = reason;

@@ -172,9 +172,12 @@ fn history_loaded(
     history: Vec<crate::domain::action::PastRun>,
     effects: &mut Vec<Effect>,
 ) {
+    let known = world.actions.unresolved();
+    let own: Vec<RunId> = world.actions.runs.iter().map(|run| run.id.clone()).collect();
     world.actions.history = history;
+    world.actions.history.retain(|past| !own.contains(&past.run));
     let unresolved = world.actions.unresolved();
-    if unresolved > 0 {
+    if unresolved > known {
         let s = if unresolved == 1 { "" } else { "s" };
         let text = format!(
             "{unresolved} action{s} of an earlier console has no known end: look before trying again (x)"

@@ -630,9 +630,9 @@ fn a_disruptive_action_wants_a_reason_the_target_and_five_quiet_seconds() {
     let mut console = Console::new();
     console.arm().prepare("disable");
     console.second = 1.0;
-    console.command(Command::Confirm).type_line("no");
+    console.command(Command::Confirm).type_line("n");
     assert!(console.dialog().complaint.as_ref().unwrap().contains("say why"));
-    console.type_line(" p99 is burning");
+    console.type_line("o p99 is burning");
     console.second = 2.0;
     console.tell(Event::Edit(Edit::Paste("shop/production".to_owned())));
     assert!(console.dialog().complaint.as_ref().unwrap().contains("pasting is refused"));
@@ -953,8 +953,8 @@ fn the_palette_reads_commands_actions_and_says_what_is_wrong() {
         ("run disable", Ok(Command::Prepare("disable".into()))),
         ("deploy v42", Ok(Command::MarkDeploy("v42".to_owned()))),
         ("q", Ok(Command::QuitNow)),
-        ("arm 10m", Err("write: arm 10m why")),
-        ("arm 9h because", Err("write: arm 10m why")),
+        ("arm 10m", Err("write: arm 10m REASON")),
+        ("arm 9h because", Err("write: arm 10m REASON")),
         ("helpp", Err("there is no command helpp")),
         ("zoom 3", Err("zoom takes no argument")),
         ("", Err("type the name")),

@@ -125,6 +125,15 @@ fn spec(
     }
     let answer = answer_of(action);
     let proof = cx.conditions(&path.key("proof"), guarding.proof, Setting::Proof(&answer));
+    let only_its_word =
+        !proof.is_empty() && proof.iter().all(|when| when.source.as_deref() == Some("result"));
+    if only_its_word {
+        cx.warning(
+            &path.key("proof"),
+            format!("every proof of `{name}` reads the action's own answer"),
+            "add a condition on a source: what is different outside once it worked",
+        );
+    }
     let proof_within = cx.duration(&path.key("proof_within"), guarding.proof_within);
     let cooldown = cx.duration_or_zero(&path.key("cooldown"), guarding.cooldown);
     let timeout = cx.duration(&path.key("timeout"), guarding.timeout);

@@ -44,17 +44,24 @@ pub(super) struct Watch {
     cursor: u64,
     /// The sets found so far: the key, and which of the configured patterns it matches.
     sets: BTreeMap<Vec<u8>, usize>,
+    /// Sets that were counted since the start: each is a lookup in the server's own count.
+    counted: u64,
 }
 
 impl Watch {
     /// A search that did not begin yet.
     pub(super) fn new(config: &RedisSource) -> Self {
-        Self { config: config.clone(), link: None, cursor: 0, sets: BTreeMap::new() }
+        Self { config: config.clone(), link: None, cursor: 0, sets: BTreeMap::new(), counted: 0 }
     }
 
     /// Whether anything is configured to be searched for.
     pub(super) fn is_wanted(&self) -> bool {
         !self.config.pressure.is_empty() && self.config.scan_budget > 0
+    }
+
+    /// How many lookups of the server's own count this search has caused.
+    pub(super) fn counted(&self) -> u64 {
+        self.counted
     }
 
     /// Drops the connection.
@@ -120,6 +127,7 @@ impl Watch {
             self.sets.iter().map(|(key, tier)| (key.clone(), *tier)).collect();
         let mut entries = Vec::new();
         for batch in known.chunks(200) {
+            self.counted += batch.len() as u64;
             let mut commands = pipe();
             for (key, tier) in batch {
                 let window = self.config.pressure[*tier].window.as_millis();

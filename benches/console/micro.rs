@@ -232,7 +232,7 @@ fn a_second(
 ) {
     let at = state.world.now.plus(Duration::from_secs(1));
     for (number, observation) in observations.iter().enumerate() {
-        if (number as u32 + second) % INTERVAL == 0 {
+        if (number as u32 + second).is_multiple_of(INTERVAL) {
             let kind = match observation.source.as_str() {
                 "api_1" => "an HTTP answer with a latency and 60 violations",
                 id if id.starts_with("api") => "an HTTP answer",

@@ -116,7 +116,7 @@ impl Service {
              warning = [\"total_ms > 500ms\", \"depth > 100\"]\n{}",
             self.http,
             // Half of the checks show what was said, the others how long it took.
-            if number % 2 == 0 { "shows = [\"state\"]\n" } else { "" },
+            if number.is_multiple_of(2) { "shows = [\"state\"]\n" } else { "" },
         )?;
         if number % 3 == 1 {
             writeln!(

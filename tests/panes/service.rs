@@ -130,6 +130,7 @@ pub fn catalog() -> Catalog {
     web.down_after = 3;
     web.up_after = 2;
     Catalog {
+        unavailable: std::collections::BTreeMap::new(),
         service: "exodrive".to_owned(),
         environment: "production".to_owned(),
         sources: BTreeMap::from([

@@ -246,3 +246,20 @@ async fn carry_out(plan: &Plan, order: &Order, stage: &Stage<'_>) -> Ended {
     };
     ended.unwrap_or_else(|early| early)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_is_run_by_one_console_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let (warm, clear) = (ActionId::from("warm"), ActionId::from("clear"));
+        let held = lock(directory.path(), &warm).unwrap();
+        let second = lock(directory.path(), &warm).unwrap_err();
+        assert!(second.contains("another console"), "{second}");
+        assert!(lock(directory.path(), &clear).is_ok(), "another action is free");
+        drop(held);
+        assert!(lock(directory.path(), &warm).is_ok(), "free when the first is done");
+    }
+}

@@ -568,6 +568,60 @@ fn violations_are_counted_by_client_and_masked_in_the_document() {
     assert!(!document.contains("203.0.113.77") && document.contains("203.x.x.77"));
 }
 
+#[test]
+fn rate_limits_are_not_ok_while_nobody_can_tell_who_is_near_one() {
+    let mut console = Console::new();
+    let limits = console.state.world.catalog.limits.as_mut().unwrap();
+    limits.pressure = vec!["redis".into()];
+    limits.failing_open.clear();
+    let page = Facts { exhibits: vec![Exhibit::Violations(Vec::new())], ..Facts::default() };
+    console.bad("redis", FailureKind::Refused).observe("api", Ok(page));
+    let view = limits::view(&console.state.world).unwrap();
+    assert_eq!(view.verdict, Verdict::Unknown);
+    assert!(view.reason.contains("refused"), "{}", view.reason);
+}
+
+#[test]
+fn what_the_console_itself_reads_is_no_traffic() {
+    let mut console = Console::new();
+    let readings = |hits: f64| {
+        let mut all = counters(hits, 0.0).to_vec();
+        all.push(("own_lookups", number(hits)));
+        all
+    };
+    console.good("redis", &readings(0.0));
+    console.at(5.0).good("redis", &readings(54.0));
+    let row = cache_row(&console);
+    assert_eq!((row.quality, row.lookups), (Quality::NoTraffic, Some(0)));
+}
+
+#[test]
+fn a_service_that_slanders_a_healthy_redis_does_not_colour_the_whole() {
+    let mut console = Console::new();
+    console.state.world.catalog.limits = None;
+    for second in [1.0, 2.0] {
+        console.at(second).good("redis", &counters(1.0, 1.0));
+        console.good("api", &[("status", word("degraded")), ("total_ms", number(1.0))]);
+    }
+    assert_eq!(console.check("api says").verdict, Verdict::Warning);
+    assert_eq!(console.check("api says").judged(), Verdict::Ok);
+    for second in [3.0, 4.0, 5.0] {
+        console.at(second).bad("redis", FailureKind::Refused);
+    }
+    assert_eq!(console.check("api says").judged(), Verdict::Warning, "Redis is not well");
+}
+
+#[test]
+fn a_redis_that_refuses_writes_is_not_well() {
+    let mut console = Console::new();
+    let mut readings = counters(0.0, 0.0).to_vec();
+    readings.push(("writes_refused", Value::Bool(true)));
+    console.good("redis", &readings).at(5.0).good("redis", &readings);
+    assert_eq!(console.check("redis answers").verdict, Verdict::Warning);
+    assert!(cache_row(&console).reason.contains("writes are refused"));
+    assert_eq!(cache_row(&console).verdict, Verdict::Warning);
+}
+
 // --- guarded actions
 
 #[test]
@@ -864,6 +918,29 @@ fn leaving_while_an_action_is_unproven_must_be_asked_for_twice() {
     assert!(!console.effects.contains(&Effect::Quit));
     console.command(Command::Quit);
     assert!(console.effects.contains(&Effect::Quit));
+}
+
+#[test]
+fn leaving_all_the_same_is_written_down_as_unknown() {
+    let mut console = ran(Claim::Done, &[("keys", number(5.0))]);
+    console.command(Command::QuitNow).command(Command::QuitNow);
+    let concluded = console.effects.iter().find_map(|effect| match effect {
+        Effect::Conclude { outcome, evidence, .. } => Some((*outcome, evidence.join(" "))),
+        _ => None,
+    });
+    let (outcome, evidence) = concluded.unwrap();
+    assert_eq!(outcome, ActionOutcome::Unknown);
+    assert!(evidence.contains("left the console"), "{evidence}");
+}
+
+#[test]
+fn the_dialog_of_a_run_can_be_opened_again() {
+    let mut console = ran(Claim::Done, &[("keys", number(5.0))]);
+    let run = console.dialog().run.clone();
+    console.command(Command::Back).command(Command::Prepare("warm".into()));
+    assert_eq!(console.dialog().run, run);
+    assert_eq!(console.state.view.context(), Context::Run);
+    assert!(console.started().is_none());
 }
 
 // --- moving about

@@ -16,7 +16,12 @@ use watchfloor::{
         update::update,
     },
     config::{self, Request, profile::Profile},
-    domain::{observation::Observation, time::Moment, value::Value},
+    domain::{
+        observation::{Exhibit, Observation},
+        time::Moment,
+        value::Value,
+        violations::Violation,
+    },
     sources::{Clock, Source},
     ui::{
         self, Chrome,
@@ -67,6 +72,7 @@ pub fn measure(plan: &Plan, service: &Service) -> String {
             |()| same.diff(&buffer).len(),
         );
     }
+    flood(&mut state, http_with_violations(&observations), &mut timings);
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("config.example.toml");
     timings.time("config::load of the example", || request(&example), |r| config::load(&r).is_ok());
     timings.time(
@@ -75,6 +81,45 @@ pub fn measure(plan: &Plan, service: &Service) -> String {
         |r| config::load(&r).is_ok(),
     );
     timings.table
+}
+
+/// As many violations as are remembered, each from a client of its own.
+const FLOOD: i64 = 20_000;
+
+/// The same while the limiter refuses thousands of clients.
+fn flood(state: &mut State, like: &Observation, timings: &mut Timings) {
+    let mut observation = moved_on(like, state.world.now.plus(Duration::from_secs(1)));
+    let at = observation.at;
+    if let Ok(facts) = &mut observation.outcome {
+        let violations = (0..FLOOD).map(|number| Violation {
+            at: at.wall - jiff::SignedDuration::from_millis(number * 100),
+            identifier: format!("2001:db8::{number:x}"),
+            endpoint: "/api/v1/search".to_owned(),
+            limit: Some(60),
+            window: Some(Duration::from_secs(60)),
+            tier: Some("public".to_owned()),
+        });
+        facts.exhibits = vec![Exhibit::Violations(violations.collect())];
+    }
+    update(state, Msg { at, event: Event::Observed(Box::new(observation)) });
+    timings.time("20,000 violations: the verdict on the whole", || (), |()| state.world.verdict());
+    let area = Rect::new(0, 0, 160, 48);
+    let resized = Event::Resized { columns: area.width, rows: area.height };
+    update(state, Msg { at, event: resized });
+    let (theme, chrome) = (Theme { depth: Depth::Rich, ascii: false }, Chrome::default());
+    let mut buffer = Buffer::empty(area);
+    timings.time(
+        "20,000 violations: ui::draw at 160x48",
+        || (),
+        |()| {
+            buffer.reset();
+            ui::draw(&mut buffer, area, state, theme, &chrome)
+        },
+    );
+}
+
+fn http_with_violations(observations: &[Observation]) -> &Observation {
+    observations.iter().find(|observation| observation.source.as_str() == "api_1").unwrap()
 }
 
 /// What takes part in the timing of one function.

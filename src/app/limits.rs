@@ -126,10 +126,10 @@ pub fn view(world: &World) -> Option<LimitsView> {
     let mut total = 0;
     for violation in world.limits.log.within(now, spec.window) {
         total += 1;
-        *who.entry(violation.identifier.clone()).or_insert(0) += 1;
-        *what.entry(violation.endpoint.clone()).or_insert(0) += 1;
+        *who.entry(violation.identifier.as_str()).or_insert(0) += 1;
+        *what.entry(violation.endpoint.as_str()).or_insert(0) += 1;
         if let Some(tier) = &violation.tier {
-            *tiers.entry(tier.clone()).or_insert(0) += 1;
+            *tiers.entry(tier.as_str()).or_insert(0) += 1;
         }
         let age = now.wall.duration_since(violation.at).as_secs().max(0) as usize / 60;
         if let Some(slot) = minutes.checked_sub(age + 1).and_then(|slot| trend.get_mut(slot)) {
@@ -214,8 +214,9 @@ fn nearest(view: &LimitsView) -> String {
 }
 
 /// Most first, then by name.
-fn ranked(counts: BTreeMap<String, u64>) -> Vec<(String, u64)> {
-    let mut ranked: Vec<(String, u64)> = counts.into_iter().collect();
+fn ranked(counts: BTreeMap<&str, u64>) -> Vec<(String, u64)> {
+    let mut ranked: Vec<(String, u64)> =
+        counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
     ranked.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     ranked
 }

@@ -61,6 +61,11 @@ fn look(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         Command::Zoom => state.view.zoomed = !state.view.zoomed,
         Command::Enter => enter(state, effects),
         Command::Move(by) => step(state, by),
+        Command::Page(by) if shows_detail(state) => {
+            let by = by.saturating_mul(page(state));
+            let position = state.view.pane_mut(Pane::Health);
+            position.scroll = moved(position.scroll, by, 1_000);
+        }
         Command::Page(by) => step(state, by.saturating_mul(page(state))),
         Command::First => step(state, i32::MIN / 2),
         Command::Last => step(state, i32::MAX / 2),
@@ -227,6 +232,11 @@ fn enter(state: &mut State, effects: &mut Vec<Effect>) {
     }
 }
 
+/// Whether the selected row is told in full beside the list: pages then turn what is told.
+fn shows_detail(state: &State) -> bool {
+    state.view.layers.is_empty() && state.view.zoomed && state.view.focus == Pane::Health
+}
+
 /// Rows that fit on a page, roughly: enough for Page Up and Page Down.
 fn page(state: &State) -> i32 {
     i32::from(state.view.size.1.saturating_sub(6).max(1)) / 2
@@ -259,7 +269,11 @@ fn step_row(state: &mut State, by: i32) {
     let all = rows::of(state.shown(), pane, &view);
     let next = moved(rows::position(&all, &view), by, all.len());
     let position = state.view.pane_mut(pane);
-    position.selected = all.get(next).cloned();
+    let chosen = all.get(next).cloned();
+    if position.selected != chosen {
+        position.scroll = 0;
+    }
+    position.selected = chosen;
     if state.view.zoomed && all.len() <= 1 {
         let position = state.view.pane_mut(pane);
         position.scroll = moved(position.scroll, by, 1_000);

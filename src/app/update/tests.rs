@@ -995,6 +995,16 @@ fn the_selection_stays_with_the_thing_when_the_order_changes() {
 }
 
 #[test]
+fn pages_turn_the_detail_of_a_zoomed_check_and_another_row_begins_at_its_top() {
+    let mut console = Console::new();
+    console.command(Command::Zoom).command(Command::Page(1));
+    assert!(console.state.view.pane(Pane::Health).scroll > 0);
+    console.command(Command::Move(1));
+    let view = console.state.view.pane(Pane::Health);
+    assert_eq!((view.scroll, view.selected.is_some()), (0, true));
+}
+
+#[test]
 fn frozen_panes_stand_still_while_data_comes_in() {
     let mut console = Console::new();
     console.good("redis", &[("ping_ms", number(1.0))]).command(Command::Freeze);

@@ -105,7 +105,13 @@ impl<'a> Context<'a> {
     /// How to get to what a detail has no room for. Only a single row leaves the keys that
     /// move the selection to the detail.
     pub(super) fn scroll_hint(&self) -> &'static str {
-        if self.ids.len() > 1 { "; / to one row, then j scrolls" } else { "; j scrolls" }
+        if self.pane == Pane::Health {
+            "; PgDn scrolls"
+        } else if self.ids.len() > 1 {
+            "; / to one row, then j scrolls"
+        } else {
+            "; j scrolls"
+        }
     }
 
     /// A line of text, cut where the area ends.

@@ -46,17 +46,17 @@ pub fn of(world: &World) -> Vec<Signal> {
         all.push(signal(Pane::Health, row.verdict, row.quality, row.title, row.reason));
     }
     for row in cache::rows(world) {
-        all.push(signal(Pane::Cache, row.judged(), row.quality, row.title, row.reason));
+        all.push(signal(Pane::Cache, row.verdict, row.quality, row.title, row.reason));
     }
     for row in latency::rows(world, Duration::from_secs(300)) {
-        all.push(signal(Pane::Latency, row.judged(), row.quality, row.title, row.reason));
+        all.push(signal(Pane::Latency, row.verdict, row.quality, row.title, row.reason));
     }
     if let Some(view) = limits::view(world) {
         let title = Pane::Limits.title().to_owned();
-        all.push(signal(Pane::Limits, view.judged(), view.quality, title, view.reason));
+        all.push(signal(Pane::Limits, view.verdict, view.quality, title, view.reason));
     }
     for row in database::rows(world) {
-        all.push(signal(Pane::Database, row.judged(), row.quality, row.title, row.reason));
+        all.push(signal(Pane::Database, row.verdict, row.quality, row.title, row.reason));
     }
     for row in escalation::rows(world) {
         if let Some(overdue) = row.overdue {

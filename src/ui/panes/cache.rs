@@ -60,7 +60,6 @@ pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
         .iter()
         .map(|row| RowLine {
             verdict: row.verdict,
-            judged: row.judged(),
             quality: row.quality,
             title: &row.title,
             reason: &row.reason,

@@ -56,7 +56,6 @@ pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
         .iter()
         .map(|row| RowLine {
             verdict: row.verdict,
-            judged: row.verdict,
             quality: row.quality,
             title: &row.title,
             reason: &row.reason,

@@ -121,22 +121,21 @@ fn bare(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>, pane: Pane, line: &P
 /// What the rows of a pane come to.
 struct RowLine<'a> {
     verdict: Verdict,
-    judged: Verdict,
     quality: Quality,
     title: &'a str,
     reason: &'a str,
 }
 
-/// The line of a pane with rows. What is idle or not configured is no reason for alarm, but
-/// it is no reason to say "ok" either: without a single row that is known to be well, the
-/// pane is unknown.
+/// The line of a pane with rows. What is not configured is left out; what is idle, or has too
+/// few samples, is not known to be well, and then neither is the pane.
 fn line_of_rows(rows: &[RowLine<'_>], nothing: &str) -> PaneLine {
-    let worst = rows.iter().map(|row| row.judged).fold(Verdict::Ok, Verdict::worse);
+    let configured = rows.iter().filter(|row| row.quality != Quality::Unconfigured);
+    let worst = configured.map(|row| row.verdict).fold(Verdict::Ok, Verdict::worse);
     let known_ok = rows.iter().any(|row| row.verdict == Verdict::Ok);
     let verdict = if worst == Verdict::Ok && !known_ok { Verdict::Unknown } else { worst };
     let decides = |row: &&RowLine<'_>| match verdict {
         Verdict::Ok => row.verdict == Verdict::Ok,
-        other => row.judged == other || row.verdict == other,
+        other => row.verdict == other,
     };
     let Some(first) = rows.iter().find(decides) else {
         return PaneLine {

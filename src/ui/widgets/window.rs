@@ -38,7 +38,8 @@ pub fn around(selected: usize, total: usize, room: usize) -> Range<usize> {
 
 /// What of a list is visible, in words; nothing where all of it is.
 pub fn note(range: &Range<usize>, total: usize) -> Option<String> {
-    (range.len() < total).then(|| format!("rows {}-{} of {total}", range.start + 1, range.end))
+    (!range.is_empty() && range.len() < total)
+        .then(|| format!("rows {}-{} of {total}", range.start + 1, range.end))
 }
 
 #[cfg(test)]

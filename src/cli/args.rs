@@ -81,6 +81,11 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Tests alert rules
+    Rules {
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
     /// Prints completions for a shell
     Completions {
         /// The shell
@@ -98,6 +103,21 @@ pub(super) enum ConfigCommand {
     Show(Output),
     /// Prints the JSON schema of the configuration
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RulesCommand {
+    /// Runs the tests of a file; exits 1 where one fails
+    Test(RulesTest),
+}
+
+#[derive(Clone, Debug, Group)]
+pub(super) struct RulesTest {
+    /// Files of rule tests
+    #[arg(value_name = "FILE", required = true)]
+    pub(super) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) output: Output,
 }
 
 #[derive(Clone, Debug, Default, Group)]

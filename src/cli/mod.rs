@@ -16,11 +16,13 @@ mod logging;
 
 mod out;
 
+mod rules;
+
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use self::args::{Args, Command, ConfigCommand};
+use self::args::{Args, Command, ConfigCommand, RulesCommand};
 use crate::{config::secret::redact, terminal::hooks};
 
 /// Wrong usage, as sysexits has it.
@@ -57,6 +59,7 @@ pub fn main() -> ExitCode {
             ConfigCommand::Show(options) => configuration::show(common, &options),
             ConfigCommand::Schema => configuration::schema(),
         },
+        Command::Rules { command: RulesCommand::Test(options) } => rules::test(&options),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Args::command(), "watchfloor", &mut text);

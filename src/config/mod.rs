@@ -24,6 +24,7 @@ mod nearest;
 mod paths;
 mod raw;
 mod resolve;
+mod rules_test;
 mod strict;
 mod tree;
 mod validate;
@@ -36,6 +37,7 @@ use std::{
 
 pub use builtin::NAMES as PROFILES;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use rules_test::rules_test;
 pub use schema::schema;
 pub use show::show;
 pub use template::template;

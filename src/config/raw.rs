@@ -3,6 +3,7 @@
 
 pub mod action;
 pub mod pane;
+pub mod rule;
 pub mod source;
 pub mod value;
 
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 use action::RawAction;
 use pane::{RawCache, RawCheck, RawContact, RawDatabase, RawLatency, RawLimits};
+use rule::RawRule;
 use source::RawSource;
 use value::{DurationText, Scalar};
 
@@ -57,6 +59,9 @@ pub struct RawConfig {
     /// Rows of the database pane, by name.
     #[serde(default)]
     pub database: BTreeMap<String, RawDatabase>,
+    /// Alert rules, by name.
+    #[serde(default)]
+    pub rule: BTreeMap<String, RawRule>,
     /// Whom to call, by name.
     #[serde(default)]
     pub contact: BTreeMap<String, RawContact>,

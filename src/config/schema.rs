@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use super::raw::RawConfig;
+use super::raw::{RawConfig, rule::RawTests};
 
 /// The schema, as a value. Made once.
 pub static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
@@ -12,6 +12,17 @@ pub static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     without_null(&mut schema);
     schema
 });
+
+/// The schema of a file of rule tests. It refers to nothing: references are looked up in
+/// the schema of the configuration.
+pub fn of_tests() -> Value {
+    let settings = schemars::generate::SchemaSettings::default().with(|settings| {
+        settings.inline_subschemas = true;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<RawTests>().to_value();
+    without_null(&mut schema);
+    schema
+}
 
 /// The schema as text, for an editor.
 pub fn schema() -> String {

@@ -13,13 +13,25 @@ use super::{
 use crate::domain::ids::is_valid;
 
 /// Tables of the root whose keys are names.
-const NAMED: [&str; 7] = ["source", "check", "cache", "latency", "database", "contact", "action"];
+const NAMED: [&str; 8] =
+    ["source", "check", "cache", "latency", "database", "rule", "contact", "action"];
 
-/// Checks the tree, and takes out of it whatever is wrong.
+/// Checks a configuration, and takes out of it whatever is wrong.
 pub fn check(root: &mut Node) -> Vec<Diagnostic> {
+    check_against(root, &SCHEMA)
+}
+
+/// Checks a tree, and takes out of it whatever is wrong.
+pub fn check_against(root: &mut Node, schema: &Value) -> Vec<Diagnostic> {
     let mut strict = Strict { found: Vec::new() };
-    strict.keep(root, &SCHEMA, &Path::default());
+    strict.keep(root, schema, &Path::default());
     strict.found
+}
+
+/// Checks a configuration that has nothing but one section.
+pub fn check_section(root: &mut Node, section: &str) -> Vec<Diagnostic> {
+    let properties = serde_json::json!({ section: SCHEMA["properties"][section] });
+    check_against(root, &serde_json::json!({ "type": "object", "properties": properties }))
 }
 
 /// Whether the one value of a single-key text belongs to a key that only takes a text, and

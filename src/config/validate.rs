@@ -10,6 +10,7 @@ mod pane;
 mod pattern;
 mod postgres;
 mod redis;
+mod rule;
 mod source;
 mod text;
 mod value;
@@ -51,6 +52,8 @@ pub struct Cx<'a> {
     known: BTreeMap<SourceId, Known>,
     /// Why a source is not asked.
     disabled: BTreeMap<SourceId, String>,
+    /// A part of a configuration is looked at by itself: what it refers to is elsewhere.
+    alone: bool,
 }
 
 /// Builds the profile. None where too much is missing for one.
@@ -60,17 +63,7 @@ pub fn profile(
     found: &mut Vec<Diagnostic>,
 ) -> Option<Profile> {
     let raw = read(prepared, found)?;
-    let mut cx = Cx {
-        prepared,
-        request,
-        found,
-        secrets: Resolver::default(),
-        unset: Vec::new(),
-        all_unset: Vec::new(),
-        switched_off: false,
-        known: BTreeMap::new(),
-        disabled: BTreeMap::new(),
-    };
+    let mut cx = Cx { alone: false, ..Cx::alone(prepared, request, found) };
     cx.unset = prepared.unset.clone();
     cx.unset.extend(text::unset_references(&prepared.sound, request));
     cx.all_unset = cx.unset.clone();
@@ -82,6 +75,7 @@ pub fn profile(
     };
     let sources = source::sources(&mut cx, &raw, &mut catalog);
     pane::panes(&mut cx, &raw, &mut catalog);
+    rule::rules(&mut cx, &raw, &mut catalog);
     let actions = action::actions(&mut cx, &raw, &sources, &mut catalog);
     let display = display(&mut cx, &raw.display);
     let state_dir = state_dir(&cx, raw.state.dir.as_deref());
@@ -111,15 +105,38 @@ fn read(prepared: &Prepared, found: &mut Vec<Diagnostic>) -> Option<RawConfig> {
     }
 }
 
+impl<'a> Cx<'a> {
+    /// For a part of a configuration by itself: nothing is known of the rest.
+    pub fn alone(
+        prepared: &'a Prepared,
+        request: &'a Request,
+        found: &'a mut Vec<Diagnostic>,
+    ) -> Self {
+        Self {
+            prepared,
+            request,
+            found,
+            secrets: Resolver::default(),
+            unset: Vec::new(),
+            all_unset: Vec::new(),
+            switched_off: false,
+            known: BTreeMap::new(),
+            disabled: BTreeMap::new(),
+            alone: true,
+        }
+    }
+}
+
 impl Cx<'_> {
-    fn push(&mut self, severity: Severity, place: Place, message: String, cure: String) {
+    /// Reports something with its place and its cure.
+    pub fn push(&mut self, severity: Severity, place: Place, message: String, cure: String) {
         let place = Some(place);
         self.found.push(Diagnostic { severity, place, message, cure: Some(cure) });
     }
 
     /// Reports an error in the value at `path`; unless a variable is missing in it, because
     /// that is said already, and whatever else is wrong with it comes from that.
-    fn error(&mut self, path: &Path, message: impl Into<String>, cure: impl Into<String>) {
+    pub fn error(&mut self, path: &Path, message: impl Into<String>, cure: impl Into<String>) {
         if self.all_unset.iter().any(|unset| path.is_within(&unset.path)) {
             return;
         }
@@ -152,7 +169,11 @@ impl Cx<'_> {
     }
 
     /// Names of a section in the order in which they are written.
-    fn ordered<'r, T>(&self, section: &str, raw: &'r BTreeMap<String, T>) -> Vec<(&'r str, &'r T)> {
+    pub fn ordered<'r, T>(
+        &self,
+        section: &str,
+        raw: &'r BTreeMap<String, T>,
+    ) -> Vec<(&'r str, &'r T)> {
         let keys = self.prepared.sound.ordered_keys(section);
         keys.iter()
             .filter_map(|key| raw.get_key_value(key))
@@ -165,7 +186,7 @@ impl Cx<'_> {
         let node = self.prepared.written.child(section).and_then(Node::table);
         let names: Vec<String> =
             node.map(|table| table.entries.keys().cloned().collect()).unwrap_or_default();
-        if names.iter().any(|known| known == name) {
+        if self.alone || names.iter().any(|known| known == name) {
             return true;
         }
         let cure = suggestion(name, names.iter().map(String::as_str), &format!("{what}s"));

@@ -9,6 +9,7 @@ use super::{
     condition::Condition,
     guard::Guard,
     ids::{ActionId, CheckId, PanelId, ReadingName, SourceId},
+    rule::Rule,
 };
 
 /// Everything that is watched and may be done.
@@ -30,6 +31,9 @@ pub struct Catalog {
     pub limits: Option<LimitsSpec>,
     /// Rows of the database pane.
     pub databases: Vec<DatabaseSpec>,
+    /// Alert rules, in the order of writing.
+    #[serde(default)]
+    pub rules: Vec<Rule>,
     /// Escalation levels, by level.
     pub contacts: Vec<ContactSpec>,
     /// Actions.

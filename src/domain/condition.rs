@@ -18,7 +18,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ids::ReadingName, value::Value};
+use super::{cursor::Cursor, ids::ReadingName, value::Value};
 
 /// A comparison of one reading with a constant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,14 +85,14 @@ impl Condition {
     /// # Errors
     /// Says what is wrong and where, counted in bytes from the start.
     pub fn parse(text: &str) -> Result<Self, ConditionError> {
-        let mut cursor = Cursor { text, at: 0 };
+        let mut cursor = Cursor::new(text);
         let first = cursor.word()?;
         let (source, reading) =
             if cursor.eat(".") { (Some(Arc::from(first)), cursor.word()?) } else { (None, first) };
         let reading: ReadingName = Arc::from(reading);
         let op = cursor.op()?;
-        let operand = cursor.operand()?;
-        cursor.end()?;
+        let operand = operand(&mut cursor)?;
+        cursor.end("the condition")?;
         check_types(op, &operand, text)?;
         Ok(Self { source, reading, op, operand, text: Arc::from(text) })
     }
@@ -146,7 +146,8 @@ impl TryFrom<String> for Condition {
     }
 }
 
-fn compare(op: Op, value: &Value, constant: &Value) -> Option<bool> {
+/// Whether `value op constant` holds; none where it cannot be decided.
+pub(super) fn compare(op: Op, value: &Value, constant: &Value) -> Option<bool> {
     use Op::{Equal, Greater, GreaterOrEqual, In, Less, LessOrEqual, NotEqual, NotIn};
     match (value, constant) {
         (Value::Bool(a), Value::Bool(b)) => equality(op, a == b),
@@ -180,6 +181,29 @@ fn equality(op: Op, equal: bool) -> Option<bool> {
     }
 }
 
+fn operand(cursor: &mut Cursor<'_>) -> Result<Operand, ConditionError> {
+    cursor.skip_space();
+    if cursor.eat("before") {
+        cursor.skip_space();
+        let factor = if cursor.eat("*") { cursor.number()? } else { 1.0 };
+        return Ok(Operand::Before(factor));
+    }
+    if !cursor.eat("[") {
+        return cursor.constant().map(|(constant, _)| Operand::One(constant));
+    }
+    let mut items = vec![cursor.constant()?.0];
+    loop {
+        cursor.skip_space();
+        if cursor.eat("]") {
+            return Ok(Operand::Many(items));
+        }
+        if !cursor.eat(",") {
+            return cursor.fail("expected , or ] in the list");
+        }
+        items.push(cursor.constant()?.0);
+    }
+}
+
 fn check_types(op: Op, operand: &Operand, text: &str) -> Result<(), ConditionError> {
     let error =
         |message: &str| Err(ConditionError { message: message.to_owned(), offset: text.len() });
@@ -194,170 +218,6 @@ fn check_types(op: Op, operand: &Operand, text: &str) -> Result<(), ConditionErr
         }
         Operand::Many(_) if !listing => error("a list can only be used with `in` or `not in`"),
         _ => Ok(()),
-    }
-}
-
-/// A position in the text of a condition.
-struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or("")
-    }
-
-    fn skip_space(&mut self) {
-        let rest = self.rest();
-        self.at += rest.len() - rest.trim_start().len();
-    }
-
-    fn eat(&mut self, token: &str) -> bool {
-        let matches = self.rest().starts_with(token);
-        if matches {
-            self.at += token.len();
-        }
-        matches
-    }
-
-    fn fail<T>(&self, message: impl Into<String>) -> Result<T, ConditionError> {
-        Err(ConditionError { message: message.into(), offset: self.at })
-    }
-
-    fn word(&mut self) -> Result<&'a str, ConditionError> {
-        self.skip_space();
-        let rest = self.rest();
-        let end = rest
-            .find(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'))
-            .unwrap_or(rest.len());
-        if end == 0 {
-            return self.fail("expected the name of a reading: lower-case letters, digits and _");
-        }
-        self.at += end;
-        Ok(&rest[..end])
-    }
-
-    fn op(&mut self) -> Result<Op, ConditionError> {
-        self.skip_space();
-        const SYMBOLS: [(&str, Op); 6] = [
-            ("==", Op::Equal),
-            ("!=", Op::NotEqual),
-            ("<=", Op::LessOrEqual),
-            (">=", Op::GreaterOrEqual),
-            ("<", Op::Less),
-            (">", Op::Greater),
-        ];
-        for (symbol, op) in SYMBOLS {
-            if self.eat(symbol) {
-                return Ok(op);
-            }
-        }
-        let words: Vec<&str> = self.rest().split_whitespace().take(2).collect();
-        match words.as_slice() {
-            ["in", ..] => {
-                self.at += "in".len();
-                Ok(Op::In)
-            }
-            ["not", "in", ..] => {
-                let skip = self.rest().find("in").unwrap_or(0) + "in".len();
-                self.at += skip;
-                Ok(Op::NotIn)
-            }
-            _ => self.fail("expected one of == != < <= > >= in, not in"),
-        }
-    }
-
-    fn operand(&mut self) -> Result<Operand, ConditionError> {
-        self.skip_space();
-        if self.eat("before") {
-            self.skip_space();
-            let factor = if self.eat("*") { self.number()? } else { 1.0 };
-            return Ok(Operand::Before(factor));
-        }
-        if !self.eat("[") {
-            return self.constant().map(Operand::One);
-        }
-        let mut items = vec![self.constant()?];
-        loop {
-            self.skip_space();
-            if self.eat("]") {
-                return Ok(Operand::Many(items));
-            }
-            if !self.eat(",") {
-                return self.fail("expected , or ] in the list");
-            }
-            items.push(self.constant()?);
-        }
-    }
-
-    fn constant(&mut self) -> Result<Value, ConditionError> {
-        self.skip_space();
-        if self.eat("true") {
-            return Ok(Value::Bool(true));
-        }
-        if self.eat("false") {
-            return Ok(Value::Bool(false));
-        }
-        if self.eat("\"") {
-            let rest = self.rest();
-            let Some(end) = rest.find('"') else {
-                return self.fail("the text is not closed by \"");
-            };
-            self.at += end + 1;
-            return Ok(Value::Text(Arc::from(&rest[..end])));
-        }
-        let number = self.number()?;
-        let (times, over) = self.unit()?;
-        // Division, because 70 / 100 is the same number as 0.7 and 70 * 0.01 is not.
-        Ok(Value::Number(number * times / over))
-    }
-
-    fn number(&mut self) -> Result<f64, ConditionError> {
-        self.skip_space();
-        let rest = self.rest();
-        let end = rest
-            .find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '_')))
-            .unwrap_or(rest.len());
-        let digits = rest[..end].replace('_', "");
-        match digits.parse::<f64>() {
-            Ok(number) if number.is_finite() => {
-                self.at += end;
-                Ok(number)
-            }
-            _ => self.fail("expected a number, \"text\", true, false or a list"),
-        }
-    }
-
-    /// A factor and a divisor.
-    fn unit(&mut self) -> Result<(f64, f64), ConditionError> {
-        let rest = self.rest();
-        let end = rest.find(|c: char| !(c.is_ascii_alphabetic() || c == '%')).unwrap_or(rest.len());
-        let factor = match &rest[..end] {
-            "" | "ms" => (1.0, 1.0),
-            "s" => (1_000.0, 1.0),
-            "m" => (60_000.0, 1.0),
-            "h" => (3_600_000.0, 1.0),
-            "%" => (1.0, 100.0),
-            "kB" => (1e3, 1.0),
-            "MB" => (1e6, 1.0),
-            "GB" => (1e9, 1.0),
-            other => {
-                return self
-                    .fail(format!("unknown unit {other:?}; use ms, s, m, h, %, kB, MB or GB"));
-            }
-        };
-        self.at += end;
-        Ok(factor)
-    }
-
-    fn end(&mut self) -> Result<(), ConditionError> {
-        self.skip_space();
-        if self.rest().is_empty() {
-            Ok(())
-        } else {
-            self.fail("unexpected text after the condition")
-        }
     }
 }
 

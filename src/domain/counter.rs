@@ -53,6 +53,12 @@ pub struct RatioCounter {
 /// The longest window that can be asked for.
 pub const LONGEST_WINDOW: Duration = Duration::from_secs(3_600);
 
+/// How much a counter grew between two looks. A counter that fell was restarted, and has
+/// counted from zero since (as Prometheus's `increase` takes it).
+pub fn growth(earlier: f64, later: f64) -> f64 {
+    if later >= earlier { later - earlier } else { later.max(0.0) }
+}
+
 impl RatioCounter {
     /// Adds a look. Negative or non-finite counters are ignored: they are not counts.
     /// Returns whether a restart was recognised.

@@ -18,7 +18,11 @@ pub mod reading;
 
 pub mod observation;
 
+mod cursor;
+
 pub mod condition;
+
+pub mod rule;
 
 pub mod guard;
 

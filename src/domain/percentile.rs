@@ -96,21 +96,50 @@ impl Samples {
 pub fn summary(mut samples: Vec<Sample>) -> Summary {
     samples.sort_by(|a, b| a.ms.total_cmp(&b.ms).then(a.censored.cmp(&b.censored)));
     let n = samples.len();
-    let shown = |percent: f64, from: usize, firm: usize| {
-        (n >= from).then(|| nearest_rank(&samples, percent, n < firm)).flatten()
+    let shown = |percent: f64| {
+        let rough = n < firm_for(percent);
+        (n >= enough_for(percent)).then(|| nearest_rank(&samples, percent, rough)).flatten()
     };
     Summary {
         n,
         timeouts: samples.iter().filter(|sample| sample.censored).count(),
-        p50: shown(50.0, 5, 5),
-        p95: shown(95.0, 20, 59),
-        p99: shown(99.0, 100, 299),
+        p50: shown(50.0),
+        p95: shown(95.0),
+        p99: shown(99.0),
         max: samples.last().map(|last| Percentile {
             ms: last.ms,
             at_least: samples.iter().any(|sample| sample.censored),
             rough: false,
         }),
     }
+}
+
+/// One percentile of some samples, `percent` from 0 to 100.
+///
+/// # Errors
+/// The number of samples that would be needed, where there are fewer: with fewer than
+/// `100 / (100 - percent)` samples a percentile is the maximum under another name.
+pub fn percentile(mut samples: Vec<Sample>, percent: f64) -> Result<Percentile, usize> {
+    let needed = enough_for(percent);
+    if samples.len() < needed {
+        return Err(needed);
+    }
+    samples.sort_by(|a, b| a.ms.total_cmp(&b.ms).then(a.censored.cmp(&b.censored)));
+    let rough = samples.len() < firm_for(percent);
+    nearest_rank(&samples, percent, rough).ok_or(needed)
+}
+
+/// How many samples a percentile needs to be shown.
+pub fn enough_for(percent: f64) -> usize {
+    let tail = (100.0 - percent).max(0.1);
+    ((100.0 / tail).round() as usize).max(5)
+}
+
+/// How many samples it takes for the largest of them to lie above the true percentile
+/// with a probability of 95 %: the smallest n with (percent/100)^n <= 0.05.
+fn firm_for(percent: f64) -> usize {
+    let share = (percent / 100.0).clamp(0.01, 0.999);
+    (0.05_f64.ln() / share.ln()).ceil() as usize
 }
 
 /// The nearest-rank percentile of sorted samples. Where any sample at or below the rank

@@ -54,6 +54,15 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "rules",
+        &[
+            "[rule.a]\nwhen = \"p95(api.total_ms, 5m) > 70%\"\n[rule.b]\nwhen = \"apii.up == false\"\n[rule.c]\nwhen = \"api.staet == 1\"\n[rule.d]\nwhen = \"up == false\"\n[rule.e]\nfor = \"5m\"\n",
+            "[rule.a]\nwhen = \"p99(api.total_ms, 1m) > 5s\"\n[rule.b]\nwhen = \"max(api.total_ms, 2s) > 5s\"\n[rule.c]\nwhen = \"share(api.status >= 500, 1m) > 5%\"\n[rule.d]\nwhen = \"share(api.status >= 500, 9m) > 100%\"\n[rule.e]\nwhen = \"api.total_ms < 0\"\n",
+            "[rule.a]\nwhen = \"api.up == false\"\nfor = \"5 minuts\"\nkeep_firing_for = 60\nseverity = \"criticl\"\npriority = \"P4\"\non_missing = \"ignore\"\ninhibited_by = [\"a\", \"bb\"]\nsuggests = [\"wram\"]\n",
+            "[rule.a]\nwhen = \"api.up == false\"\nfor = \"8s\"\n[rule.b]\nwhen = \"share(api.up == false, 5m) < expected\"\n[rule.c]\nwhen = \"share(api.up == false, 5m) < expected\"\nmarker = \"restart\"\nexpected = [{ after = \"1h\", from = 2 }, { after = \"30m\", from = \"80%\", to = \"20%\" }, { after = \"2h\" }]\n[rule.d]\nwhen = \"api.up == false\"\nmarker = \"deploy\"\n",
+        ],
+    ),
+    (
         "conditions",
         &[
             "[check.a]\nsource = \"apii\"\ncritical = [\"up = false\"]\n",

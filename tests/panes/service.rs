@@ -165,6 +165,7 @@ pub fn catalog() -> Catalog {
             lower_bound: Some("kept by each instance for itself".to_owned()),
         }),
         databases: vec![database("main", "Main database", "postgres")],
+        rules: Vec::new(),
         contacts: vec![
             contact(1, "On-call engineer", "+41 44 555 01 01", 15),
             contact(2, "Platform team", "#platform-oncall", 30),

@@ -131,6 +131,7 @@ fn catalog() -> Catalog {
             lower_bound: None,
         }),
         databases: Vec::new(),
+        rules: Vec::new(),
         contacts: vec![
             ContactSpec {
                 level: 1,

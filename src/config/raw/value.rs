@@ -37,6 +37,11 @@ text!(
     "a condition in quotes, such as \"total_ms > 100ms\""
 );
 text!(
+    /// What makes a rule bad, such as `p95(cars.total_ms, 5m) > 200ms`.
+    RuleText,
+    "a condition in quotes, such as \"p95(api.total_ms, 5m) > 200ms\""
+);
+text!(
     /// Where a value stands in a JSON body: a JSONPath. `$.` is put before a bare dotted path.
     PathText,
     "a JSONPath in quotes, such as \"$.redis.connected\""

@@ -99,7 +99,8 @@ impl Cx<'_> {
         self.reading_of(path, source, name?)
     }
 
-    fn reading_at(&mut self, path: &Path, offset: usize, source: &str, name: &str) -> bool {
+    /// The same for a name that stands `offset` bytes into the text at `path`.
+    pub fn reading_at(&mut self, path: &Path, offset: usize, source: &str, name: &str) -> bool {
         // A source that is itself faulty has been reported; what it would have is not known.
         let Some(known) = self.known.get(&SourceId::from(source)).cloned() else { return true };
         self.reading_in(path, offset, name, &known, &format!("source `{source}`"))

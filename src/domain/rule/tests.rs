@@ -1,0 +1,437 @@
+//! What a rule says on made-up series, in our own semantics.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::{
+    trial::{Input, Step, Trial},
+    *,
+};
+use crate::domain::{time::Moment, value::Value, verdict::Quality};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn rule(when: &str, hold: u32, keep: u32) -> Rule {
+    Rule {
+        id: "r".into(),
+        title: "r".to_owned(),
+        when: When::parse(when).unwrap_or_else(|error| panic!("{when}: {error}")),
+        hold: MINUTE * hold,
+        keep: Some(MINUTE * keep),
+        severity: Severity::Critical,
+        priority: Priority::P1,
+        on_missing: OnMissing::Hold,
+        min_events: MIN_EVENTS,
+        bands: Vec::new(),
+        marker: None,
+        inhibited_by: Vec::new(),
+        suggests: Vec::new(),
+        runbook: None,
+        summary: None,
+    }
+}
+
+/// The steps of one rule, a minute apart, on series a minute apart.
+fn steps(rule: Rule, series: &[(&str, &str)], marker: Option<u32>) -> Vec<Step> {
+    let inputs: Vec<Input> = series
+        .iter()
+        .map(|(name, values)| Input {
+            name: SeriesName::parse(name).unwrap(),
+            every: MINUTE,
+            values: notation::parse(values).unwrap(),
+        })
+        .collect();
+    let longest = inputs.iter().map(|input| input.values.len()).max().unwrap_or(1);
+    let trial = Trial {
+        name: String::new(),
+        every: MINUTE,
+        until: MINUTE * (longest as u32 - 1),
+        mode: Mode::Own,
+        rules: vec![rule],
+        series: inputs,
+        marker: marker.map(|at| MINUTE * at),
+        expect: Vec::new(),
+    };
+    trial::run(&trial).trajectories.remove("r").unwrap()
+}
+
+/// A letter for each step: unknown, ok, pending, firing, recovering.
+fn letters(steps: &[Step]) -> String {
+    steps
+        .iter()
+        .map(|step| match step.state {
+            Phase::Unknown => 'u',
+            Phase::Ok => 'o',
+            Phase::Pending => 'p',
+            Phase::Firing => 'F',
+            Phase::Recovering => 'r',
+        })
+        .collect()
+}
+
+fn story(when: &str, hold: u32, keep: u32, values: &str) -> String {
+    letters(&steps(rule(when, hold, keep), &[("a.b", values)], None))
+}
+
+#[test]
+fn how_an_alert_comes_and_goes() {
+    let cases = [
+        // A limit is passed only beyond it.
+        ("a.b > 200", 0, 0, "200 201 200", "oFo"),
+        ("a.b < 70", 0, 0, "70 69 70", "oFo"),
+        // `for`: pending until observed for that long; one good look starts it over.
+        ("a.b > 5", 3, 0, "1 9x4 1", "opppFFo"),
+        ("a.b > 5", 3, 0, "9x1 1 9x3 1", "ppopppFo"),
+        // `keep_firing_for`: a relapse is the same alert.
+        ("a.b > 5", 2, 2, "9x2 1 9 1x3", "ppFrFrroo"),
+        ("a.b > 5 and a.b < 8", 0, 0, "4 6 9", "oFo"),
+        ("a.b > 8 or a.b < 5", 0, 0, "4 6 9", "FoF"),
+    ];
+    for (when, hold, keep, values, expected) in cases {
+        assert_eq!(story(when, hold, keep, values), expected, "{when} for {hold}m on {values}");
+    }
+}
+
+#[test]
+fn missing_data_resolves_nothing_and_earns_nothing() {
+    let cases = [
+        // Firing stays; only a good look ends it.
+        (1, 1, "9x2 _x5 1x2", "pFFFFFFFroo"),
+        (0, 0, "9x1 stale _ 1", "FFFFo"),
+        // Pending is frozen, and dropped after five minutes with nothing to go by.
+        (10, 0, "9x1 _x12 9", "ppppppppppuuuup"),
+        // That all is well is believed no longer than the data.
+        (0, 0, "1x1 _x4 1", "ooooouo"),
+        // No number is neither good nor bad.
+        (0, 0, "1 NaN 1 9 NaN 9 1", "ouoFFFo"),
+        (0, 0, "Inf -Inf 9", "uuF"),
+        // Two missed looks are bridged, but four of five must have been seen.
+        (4, 0, "9x2 _x4 9x3", "pppppppFFFF"),
+    ];
+    for (hold, keep, values, expected) in cases {
+        assert_eq!(story("a.b > 5", hold, keep, values), expected, "for {hold}m on {values}");
+    }
+}
+
+#[test]
+fn a_rule_may_take_missing_data_as_bad_or_as_good() {
+    let missing = |on_missing, values| {
+        let rule = Rule { on_missing, ..rule("a.b > 5", 2, 0) };
+        letters(&steps(rule, &[("a.b", values)], None))
+    };
+    assert_eq!(missing(OnMissing::Fire, "1 _x7"), "ooooppFF");
+    assert_eq!(missing(OnMissing::Fire, "_x4"), "ppFF", "never seen at all");
+    assert_eq!(missing(OnMissing::Ok, "9x2 _x5"), "ppFFFFoo");
+    assert_eq!(missing(OnMissing::Hold, "_x3"), "uuu");
+}
+
+/// The last step of a rule on some series.
+fn last(when: &str, series: &[(&str, &str)]) -> (char, Option<f64>, Quality) {
+    let steps = steps(rule(when, 0, 0), series, None);
+    let step = steps.last().unwrap();
+    (letters(&steps).pop().unwrap(), step.value, step.quality)
+}
+
+#[test]
+fn figures_over_a_window() {
+    use Quality::{Fresh, NoTraffic};
+    let b = |values| [("a.b", values)];
+    let cases = [
+        ("max(a.b, 3m) > 5", b("9 1x1"), 'F', Some(9.0), Fresh),
+        ("max(a.b, 3m) > 5", b("9 1x3"), 'o', Some(1.0), Fresh),
+        ("min(a.b, 3m) < 2", b("1 5 5"), 'F', Some(1.0), Fresh),
+        ("avg(a.b, 2m) > 5", b("0 4 8"), 'F', Some(6.0), Fresh),
+        ("sum(a.b, 2m) > 11", b("0 4 8"), 'F', Some(12.0), Fresh),
+        ("count(a.b, 5m) < 3", b("1 _ 1 _ 1"), 'o', Some(3.0), Fresh),
+        ("count(a.b >= 500, 5m) > 1", b("500 200 503 NaN 200"), 'F', Some(2.0), Fresh),
+        // Exactly five are not more than five.
+        ("increase(a.b, 5m) > 5", b("0+1x5"), 'o', Some(5.0), Fresh),
+        ("increase(a.b, 5m) > 5", b("0+1x4 6"), 'F', Some(6.0), Fresh),
+        // A counter that restarts counts from zero; nothing is lost and nothing is negative.
+        ("increase(a.b, 5m) > 5", b("100 101 2 3"), 'o', Some(4.0), Fresh),
+        ("increase(a.b, 5m) > 5", b("7"), 'u', None, NoTraffic),
+        // Below twenty values a 95th percentile is the maximum under another name.
+        ("p95(a.b, 30m) > 5", b("9x18"), 'u', None, NoTraffic),
+        ("p95(a.b, 30m) > 5", b("9x19"), 'F', Some(9.0), Fresh),
+        ("share(a.b >= 500, 30m) > 10%", b("200x16 500x2"), 'F', Some(0.15), Fresh),
+        ("share(a.b >= 500, 30m) > 10%", b("500x5"), 'u', None, NoTraffic),
+    ];
+    for (when, series, state, value, quality) in cases {
+        assert_eq!(last(when, &series), (state, value, quality), "{when} on {series:?}");
+    }
+}
+
+#[test]
+fn ratios_of_counters() {
+    use Quality::{Fresh, NoTraffic};
+    let cases = [
+        ("hit_rate(c.hits, c.misses, 5m) < 70%", "0+20x3", "0+20x3", 'F', Some(0.5), Fresh),
+        ("hit_rate(c.hits, c.misses, 5m) < 70%", "0+90x3", "0+10x3", 'o', Some(0.9), Fresh),
+        // The counters grew by nothing, or by too little to judge.
+        ("hit_rate(c.hits, c.misses, 5m) < 70%", "5x3", "5x3", 'u', None, NoTraffic),
+        ("hit_rate(c.hits, c.misses, 5m) < 70%", "0 3", "0 4", 'u', None, NoTraffic),
+        // Both begin again: what was before does not count against them.
+        ("hit_rate(c.hits, c.misses, 9m) < 70%", "900 9 90", "100 1 10", 'o', Some(0.9), Fresh),
+        ("ratio(c.hits, c.misses, 5m) > 1%", "0+1x3", "0+40x3", 'F', Some(0.025), Fresh),
+    ];
+    for (when, hits, misses, state, value, quality) in cases {
+        let found = last(when, &[("c.hits", hits), ("c.misses", misses)]);
+        assert_eq!(found, (state, value, quality), "{when} on {hits} and {misses}");
+    }
+}
+
+#[test]
+fn silence_is_bad_only_after_it_was_watched() {
+    let story = |values: &str| story("absent(a.b, 3m)", 0, 0, values);
+    assert_eq!(story("1 _x4 1"), "oooFFo");
+    assert_eq!(story("_x5"), "uuuFF", "never seen: nothing is said before the limit");
+    assert_eq!(story("1 stale _ _"), "oooF");
+}
+
+#[test]
+fn a_change_is_measured_against_the_window_before() {
+    let b = |values| [("a.b", values)];
+    assert_eq!(last("change(a.b, 3m) > 50%", &b("100x3 140")).0, 'o');
+    assert_eq!(last("change(a.b, 3m) > 50%", &b("100x3 160")), ('F', Some(0.6), Quality::Fresh));
+    assert_eq!(last("change(avg(a.b, 2m), 4m) > 50%", &b("100x4 200x1")).1, Some(1.0));
+    assert_eq!(last("change(a.b, 9m) > 50%", &b("100x3 160")).0, 'u', "too little history");
+    assert_eq!(last("change(a.b, 2m) > 50%", &b("0x3 9")).0, 'u', "no share of zero");
+}
+
+#[test]
+fn a_spike_needs_a_usual_and_three_minutes() {
+    let story = |values: &str| story("spike(a.b)", 0, 0, values);
+    let quiet = "0+2x40";
+    assert_eq!(story("0+90x20").pop(), Some('u'), "less than half an hour of history");
+    assert_eq!(story(&format!("{quiet} 82+2x5")).pop(), Some('o'));
+    assert_eq!(story(&format!("{quiet} 180 280")).pop(), Some('o'), "two minutes are no spike");
+    assert_eq!(story(&format!("{quiet} 180 280 380")).pop(), Some('F'));
+    assert_eq!(story("0x40 5 10 15").pop(), Some('o'), "ten in a minute are never a spike");
+}
+
+#[test]
+fn what_is_expected_grows_with_the_time_since_the_marker() {
+    let band = |after: u32, from: f64, to: f64| Band {
+        after: MINUTE * after,
+        from: Some(from),
+        to: Some(to),
+    };
+    let warming = |values: &str, marker| {
+        let mut rule = rule("a.b < expected", 0, 0);
+        rule.bands = vec![band(10, 0.2, 0.4), band(30, 0.6, 0.8)];
+        letters(&steps(rule, &[("a.b", values)], marker))
+    };
+    let low = warming("0.1x40", Some(0));
+    assert_eq!(&low[..10], "uuuuuuuuuu", "warming up: nothing is expected yet");
+    assert_eq!(&low[10..], "F".repeat(31));
+    let rising = warming("0.3x40", Some(0));
+    assert_eq!(&rising[10..30], "o".repeat(20));
+    assert_eq!(&rising[30..], "F".repeat(11));
+    assert_eq!(warming("0.1x3", None), "uuuu", "nobody knows when the marker was");
+}
+
+fn store(points: &[(u64, Point)]) -> SeriesStore {
+    let mut series = Series::new(MINUTE, Moment::at_seconds(0.0));
+    for (second, point) in points {
+        series.add(Moment::at_seconds(*second as f64), point.clone(), LONGEST);
+    }
+    let mut store = SeriesStore::default();
+    store.insert(SeriesName::parse("a.b").unwrap(), series);
+    store
+}
+
+fn found(when: &str, store: &SeriesStore, second: u64) -> Finding {
+    let data = Data {
+        series: store,
+        bands: &[],
+        marker_age: None,
+        min_events: MIN_EVENTS,
+        clock_ahead: SignedDuration::ZERO,
+    };
+    evaluate(&When::parse(when).unwrap(), &data, Moment::at_seconds(second as f64))
+}
+
+#[test]
+fn the_age_of_a_point_in_time() {
+    let text = |text: &str| Point::Value(Value::Text(Arc::from(text)));
+    let number = |number| Point::Value(Value::Number(number));
+    // The made-up clock starts at 2026-01-01T00:00:00Z, which is second 1767225600.
+    let cases = [
+        (text("2025-12-31T23:31:00Z"), Some(true)),
+        (text("2025-12-31T23:59:00+00:00"), Some(false)),
+        (number(1_767_223_000.0), Some(true)),
+        (number(1_767_225_500_000.0), Some(false)),
+        (number(1_767_225_603.0), Some(false)),
+        (number(1_767_229_999.0), None),
+        (text("yesterday"), None),
+        (number(12.0), None),
+        (Point::NotANumber, None),
+    ];
+    for (point, bad) in cases {
+        let finding = found("age(a.b) > 25m", &store(&[(0, point.clone())]), 0);
+        assert_eq!(finding.bad, bad, "{point:?}: {finding:?}");
+        assert_eq!(finding.quality == Quality::Error, bad.is_none(), "{point:?}");
+    }
+}
+
+#[test]
+fn bounds_decide_only_what_they_can() {
+    let cases = [
+        (Value::Below(10.0), "a.b > 200", Some(false)),
+        (Value::Below(10.0), "a.b < 5", None),
+        (Value::AtLeast(3_000.0), "a.b > 200", Some(true)),
+        (Value::AtLeast(3_000.0), "a.b > 5000", None),
+        (Value::Bool(false), "a.b == false", Some(true)),
+        (Value::Text("DOWN".into()), "a.b == \"down\"", Some(true)),
+        (Value::Text("soon".into()), "a.b > 5", None),
+        (Value::AtLeast(3_000.0), "max(a.b, 5m) > 200", Some(true)),
+    ];
+    for (value, when, bad) in cases {
+        let finding = found(when, &store(&[(0, Point::Value(value.clone()))]), 1);
+        assert_eq!(finding.bad, bad, "{when} on {value:?}");
+    }
+}
+
+#[test]
+fn a_history_shorter_than_the_window_proves_only_the_worse() {
+    let point = |number| Point::Value(Value::Number(number));
+    let store = store(&[(0, point(0.0)), (60, point(3.0)), (120, point(9.0))]);
+    let young = found("increase(a.b, 1h) > 5", &store, 120);
+    assert_eq!((young.bad, young.covered), (Some(true), Some(MINUTE * 2)));
+    let mut alert = Alert::default();
+    alert.phase = Phase::Firing;
+    let timing = rule("increase(a.b, 1h) > 20", 0, 0).timing(MINUTE, Mode::Own);
+    let few = found("increase(a.b, 1h) > 20", &store, 120);
+    assert_eq!(few.bad, Some(false));
+    alert.step(few, Moment::at_seconds(120.0), &timing);
+    assert_eq!(alert.phase, Phase::Firing, "that it is over is not known yet");
+}
+
+/// A stopped process, a suspended machine: the time in between was not observed.
+#[test]
+fn time_that_nobody_watched_is_not_credited() {
+    let timing = rule("a.b > 5", 5, 0).timing(MINUTE, Mode::Own);
+    let mut alert = Alert::default();
+    let bad = |second: u64| {
+        let seen = Some(Moment::at_seconds(second as f64));
+        Finding { seen, bad: Some(true), ..Finding::known(Some(true), Value::Number(9.0), 1) }
+    };
+    let step = |alert: &mut Alert, second: u64| {
+        alert.step(bad(second), Moment::at_seconds(second as f64), &timing);
+        alert.observed_bad.as_secs()
+    };
+    assert_eq!(step(&mut alert, 0), 0);
+    assert_eq!(step(&mut alert, 60), 60);
+    assert_eq!(step(&mut alert, 3_600), 180, "an hour counts as two intervals");
+    alert.skip_gap(Moment::at_seconds(7_200.0));
+    assert_eq!(step(&mut alert, 7_200), 180, "a gap that is known counts as nothing");
+    assert_eq!(alert.phase, Phase::Pending);
+    assert_eq!(alert.fires_in(&timing), Some(MINUTE * 2));
+}
+
+#[test]
+fn an_error_freezes() {
+    let timing = rule("a.b > 5", 1, 1).timing(MINUTE, Mode::Own);
+    let at = |second: u64| Moment::at_seconds(second as f64);
+    let good = |second| Finding {
+        seen: Some(at(second)),
+        ..Finding::known(Some(false), Value::Number(1.0), 1)
+    };
+    let error =
+        |seen| Finding { seen: Some(at(seen)), ..Finding::unknown(Quality::Error, "HTTP 401") };
+    let mut alert = Alert::default();
+    alert.step(good(0), at(0), &timing);
+    alert.step(error(0), at(60), &timing);
+    assert_eq!((alert.phase, alert.quality()), (Phase::Ok, Quality::Error));
+    alert.step(error(0), at(600), &timing);
+    assert_eq!(alert.phase, Phase::Unknown, "nothing is believed for ten minutes");
+    let mut firing = Alert::default();
+    firing.phase = Phase::Firing;
+    firing.step(error(0), at(6_000), &timing);
+    assert_eq!((firing.phase, firing.quality()), (Phase::Firing, Quality::Error));
+}
+
+#[test]
+fn the_peak_is_the_worst_in_the_direction_of_the_rule() {
+    let peak = |when: &str, values: &[f64]| {
+        let rule = rule(when, 0, 0);
+        let timing = rule.timing(MINUTE, Mode::Own);
+        let mut alert = Alert::default();
+        for (minute, value) in values.iter().enumerate() {
+            let second = minute as u64 * 60;
+            let store = store(&[(second, Point::Value(Value::Number(*value)))]);
+            alert.step(found(when, &store, second), Moment::at_seconds(second as f64), &timing);
+        }
+        alert.peak
+    };
+    assert_eq!(peak("a.b > 5", &[1.0, 7.0, 9.0, 6.0]), Some(9.0));
+    assert_eq!(peak("a.b < 5", &[4.0, 2.0, 3.0]), Some(2.0));
+}
+
+#[test]
+fn what_does_not_fit_is_said_with_its_place() {
+    let cases = [
+        ("hit_rate(c.h, c.m, 5m) < 200ms", 25, "a ratio cannot be compared with a length of time"),
+        ("hit_rate(c.h, c.m, 5m) < 70", 25, "write 70%"),
+        ("p95(a.total_ms, 5m) > 70%", 22, "a length of time cannot be compared with a share"),
+        ("increase(a.b, 1h) > 5s", 20, "a number of events cannot be compared"),
+        ("a.used_memory > 5m", 16, "an amount of memory"),
+        ("a.x_seconds > true", 14, "yes or no"),
+        ("p96(a.b, 5m) > 5", 0, "no function p96"),
+        ("p95(a.b) > 5", 7, "expected `,` and a window"),
+        ("p95(a.b, 5) > 5", 9, "a window is a length of time"),
+        ("p95(a.b, 9h) > 5", 9, "from 1s to 6h"),
+        ("a.b > 5 and a.b < 3 or a.b > 2", 22, "cannot be mixed"),
+        ("a.b in 5", 6, "a list is not possible"),
+        ("a.b >= expected", 15, "`<`, `>` or `outside`"),
+        ("change(absent(a.b, 5m), 5m) > 5%", 7, "can change"),
+        ("a.b > 5 5", 8, "unexpected text"),
+        ("", 0, "expected the name"),
+    ];
+    for (when, offset, words) in cases {
+        let error = When::parse(when).unwrap_err();
+        assert!(error.message.contains(words), "{when}: {}", error.message);
+        assert_eq!(error.offset, offset, "{when}: {}", error.message);
+    }
+    assert!(When::parse("a.x_seconds > 30m").is_ok_and(|when| {
+        matches!(&when.clauses[0].test, Test::Against(_, Value::Number(n)) if *n == 1_800.0)
+    }));
+}
+
+proptest! {
+    #[test]
+    fn no_line_panics(text in "(p95|hit_rate|change|share|absent|a\\.b|[(),<>= ]|5m|70%|and|or){0,9}|.{0,60}") {
+        let _ = When::parse(&text);
+    }
+
+    /// Whatever comes in: fires only after `for`, and resolves only on a good look.
+    #[test]
+    fn no_series_breaks_the_promises(
+        looks in prop::collection::vec(prop_oneof![
+            3 => Just("9"), 3 => Just("1"), 1 => Just("_"), 1 => Just("stale"), 1 => Just("NaN"),
+        ], 1..80),
+        hold in 0u32..6,
+        keep in 0u32..4,
+    ) {
+        let steps = steps(rule("a.b > 5", hold, keep), &[("a.b", &looks.join(" "))], None);
+        for (number, pair) in steps.windows(2).enumerate() {
+            let look = looks[number + 1];
+            if pair[1].state == Phase::Firing && pair[0].state == Phase::Pending {
+                let started = pair[1].since.unwrap();
+                prop_assert!(pair[1].at - started >= MINUTE * hold);
+                let first = (started.as_secs() / 60) as usize;
+                let seen = looks[first..=number + 1].iter().filter(|look| **look == "9").count();
+                prop_assert!(seen as f64 >= 0.8 * f64::from(hold), "{seen} looks for {hold}m");
+                prop_assert_ne!(look, "1");
+            }
+            if pair[0].state == Phase::Firing && pair[1].state != Phase::Firing {
+                prop_assert_eq!(look, "1", "only a good look ends it");
+            }
+            if pair[0].state == Phase::Recovering && pair[1].state == Phase::Firing {
+                prop_assert_eq!(pair[0].since, pair[1].since, "a relapse is the same alert");
+            }
+        }
+    }
+}

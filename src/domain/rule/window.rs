@@ -1,0 +1,235 @@
+//! Figures over the values in a window, `(now - window, now]`.
+
+use std::time::Duration;
+
+use super::{
+    expression::{Function, Passing},
+    finding::Finding,
+    series::{Look, Point, Series},
+};
+use crate::domain::{
+    condition::compare,
+    counter::{RatioCounter, growth},
+    percentile::{self, Sample},
+    time::Moment,
+    value::Value,
+    verdict::Quality,
+};
+
+/// A figure over the values of one series.
+pub(super) fn figure(
+    function: Function,
+    series: &Series,
+    now: Moment,
+    window: Duration,
+) -> Finding {
+    match function {
+        Function::Increase => increase(series, now, window),
+        Function::Count => {
+            let n = series.within(now, window).filter(|look| matches!(look.point, Point::Value(_)));
+            let n = n.count() as u64;
+            let finding = Finding::known(None, Value::Number(n as f64), n);
+            Finding { covered: series.covered(now, window), ..finding }
+        }
+        Function::Percentile(per_mille) => percentile_of(per_mille, series, now, window),
+        Function::Avg | Function::Min | Function::Max | Function::Sum => {
+            folded(function, series, now, window)
+        }
+    }
+}
+
+/// Numbers with what is known of them: exact, at most, at least.
+fn numbers(series: &Series, now: Moment, window: Duration) -> Vec<&Value> {
+    series
+        .within(now, window)
+        .filter_map(|look| match &look.point {
+            Point::Value(value @ (Value::Number(_) | Value::Below(_) | Value::AtLeast(_))) => {
+                Some(value)
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn bare(value: &Value) -> f64 {
+    match value {
+        Value::Number(number) | Value::Below(number) | Value::AtLeast(number) => *number,
+        Value::Bool(_) | Value::Text(_) => f64::NAN,
+    }
+}
+
+/// The figure, as far as the bounds that it was taken from carry.
+fn bounded(number: f64, from: &[&Value]) -> Option<Value> {
+    let below = from.iter().any(|value| matches!(value, Value::Below(_)));
+    let at_least = from.iter().any(|value| matches!(value, Value::AtLeast(_)));
+    match (below, at_least) {
+        (false, false) => Value::number(number),
+        (true, false) => Some(Value::Below(number)),
+        (false, true) => Some(Value::AtLeast(number)),
+        (true, true) => None,
+    }
+}
+
+fn no_numbers(series: &Series, now: Moment, window: Duration) -> Finding {
+    let seen = series.within(now, window).count();
+    if seen == 0 {
+        Finding::unknown(Quality::NoTraffic, "no value in the window")
+    } else {
+        Finding::unknown(Quality::NoTraffic, format!("{seen} values in the window, none a number"))
+    }
+}
+
+fn folded(function: Function, series: &Series, now: Moment, window: Duration) -> Finding {
+    let values = numbers(series, now, window);
+    if values.is_empty() {
+        return no_numbers(series, now, window);
+    }
+    let n = values.len();
+    let all = || values.iter().map(|value| bare(value));
+    let number = match function {
+        Function::Min => all().fold(f64::INFINITY, f64::min),
+        Function::Max => all().fold(f64::NEG_INFINITY, f64::max),
+        Function::Sum => all().sum(),
+        _ => all().sum::<f64>() / n as f64,
+    };
+    match bounded(number, &values) {
+        Some(value) => Finding::known(None, value, n as u64),
+        None => Finding::unknown(Quality::NoTraffic, "only bounds on both sides are known"),
+    }
+}
+
+fn percentile_of(per_mille: u16, series: &Series, now: Moment, window: Duration) -> Finding {
+    let looks = series.within(now, window);
+    let samples: Vec<Sample> = looks
+        .filter_map(|look| {
+            let (ms, censored) = match &look.point {
+                Point::Value(Value::Number(ms) | Value::Below(ms)) => (*ms, false),
+                Point::Value(Value::AtLeast(ms)) => (*ms, true),
+                _ => return None,
+            };
+            Some(Sample { at: look.at, ms, censored })
+        })
+        .collect();
+    let n = samples.len();
+    if n == 0 {
+        return no_numbers(series, now, window);
+    }
+    match percentile::percentile(samples, f64::from(per_mille) / 10.0) {
+        Ok(found) if found.at_least => Finding::known(None, Value::AtLeast(found.ms), n as u64),
+        Ok(found) => Finding::known(None, Value::Number(found.ms), n as u64),
+        Err(needed) => Finding {
+            n: Some(n as u64),
+            ..Finding::unknown(Quality::NoTraffic, format!("n = {n}, too few: {needed} are needed"))
+        },
+    }
+}
+
+/// How much a counter grew in the window: exact, nothing is extrapolated.
+fn increase(series: &Series, now: Moment, window: Duration) -> Finding {
+    let counts: Vec<f64> = series
+        .before(now, window)
+        .into_iter()
+        .chain(series.within(now, window))
+        .filter_map(|look| match &look.point {
+            Point::Value(Value::Number(count)) if *count >= 0.0 => Some(*count),
+            _ => None,
+        })
+        .collect();
+    if counts.len() < 2 {
+        return Finding::unknown(Quality::NoTraffic, "one look at a counter is no difference");
+    }
+    let grown: f64 = counts.windows(2).map(|pair| growth(pair[0], pair[1])).sum();
+    let n = (counts.len() - 1) as u64;
+    let short = series.before(now, window).is_none();
+    Finding {
+        covered: short.then(|| series.covered(now, window)).flatten(),
+        ..Finding::known(None, Value::Number(grown), n)
+    }
+}
+
+/// How many of the values in the window pass the test.
+pub(super) fn count_of(
+    passing: &Passing,
+    series: &Series,
+    now: Moment,
+    window: Duration,
+) -> Finding {
+    let (passed, decided) = tested(passing, series, now, window);
+    Finding {
+        covered: series.covered(now, window),
+        ..Finding::known(None, Value::Number(passed as f64), decided)
+    }
+}
+
+/// Which share of the values in the window passes the test.
+pub(super) fn share_of(
+    passing: &Passing,
+    series: &Series,
+    now: Moment,
+    window: Duration,
+    min_events: u64,
+) -> Finding {
+    let (passed, decided) = tested(passing, series, now, window);
+    if decided < min_events.max(1) {
+        return too_few(decided, min_events);
+    }
+    Finding::known(None, Value::Number(passed as f64 / decided as f64), decided)
+}
+
+fn too_few(n: u64, needed: u64) -> Finding {
+    let why = match n {
+        0 => "no traffic in the window".to_owned(),
+        _ => format!("n = {n}, too few: {needed} are needed"),
+    };
+    Finding { n: Some(n), ..Finding::unknown(Quality::NoTraffic, why) }
+}
+
+/// How many passed, and of how many that can be said.
+fn tested(passing: &Passing, series: &Series, now: Moment, window: Duration) -> (u64, u64) {
+    let verdicts = series.within(now, window).filter_map(|look| match &look.point {
+        Point::Value(value) => compare(passing.op, value, &passing.constant),
+        _ => None,
+    });
+    verdicts.fold((0, 0), |(passed, decided), passes| (passed + u64::from(passes), decided + 1))
+}
+
+/// The growth of one counter over the growth of another.
+pub(super) fn ratio(
+    parts: &Series,
+    others: &Series,
+    of_rest: bool,
+    now: Moment,
+    window: Duration,
+    min_events: u64,
+) -> Finding {
+    let mut pair = RatioCounter::default();
+    let from = parts.before(now, window);
+    for look in from.into_iter().chain(parts.within(now, window)) {
+        let (Some(part), Some(other)) = (count(look), at_same_time(others, look).and_then(count))
+        else {
+            continue;
+        };
+        let rest = if of_rest { other } else { (other - part).max(0.0) };
+        pair.add(look.at, part, rest, None);
+    }
+    let Some(rate) = pair.over(now, window) else {
+        return Finding::unknown(Quality::NoTraffic, "one look at a counter is no difference");
+    };
+    let n = rate.lookups as u64;
+    match rate.ratio() {
+        Some(ratio) if n >= min_events => Finding::known(None, Value::Number(ratio), n),
+        _ => too_few(n, min_events),
+    }
+}
+
+fn count(look: &Look) -> Option<f64> {
+    match look.point {
+        Point::Value(Value::Number(count)) if count >= 0.0 => Some(count),
+        _ => None,
+    }
+}
+
+/// The look at the other counter that was made together with this one, or the last before it.
+fn at_same_time<'a>(others: &'a Series, look: &Look) -> Option<&'a Look> {
+    others.newest(look.at)
+}

@@ -99,10 +99,12 @@ pub fn column(text: &str, columns: usize, theme: Theme) -> String {
 }
 
 /// The word of a verdict in at most four letters.
-pub fn short_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Unknown => "UNKN",
-        other => other.word(),
+pub fn short_word(verdict: Verdict, quality: Quality) -> &'static str {
+    match (verdict, quality) {
+        (Verdict::Unknown, _) => "UNKN",
+        (Verdict::Unjudged, Quality::TooFew) => "FEW",
+        (Verdict::Unjudged, Quality::Waiting) => "WAIT",
+        _ => verdict.word_for(quality),
     }
 }
 

@@ -19,9 +19,9 @@ use ratatui::{
 };
 
 use super::{
-    PaneLine, RowLine, cache_chart, cache_figures, cache_tabs,
+    cache_chart, cache_figures, cache_tabs,
     context::{Context, blocks, list_and_detail, split_top},
-    figure, line_of_rows,
+    figure,
 };
 use crate::{
     app::cache::{self, CacheRow, HitRate},
@@ -33,16 +33,14 @@ use crate::{
     },
     ui::{
         format,
-        scene::Scene,
         widgets::{
-            badge::Badge,
             dash, put,
             table::{Cell, Column, Table},
         },
     },
 };
 
-const NOTHING: &str = "no caches are configured";
+pub(super) const NOTHING: &str = "no caches are configured";
 
 const COLUMNS: [Column; 6] = [
     Column::words("state", 6, 9),
@@ -52,21 +50,6 @@ const COLUMNS: [Column; 6] = [
     Column::words("why", 10, usize::MAX).drop(3),
     Column::words("data", 4, 14).drop(1),
 ];
-
-/// The pane in one line.
-pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
-    let rows = cache::rows(scene.world);
-    let lines: Vec<RowLine<'_>> = rows
-        .iter()
-        .map(|row| RowLine {
-            verdict: row.verdict,
-            quality: row.quality,
-            title: &row.title,
-            reason: &row.reason,
-        })
-        .collect();
-    line_of_rows(&lines, NOTHING)
-}
 
 /// Draws the caches as blocks, or as a table where there is no room for blocks.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Option<String> {
@@ -98,7 +81,7 @@ fn table(
 ) -> Option<String> {
     let theme = context.theme;
     let cells = rows.iter().map(|row| {
-        let badge = Badge::new(row.quality, context.world.now, row.seen);
+        let badge = figure::badge(context, (row.verdict, row.quality), row.seen);
         let (rate, style) = rate(context, row);
         vec![
             figure::verdict(theme, row.verdict, row.quality, area.width),
@@ -184,12 +167,13 @@ pub(super) fn headline(
     width: u16,
     selected: bool,
 ) -> Vec<Line<'static>> {
-    let badge = Badge::new(row.quality, context.world.now, row.seen);
+    let badge = figure::badge(context, (row.verdict, row.quality), row.seen);
     let verdict = (row.verdict, row.quality);
     let mut lines =
         vec![figure::headline(context.theme, verdict, &row.title, badge, width, selected)];
     // The line of the rate says it where there were too few lookups.
-    let said = row.quality == Quality::NoTraffic || row.reason == row.quality.word();
+    let few = matches!(row.quality, Quality::NoTraffic | Quality::TooFew);
+    let said = (row.verdict == Verdict::Unjudged && few) || row.reason == row.quality.word();
     if row.verdict != Verdict::Ok && !said {
         lines.push(context.fitted(&row.reason, width, context.theme.text()));
     }

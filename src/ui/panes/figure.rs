@@ -11,6 +11,7 @@ use crate::{
     domain::{
         ids::SourceId,
         percentile::Percentile,
+        time::Moment,
         verdict::{Quality, Verdict},
     },
     ui::{
@@ -62,9 +63,24 @@ pub(super) fn why_none(world: &World, source: &SourceId, reading: Option<&str>) 
     }
 }
 
+/// What the data behind a verdict is worth. Where nothing was judged, the word of the verdict
+/// says why, and only the age is left to tell.
+pub(super) fn badge(
+    context: &Context<'_>,
+    (verdict, quality): (Verdict, Quality),
+    seen: Option<Moment>,
+) -> Badge {
+    let told = verdict == Verdict::Unjudged;
+    Badge::new(if told { Quality::Fresh } else { quality }, context.world.now, seen)
+}
+
 /// Glyph and word of a verdict; a shorter word in a narrow table.
 pub(super) fn verdict(theme: Theme, verdict: Verdict, quality: Quality, width: u16) -> Cell {
-    let word = if width < NARROW { paint::short_word(verdict) } else { verdict.word() };
+    let word = if width < NARROW {
+        paint::short_word(verdict, quality)
+    } else {
+        verdict.word_for(quality)
+    };
     let text = format!("{} {word}", theme.verdict_glyph(verdict));
     Cell::new(text, theme.verdict(verdict, quality))
 }
@@ -106,8 +122,8 @@ pub(super) fn headline(
     let glyph = theme.verdict_glyph(verdict);
     let state = match width {
         0..TINY => format!("{glyph} "),
-        TINY..NARROW => format!("{glyph} {}  ", paint::short_word(verdict)),
-        _ => format!("{glyph} {}  ", verdict.word()),
+        TINY..NARROW => format!("{glyph} {}  ", paint::short_word(verdict, quality)),
+        _ => format!("{glyph} {}  ", verdict.word_for(quality)),
     };
     let data = match badge.short().as_str() {
         "" => String::new(),

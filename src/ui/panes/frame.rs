@@ -45,8 +45,8 @@ fn title(context: &Context<'_>, line: &PaneLine, width: u16) -> Line<'static> {
     let number = context.pane.number();
     let glyph = theme.verdict_glyph(line.verdict);
     let (full, short) = (context.pane.title(), short_title(context.pane));
-    let (word, letters) = (line.verdict.word(), paint::short_word(line.verdict));
-    let quality = match line.quality.word() {
+    let (word, letters) = (line.word(), paint::short_word(line.verdict, line.quality));
+    let quality = match line.worth() {
         "" => String::new(),
         word => format!(" {word}"),
     };

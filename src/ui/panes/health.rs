@@ -11,25 +11,23 @@
 use ratatui::{buffer::Buffer, layout::Rect, text::Line};
 
 use super::{
-    PaneLine, RowLine, check,
+    check,
     context::{Context, list_and_detail},
-    figure, line_of_rows,
+    figure,
 };
 use crate::{
     app::health::{self, CheckRow},
     domain::{time::coarse_age, verdict::Verdict},
     ui::{
         paint,
-        scene::Scene,
         widgets::{
-            badge::Badge,
             sections,
             table::{Cell, Column, Table},
         },
     },
 };
 
-const NOTHING: &str = "no checks are configured";
+pub(super) const NOTHING: &str = "no checks are configured";
 
 /// The columns, with so much room for the title: the reason matters most.
 const fn columns(title: usize) -> [Column; 5] {
@@ -48,21 +46,6 @@ const DATA: usize = 3;
 const COLUMNS: [Column; 5] = columns(18);
 const COLUMNS_OF_80: [Column; 5] = columns(26);
 const COLUMNS_OF_100: [Column; 5] = columns(40);
-
-/// The pane in one line.
-pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
-    let rows = health::rows(scene.world);
-    let lines: Vec<RowLine<'_>> = rows
-        .iter()
-        .map(|row| RowLine {
-            verdict: row.verdict,
-            quality: row.quality,
-            title: &row.title,
-            reason: &row.reason,
-        })
-        .collect();
-    line_of_rows(&lines, NOTHING)
-}
 
 /// Draws the checks; zoomed, with everything about the selected one.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Option<String> {
@@ -163,7 +146,7 @@ fn below(
 
 fn cells(context: &Context<'_>, row: &CheckRow, width: u16) -> Vec<Cell> {
     let (theme, now) = (context.theme, context.world.now);
-    let badge = Badge::new(row.quality, now, row.seen);
+    let badge = figure::badge(context, (row.verdict, row.quality), row.seen);
     let data = badge.short();
     let reason = if width < figure::NARROW && !data.is_empty() {
         format!("{data}: {}", row.reason)

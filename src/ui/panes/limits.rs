@@ -17,7 +17,6 @@ use ratatui::{
 };
 
 use super::{
-    PaneLine,
     context::{Context, split_top},
     offenders,
 };
@@ -26,12 +25,11 @@ use crate::{
     domain::{
         text,
         time::{coarse_age, short_duration},
-        verdict::{Quality, Verdict},
+        verdict::Verdict,
         violations::Shape,
     },
     ui::{
         format, paint,
-        scene::Scene,
         theme::Theme,
         widgets::{
             badge::Badge,
@@ -44,27 +42,7 @@ use crate::{
 /// Rows from which a zoomed summary has a chart of the violations per minute.
 const CHART_FROM: usize = 20;
 
-const NOTHING: &str = "rate limits are not configured";
-
-/// The pane in one line.
-pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
-    match limits::view(scene.world) {
-        None => PaneLine {
-            verdict: Verdict::Unknown,
-            quality: Quality::Unconfigured,
-            text: NOTHING.to_owned(),
-        },
-        Some(view) => {
-            let counts = view.quality.usable() && view.limiter != Limiter::FailingOpen;
-            let bound = if counts && view.lower_bound.is_some() { "at least " } else { "" };
-            PaneLine {
-                verdict: view.verdict,
-                quality: view.quality,
-                text: format!("{bound}{}", view.reason),
-            }
-        }
-    }
-}
+pub(super) const NOTHING: &str = "rate limits are not configured";
 
 /// Draws the summary, and the chosen list below or beside it.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Option<String> {
@@ -161,8 +139,8 @@ fn lines(context: &Context<'_>, view: &LimitsView, width: u16, room: usize) -> V
         if !context.zoomed || room < CHART_FROM {
             ranked.push((3, trend(context, view, width)));
         }
-        if view.shape != Shape::Mixed || view.total >= 10 {
-            ranked.push((6, Line::styled(view.shape.words(), theme.text())));
+        if view.tally.shape != Shape::Mixed || view.tally.total >= 10 {
+            ranked.push((6, Line::styled(view.tally.shape.words(), theme.text())));
         }
     }
     for (order, text) in doubts(context, view) {
@@ -183,7 +161,7 @@ fn lines(context: &Context<'_>, view: &LimitsView, width: u16, room: usize) -> V
 fn trend(context: &Context<'_>, view: &LimitsView, width: u16) -> Line<'static> {
     let theme = context.theme;
     let known = minutes(context, view);
-    let most = view.trend.iter().max().copied().unwrap_or(0);
+    let most = view.tally.trend.iter().max().copied().unwrap_or(0);
     let words = format!("  per minute, at most {most}");
     let bars = usize::from(width.saturating_sub(paint::width(&words))).min(known.len());
     let mut line = chart::trend(&known[known.len() - bars..], theme.warning(), theme);
@@ -205,17 +183,17 @@ fn total(context: &Context<'_>, view: &LimitsView) -> Line<'static> {
     let known = view.quality.usable();
     let figure = if known { theme.strong() } else { super::figure::faded(theme) };
     let at_least = if view.lower_bound.is_some() { ">= " } else { "" };
-    let s = if view.identifiers == 1 { "" } else { "s" };
+    let s = if view.tally.identifiers == 1 { "" } else { "s" };
     let text = if known { theme.text() } else { figure };
     let data = match badge.short().as_str() {
         "" => String::new(),
         data => format!("  {data} "),
     };
     Line::from(vec![
-        Span::styled(format!("{at_least}{}", format::count(view.total as f64)), figure),
+        Span::styled(format!("{at_least}{}", format::count(view.tally.total as f64)), figure),
         Span::styled(format!(" violations in {over}"), text),
         Span::styled(data, badge.style(theme)),
-        Span::styled(format!(" by {} identifier{s}", view.identifiers), text),
+        Span::styled(format!(" by {} identifier{s}", view.tally.identifiers), text),
     ])
 }
 
@@ -272,8 +250,9 @@ fn minutes(context: &Context<'_>, view: &LimitsView) -> Vec<Option<u64>> {
     let now = context.world.now;
     let oldest = context.world.limits.first_page.map_or(0, |at| now.since(at).as_secs() / 60);
     let newest = view.seen.map_or(u64::MAX, |at| now.since(at).as_secs() / 60);
-    let count = view.trend.len();
-    view.trend
+    let count = view.tally.trend.len();
+    view.tally
+        .trend
         .iter()
         .enumerate()
         .map(|(at, refused)| {

@@ -45,10 +45,10 @@ pub(super) fn draw(
     view: &LimitsView,
 ) -> Option<String> {
     match context.view.tab {
-        1 => counted(buffer, area, context, view, &view.by_endpoint, &ENDPOINTS),
-        2 => counted(buffer, area, context, view, &view.by_tier, &TIERS),
+        1 => counted(buffer, area, context, view, &view.tally.by_endpoint, &ENDPOINTS),
+        2 => counted(buffer, area, context, view, &view.tally.by_tier, &TIERS),
         3 => near(buffer, area, context, view),
-        _ => counted(buffer, area, context, view, &view.by_identifier, &COUNTED),
+        _ => counted(buffer, area, context, view, &view.tally.by_identifier, &COUNTED),
     }
 }
 
@@ -81,7 +81,7 @@ fn counted(
     // There may be thousands of them: only those that can be seen are laid out.
     let range = window::around(context.position, kept.len(), usize::from(area.height));
     let cells = kept[range.clone()].iter().map(|(name, count)| {
-        let share = *count as f64 / view.total.max(1) as f64;
+        let share = *count as f64 / view.tally.total.max(1) as f64;
         let name = if masks { shown(context, name) } else { name.clone() };
         vec![
             Cell::new(name, style),
@@ -102,7 +102,7 @@ fn nothing(context: &Context<'_>, view: &LimitsView) -> String {
             format!("nothing is known yet ({why})")
         }
         (Some(at), false) => format!("none were known {}", context.ago(at)),
-        (Some(_), true) if view.total > 0 => "the violations do not tell".to_owned(),
+        (Some(_), true) if view.tally.total > 0 => "the violations do not tell".to_owned(),
         (Some(_), true) => "none in the window".to_owned(),
     }
 }

@@ -40,7 +40,10 @@ pub fn of(state: &State) -> Vec<Band> {
     if let Some(run) = world.actions.in_flight().filter(|run| !is_open(state, run)) {
         bands.push((Tone::Bad(Verdict::Warning), run::in_words(run, world.now)));
     }
-    bands.extend(armed(world));
+    // The dialog of an action has no row to spare, and the header counts down anyway.
+    if !matches!(state.view.layers.last(), Some(Layer::Dialog(_))) {
+        bands.extend(armed(world));
+    }
     let unresolved = world.actions.unresolved();
     if unresolved > 0 {
         let runs = if unresolved == 1 { "run has" } else { "runs have" };

@@ -143,7 +143,10 @@ fn fitting(state: &State, context: Context, width: u16) -> Vec<(&'static Binding
             used += paint::width(&key) + paint::width(word) + 3;
             used <= width
         })
-        .map(|(binding, word, _)| (binding, word))
+        .map(|(binding, word, _)| match (&binding.meaning, state.view.layers.last()) {
+            (Meaning::Command(Command::Enter), Some(Layer::Demo { .. })) => (binding, "switch"),
+            _ => (binding, word),
+        })
         .collect()
 }
 

@@ -23,7 +23,13 @@ use super::{
 };
 use crate::{
     app::database::{self, DatabaseRow},
-    domain::{catalog::DatabaseSpec, text, time::coarse_age, value::tidy, verdict::Verdict},
+    domain::{
+        catalog::DatabaseSpec,
+        text,
+        time::coarse_age,
+        value::tidy,
+        verdict::{Quality, Verdict},
+    },
     ui::{
         format, paint,
         widgets::{
@@ -137,7 +143,13 @@ fn block_of(
     let verdict = (row.verdict, row.quality);
     let mut lines = vec![figure::headline(theme, verdict, &row.title, badge, area.width, selected)];
     if row.verdict != Verdict::Ok && row.reason != row.quality.word() {
-        lines.push(context.fitted(&row.reason, area.width, theme.text()));
+        let (columns, plain) = (usize::from(area.width), theme.text());
+        lines.extend(paint::wrapped("", &row.reason, columns, plain, plain));
+    }
+    if row.quality == Quality::Unconfigured {
+        // A list of dashes would say nothing more.
+        put(buffer, area, &lines, theme);
+        return;
     }
     lines.extend(figures(context, row, area.width));
     for remark in &row.remarks {

@@ -32,7 +32,8 @@ pub(super) fn look(theme: Theme, quality: Quality) -> Style {
 }
 
 /// A value of a source, or a dash and the reason why there is none. `reading` is none
-/// where nothing is configured that would tell.
+/// where nothing is configured that would tell. What is true of the whole source stands above
+/// its figures, once.
 pub(super) fn value(
     context: &Context<'_>,
     source: &SourceId,
@@ -44,22 +45,20 @@ pub(super) fn value(
         Some(text) => (text, look(theme, context.world.sources.quality(source, context.world.now))),
         None => {
             let why = why_none(context.world, source, reading);
-            (format!("{} {why}", dash(theme)), theme.quiet())
+            let text = why.map_or_else(String::new, |why| format!(" {why}"));
+            (format!("{}{text}", dash(theme)), theme.quiet())
         }
     }
 }
 
-/// Why there is no value of a reading, in few words.
-pub(super) fn why_none(world: &World, source: &SourceId, reading: Option<&str>) -> String {
-    let Some(reading) = reading else { return "not configured".to_owned() };
+/// Why there is no value of a reading, in few words; none where that is true of everything
+/// that its source could tell.
+fn why_none(world: &World, source: &SourceId, reading: Option<&str>) -> Option<String> {
+    let Some(reading) = reading else { return Some("not configured".to_owned()) };
     match world.sources.lookup(source.as_str(), reading) {
-        Lookup::Known { .. } => "not a number".to_owned(),
-        Lookup::Missing(why) => why,
-        // What the error is, and why nothing is asked, stands above, once.
-        Lookup::Failing(_) => Quality::Error.word().to_owned(),
-        Lookup::Disabled(_) => Quality::Unconfigured.word().to_owned(),
-        Lookup::Stale(_) => Quality::Stale.word().to_owned(),
-        Lookup::Waiting => Quality::Waiting.word().to_owned(),
+        Lookup::Known { .. } => Some("not a number".to_owned()),
+        Lookup::Missing(why) => Some(why),
+        Lookup::Failing(_) | Lookup::Disabled(_) | Lookup::Stale(_) | Lookup::Waiting => None,
     }
 }
 

@@ -9,12 +9,7 @@
 //!    5 s │      ▆
 //! ```
 
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    style::Style,
-    text::{Line, Span},
-};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
 
 use super::{
     context::{Context, split_top},
@@ -137,7 +132,7 @@ fn p95(context: &Context<'_>, row: &LatencyRow, style: Style) -> Cell {
         (Some(p95), _) => Cell::new(figure::percentile(p95), style),
         (None, 0) => Cell::new(dash(theme), theme.quiet()),
         // Not a figure: "max of 15" would read like fifteen milliseconds.
-        (None, _) => Cell(vec![Span::styled("too few", theme.quiet())]),
+        (None, _) => Cell::new("too few", theme.quiet()),
     }
 }
 

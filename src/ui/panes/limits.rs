@@ -160,13 +160,22 @@ fn lines(context: &Context<'_>, view: &LimitsView, width: u16, room: usize) -> V
 
 fn trend(context: &Context<'_>, view: &LimitsView, width: u16) -> Line<'static> {
     let theme = context.theme;
-    let known = minutes(context, view);
     let most = view.tally.trend.iter().max().copied().unwrap_or(0);
-    let words = format!("  per minute, at most {most}");
-    let bars = usize::from(width.saturating_sub(paint::width(&words))).min(known.len());
-    let mut line = chart::trend(&known[known.len() - bars..], theme.warning(), theme);
+    let words = format!("  per minute, at most {}", format::count(most as f64));
+    let room = usize::from(width.saturating_sub(paint::width(&words)));
+    let mut line = chart::trend(&squeezed(&minutes(context, view), room), theme.warning(), theme);
     line.spans.push(Span::styled(words, theme.quiet()));
     line
+}
+
+/// The minutes in at most `room` columns: where there are more, the worst of several stands
+/// for all of them, so that none of the window is lost.
+fn squeezed(minutes: &[Option<u64>], room: usize) -> Vec<Option<u64>> {
+    let each = minutes.len().div_ceil(room.max(1)).max(1);
+    let mut columns: Vec<Option<u64>> =
+        minutes.rchunks(each).map(|some| some.iter().copied().flatten().max()).collect();
+    columns.reverse();
+    columns
 }
 
 fn total(context: &Context<'_>, view: &LimitsView) -> Line<'static> {
@@ -182,18 +191,31 @@ fn total(context: &Context<'_>, view: &LimitsView) -> Line<'static> {
     }
     let known = view.quality.usable();
     let figure = if known { theme.strong() } else { super::figure::faded(theme) };
-    let at_least = if view.lower_bound.is_some() { ">= " } else { "" };
-    let s = if view.tally.identifiers == 1 { "" } else { "s" };
+    let count = match (view.tally.total, &view.lower_bound) {
+        (0, Some(_)) => "no violation".to_owned(),
+        (total, Some(_)) => format!(">= {}", format::count(total as f64)),
+        (total, None) => format::count(total as f64),
+    };
+    let violations = match (view.tally.total, &view.lower_bound) {
+        (0, Some(_)) => "known",
+        (1, _) => "violation",
+        _ => "violations",
+    };
+    let who = match view.tally.identifiers {
+        0 => String::new(),
+        1 => " by 1 identifier".to_owned(),
+        n => format!(" by {} identifiers", format::count(n as f64)),
+    };
     let text = if known { theme.text() } else { figure };
     let data = match badge.short().as_str() {
         "" => String::new(),
         data => format!("  {data} "),
     };
     Line::from(vec![
-        Span::styled(format!("{at_least}{}", format::count(view.tally.total as f64)), figure),
-        Span::styled(format!(" violations in {over}"), text),
+        Span::styled(count, figure),
+        Span::styled(format!(" {violations} in {over}"), text),
         Span::styled(data, badge.style(theme)),
-        Span::styled(format!(" by {} identifier{s}", view.tally.identifiers), text),
+        Span::styled(who, text),
     ])
 }
 
@@ -267,6 +289,8 @@ fn trend_chart(buffer: &mut Buffer, area: Rect, context: &Context<'_>, view: &Li
     let theme = context.theme;
     let known = minutes(context, view);
     // Each minute is as wide as there is room for, and the window fills the chart.
+    let length = known.len();
+    let known = squeezed(&known, chart::room(area.width));
     let wide = (chart::room(area.width) / known.len().max(1)).clamp(1, 4);
     let room = chart::room(area.width).min(known.len() * wide);
     let area = Rect { width: chart::width(room).min(area.width), ..area };
@@ -282,14 +306,13 @@ fn trend_chart(buffer: &mut Buffer, area: Rect, context: &Context<'_>, view: &Li
         })
         .collect();
     let top = chart::round_top(bars.iter().filter_map(|bar| bar.value), &[]);
-    let minutes = room / wide;
     let chart = Chart {
         bars: &bars,
         rules: &[],
         markers: &[],
         top,
         top_label: format::count(top),
-        span: (format!("-{minutes}m"), "now".to_owned()),
+        span: (format!("-{length}m"), "now".to_owned()),
         theme,
     };
     put(buffer, area, &chart.lines(area.width, area.height.min(18)), context.theme);

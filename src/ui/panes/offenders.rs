@@ -87,7 +87,7 @@ fn counted(
             Cell::new(name, style),
             Cell::new(format::count(*count as f64), style),
             Cell::new(format::percent(share), theme.quiet()),
-            Cell(bar(*count as f64 / most, bar_width(area), style, theme)),
+            Cell::picture(bar(*count as f64 / most, bar_width(area), style, theme)),
         ]
     });
     let table = Table::new(columns, cells.collect(), area.width, theme);
@@ -145,7 +145,7 @@ fn near_cells(context: &Context<'_>, entry: &Pressure, width: usize) -> Vec<Cell
         Cell::new(format::count(entry.used as f64), style),
         Cell::new(format::count(entry.limit as f64), theme.quiet()),
         Cell::new(percent, style),
-        Cell(bar(share, width, style, theme)),
+        Cell::picture(bar(share, width, style, theme)),
     ]
 }
 

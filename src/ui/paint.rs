@@ -71,6 +71,16 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Text in at most `most` lines; the last of them ends in a mark where some is missing.
+pub fn wrapped_to(text: &str, width: usize, most: usize, theme: Theme) -> Vec<String> {
+    let mut lines = wrap(text, width);
+    if lines.len() > most {
+        let rest = lines.split_off(most.saturating_sub(1)).join(" ");
+        lines.push(format::fit(&rest, width, theme.glyphs().ellipsis));
+    }
+    lines
+}
+
 /// Wrapped text with a first and a following indentation, in one style.
 pub fn wrapped(
     lead: &str,

@@ -37,7 +37,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     if shown < all.len() {
         let hidden = &all[shown..];
         let worst = hidden.iter().fold(Verdict::Ok, |worst, signal| worst.worse(signal.verdict));
-        let text = format!("   {} more, the worst of them {}", hidden.len(), worst.word());
+        let text = format!("   {} more, worst {}", hidden.len(), worst.word());
+        let text = format::fit(&text, usize::from(area.width), scene.theme.glyphs().ellipsis);
         paint::line(buffer, area, shown as u16, &Line::styled(text, scene.theme.quiet()));
     }
 }

@@ -58,8 +58,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Op
         context.empty(buffer, area, NOTHING);
         return None;
     }
-    if context.zoomed && area.height >= 6 {
-        return zoomed(buffer, area, context, &rows);
+    if context.zoomed {
+        return match area.height {
+            0..SMALL => small(buffer, area, context, &rows),
+            _ => zoomed(buffer, area, context, &rows),
+        };
     }
     match blocks(area, rows.len(), 44, 5) {
         Some(places) => {
@@ -94,6 +97,24 @@ fn table(
     });
     let table = Table::new(&COLUMNS, cells.collect(), area.width, theme);
     context.list(buffer, area, &table, &[])
+}
+
+/// Below this height, list and figures stand below each other without a tab.
+const SMALL: u16 = 10;
+
+/// The selected cache over a small screen: what there is of its figures, below the list.
+fn small(
+    buffer: &mut Buffer,
+    area: Rect,
+    context: &Context<'_>,
+    rows: &[CacheRow],
+) -> Option<String> {
+    let row = rows.get(context.position)?;
+    let several = rows.len() > 1 && area.height >= 4;
+    let (list, rest) = split_top(area, if several { (area.height / 2).min(3) } else { 0 });
+    let note = if several { table(buffer, list, context, rows) } else { None };
+    block(buffer, rest, context, row, false);
+    note
 }
 
 /// The selected cache over the whole screen: its figures at the left, a tab at the right.

@@ -61,7 +61,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Op
         context.empty(buffer, area, NOTHING);
         return None;
     };
-    if context.zoomed && area.height >= 6 {
+    if context.zoomed && area.height >= 10 {
         return zoomed(buffer, area, context, &rows, row);
     }
     let Some(places) = blocks(area, rows.len(), 56, 5) else {

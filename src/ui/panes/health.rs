@@ -19,7 +19,7 @@ use crate::{
     app::health::{self, CheckRow},
     domain::time::coarse_age,
     ui::{
-        format, paint,
+        paint,
         widgets::{
             sections,
             table::{Cell, Column, Table},
@@ -124,7 +124,7 @@ fn below(
         let mut lines = Vec::new();
         if row.verdict.is_trouble() && spare > 0 {
             let style = figure::reason_style(theme, row.verdict);
-            let mut parts = first_lines(&row.reason, width, spare + 1, context).into_iter();
+            let mut parts = paint::wrapped_to(&row.reason, width, spare + 1, theme).into_iter();
             if let Some(first) = parts.next() {
                 table.replace(at, 2, Cell::new(first, style));
             }
@@ -134,7 +134,7 @@ fn below(
         }
         if let Some(text) = &row.disagreement {
             let room = usize::from(area.width).saturating_sub(indent);
-            let parts = first_lines(text, room, spare + 1, context);
+            let parts = paint::wrapped_to(text, room, spare + 1, theme);
             spare -= parts.len().saturating_sub(1);
             let blank = " ".repeat(indent);
             let line = |text| Line::styled(format!("{blank}{text}"), theme.warning());
@@ -143,16 +143,6 @@ fn below(
         below.push(lines);
     }
     below
-}
-
-/// A text in at most `most` lines; the last of them ends in a mark where some is missing.
-fn first_lines(text: &str, width: usize, most: usize, context: &Context<'_>) -> Vec<String> {
-    let mut lines = paint::wrap(text, width);
-    if lines.len() > most {
-        let rest = lines.split_off(most.saturating_sub(1)).join(" ");
-        lines.push(format::fit(&rest, width, context.theme.glyphs().ellipsis));
-    }
-    lines
 }
 
 fn cells(context: &Context<'_>, row: &CheckRow, width: u16) -> Vec<Cell> {

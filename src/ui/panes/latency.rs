@@ -64,7 +64,12 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Op
         rows.iter().map(|row| reason(context, row, area.width).into_iter().collect()).collect();
     let troubles = reasons.iter().map(Vec::len).sum::<usize>() as u16;
     let needed = rows.len() as u16 + 1 + troubles;
-    let most = if area.height >= 14 { area.height / 2 } else { area.height.saturating_sub(6) };
+    // On a small screen the reasons are worth more than a chart of a few rows.
+    let most = match area.height {
+        0..10 if context.zoomed => area.height,
+        0..14 => area.height.saturating_sub(6),
+        height => height / 2,
+    };
     let table_rows = needed.min(most.max(3));
     let (top, rest) = split_top(area, table_rows);
     let told = needed <= table_rows || rows.len() == 1;

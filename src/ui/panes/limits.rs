@@ -116,8 +116,10 @@ fn failing_open(
     let middle = Rect { y: band.y + (band.height - 1) / 2, height: 1, ..band };
     paint::band(buffer, middle, &text, style, theme);
     let style = theme.critical();
-    let why = paint::wrapped("", &view.limiter_reason, usize::from(area.width), style, style);
-    let (reason, rest) = split_top(rest, (why.len() as u16).min(height / 2 + 1));
+    let (width, most) = (usize::from(area.width), usize::from(height / 2 + 1));
+    let why = paint::wrapped_to(&view.limiter_reason, width, most, theme);
+    let why: Vec<Line<'static>> = why.into_iter().map(|text| Line::styled(text, style)).collect();
+    let (reason, rest) = split_top(rest, why.len() as u16);
     put(buffer, reason, &why, theme);
     rest
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::ids::ActionId;
+use crate::domain::{ids::ActionId, rule::Priority};
 
 /// One intent of the operator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,6 +99,10 @@ pub enum Command {
     /// Cancels a run that has not been sent yet, or asks the runner to stop it.
     CancelRun,
 
+    // --- alerts
+    /// Something about an alert.
+    Alert(AlertCommand),
+
     // --- the terminal
     /// Draws everything again.
     Redraw,
@@ -108,6 +112,71 @@ pub enum Command {
     // --- the demo
     /// Turns a fault of the demo on or off.
     DemoFault(String),
+}
+
+/// What people do about alerts. Changes how loud one is, never what it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertCommand {
+    /// Begins a command on the selected alert, in the palette: `ack`, `silence`, `priority`.
+    Begin(Begun),
+    /// Says that somebody looks after it.
+    Acknowledge {
+        /// The rule.
+        rule: String,
+        /// For how long at most.
+        lasting: Duration,
+        /// Why.
+        reason: String,
+    },
+    /// Takes that back.
+    Unacknowledge(String),
+    /// Keeps alerts quiet for a time.
+    Silence {
+        /// Which: a name, a pattern with `*`, or `severity=warning`.
+        matcher: String,
+        /// For how long.
+        lasting: Duration,
+        /// Why.
+        reason: String,
+    },
+    /// Ends a silence.
+    Unsilence(String),
+    /// Keeps everything quiet for a time.
+    Maintenance {
+        /// For how long.
+        lasting: Duration,
+        /// Why.
+        reason: String,
+    },
+    /// Ends it.
+    EndMaintenance,
+    /// Decides the priority of an alert.
+    Priority {
+        /// The rule.
+        rule: String,
+        /// The priority.
+        priority: Priority,
+    },
+    /// Says who of a level took it.
+    Taken {
+        /// The level.
+        level: u8,
+        /// Who.
+        who: String,
+    },
+}
+
+/// A command that is begun on the selected alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Begun {
+    /// `ack RULE 30m REASON`
+    Acknowledge,
+    /// `silence RULE 30m REASON`
+    Silence,
+    /// `priority RULE P1`
+    Priority,
 }
 
 /// Editing of the line that is being typed.

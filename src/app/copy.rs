@@ -1,6 +1,8 @@
 //! The selected row as text, for the clipboard.
 
-use super::{cache, database, escalation, health, latency, limits, rows, state::State, view::Pane};
+use super::{
+    alerts, cache, database, escalation, health, latency, limits, rows, state::State, view::Pane,
+};
 use crate::domain::text;
 
 /// The selected row of the focused pane as a line of text, or as Markdown; none where
@@ -47,6 +49,11 @@ pub fn row_text(state: &State, markdown: bool) -> Option<String> {
         Pane::Database => {
             let row = database::rows(world).into_iter().find(|row| row.id.as_str() == selected)?;
             (row.title, format!("{}: {}", row.verdict.word_for(row.quality), row.reason))
+        }
+        Pane::Alerts => {
+            let row = alerts::row(world, &selected)?;
+            let (word, value) = (row.word(), row.value.unwrap_or_default());
+            (row.title, format!("{word}: {value} {}; {}", row.threshold, row.reason))
         }
     };
     let at = world.now.wall.strftime("%Y-%m-%d %H:%M:%SZ");

@@ -1,12 +1,15 @@
 //! Whom to call, whether they were, and until when they should have answered.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
 
 use serde::{Deserialize, Serialize};
 
 use super::state::World;
 use crate::domain::{
     catalog::{Catalog, ContactSpec},
+    rule::Severity,
     time::{Moment, clock},
     verdict::{Quality, Verdict},
 };
@@ -16,6 +19,23 @@ use crate::domain::{
 pub struct Escalation {
     /// By level.
     pub contacted: BTreeMap<u8, Moment>,
+    /// Since when a critical alert fires, and which was the first.
+    #[serde(default)]
+    pub started: Option<(Moment, Arc<str>)>,
+    /// Who took it.
+    #[serde(default)]
+    pub taken: Option<Taken>,
+}
+
+/// Somebody took it: nobody else needs to be called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// Of which level.
+    pub level: u8,
+    /// Who.
+    pub who: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A level as shown.
@@ -86,6 +106,11 @@ impl Escalation {
         self.contacted.insert(level, now);
         true
     }
+
+    /// Somebody of a level took it: the clocks stop.
+    pub fn take(&mut self, level: u8, who: String, at: Timestamp) {
+        self.taken = Some(Taken { level, who, at });
+    }
 }
 
 /// The levels as shown, in order.
@@ -97,9 +122,10 @@ pub fn rows(world: &World) -> Vec<ContactRow> {
         .map(|spec| {
             let contacted = world.escalation.contacted.get(&spec.level).copied();
             let clock = contacted.zip(spec.respond_within);
-            let elapsed = contacted.map(|at| world.now.since(at));
+            let clock = clock.filter(|_| world.escalation.taken.is_none());
+            let elapsed = contacted.map(|at| world.now.wall_since(at));
             let remaining = clock.and_then(|(at, within)| {
-                within.checked_sub(world.now.since(at)).filter(|left| !left.is_zero())
+                within.checked_sub(world.now.wall_since(at)).filter(|left| !left.is_zero())
             });
             let overdue = clock.zip(elapsed).and_then(|((_, within), elapsed)| {
                 elapsed.checked_sub(within).filter(|_| remaining.is_none())
@@ -107,4 +133,49 @@ pub fn rows(world: &World) -> Vec<ContactRow> {
             ContactRow { spec: spec.clone(), contacted, remaining, overdue }
         })
         .collect()
+}
+
+/// Follows the alerts: a critical one that fires starts the clock of the first level, and
+/// when none fires any more all clocks are put away.
+pub fn follow(world: &mut World) {
+    let firing = world
+        .alerts
+        .rules
+        .iter()
+        .filter(|rule| rule.severity == Severity::Critical && world.alerts.muted(rule).is_none())
+        .filter_map(|rule| {
+            let alert = world.alerts.alerts.get(&rule.id)?;
+            alert
+                .phase
+                .is_active()
+                .then(|| (alert.fired.unwrap_or(world.now), Arc::clone(&rule.id)))
+        })
+        .min_by_key(|(fired, _)| fired.wall);
+    match (firing, &world.escalation.started) {
+        (Some((fired, rule)), None) => {
+            let first = world.catalog.contacts.iter().map(|contact| contact.level).min();
+            if let Some(level) = first {
+                world.escalation.contacted.entry(level).or_insert(fired);
+            }
+            world.escalation.started = Some((fired, rule));
+        }
+        (None, Some(_)) => world.escalation = Escalation::default(),
+        _ => {}
+    }
+}
+
+/// Whom to call now, where somebody should be called: the first level that was not contacted
+/// once the one before it has not answered in time.
+pub fn prompt(world: &World) -> Option<String> {
+    let (started, _) = world.escalation.started.as_ref()?;
+    let rows = rows(world);
+    let late = rows.iter().rposition(|row| row.overdue.is_some())?;
+    let next = rows.get(late + 1).filter(|row| row.contacted.is_none())?;
+    let since = clock(world.now.wall_since(*started));
+    let (level, name, contact) = (next.spec.level, &next.spec.name, &next.spec.contact);
+    let contact = if next.spec.is_configured() { contact } else { MISSING };
+    let late = rows.get(late).map(|row| row.spec.level).unwrap_or_default();
+    Some(format!(
+        "level {late} did not answer, {since} since the start: call level {level}, {name}, {contact}"
+    ))
 }

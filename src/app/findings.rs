@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use super::{cache, database, escalation, health, latency, limits, state::World, view::Pane};
+use super::{
+    alerts, cache, database, escalation, health, latency, limits, state::World, view::Pane,
+};
 use crate::domain::verdict::{Quality, Verdict};
 
 /// One thing that is watched, and what we think of it.
@@ -48,6 +50,10 @@ pub fn of(world: &World) -> Vec<Finding> {
     all.extend(escalation::rows(world).iter().map(contact));
     for row in database::rows(world) {
         all.push(finding(Pane::Database, row.verdict, row.quality, row.title, row.reason));
+    }
+    for row in alerts::rows(world) {
+        let reason = format!("{} {} {}", row.word(), row.value.unwrap_or_default(), row.threshold);
+        all.push(finding(Pane::Alerts, row.verdict, row.quality, row.title, reason));
     }
     all
 }

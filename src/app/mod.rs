@@ -28,6 +28,8 @@ pub mod escalation;
 
 pub mod actions;
 
+pub mod alerts;
+
 pub mod notices;
 
 pub mod palette;

@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::command::{Command, Edit};
+use super::{
+    alerts::Kept,
+    command::{Command, Edit},
+};
 use crate::domain::{
     action::{ActionEvent, ActionOutcome, PastRun, Previewed},
     catalog::Catalog,
@@ -63,6 +66,8 @@ pub enum Event {
     Reloaded(Box<Catalog>),
     /// A changed configuration was refused; the old one stays.
     ReloadFailed(String),
+    /// What an earlier console kept of the alerts; sent at the start.
+    AlertsKept(Box<Kept>),
     /// Something to say to the operator.
     Notice(Notice),
     /// The process was stopped or the machine suspended: nothing was observed for so long.
@@ -165,6 +170,8 @@ pub enum Effect {
         /// The line.
         text: String,
     },
+    /// Keep the alerts over a restart.
+    KeepAlerts(Box<Kept>),
     /// Turn a fault of the demo on or off.
     DemoFault(String),
 }

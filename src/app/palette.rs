@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use super::{command::Command, state::World, view::Pane};
+use super::{
+    command::{AlertCommand, Command},
+    state::World,
+    view::Pane,
+};
 use crate::domain::{
     ids::ActionId,
+    rule::Priority,
     time::{clock, short_duration},
 };
 
@@ -51,7 +56,7 @@ macro_rules! plain {
 }
 
 /// All commands, in the order of the help.
-pub const ENTRIES: [Entry; 33] = [
+pub const ENTRIES: [Entry; 41] = [
     plain!("help", "keys and commands", Command::Help),
     plain!("actions", "the menu of actions", Command::ActionMenu),
     Entry {
@@ -80,6 +85,55 @@ pub const ENTRIES: [Entry; 33] = [
     plain!("limits", "to the rate-limit pane", Command::FocusPane(4)),
     plain!("escalation", "to the escalation pane", Command::FocusPane(5)),
     plain!("database", "to the database pane", Command::FocusPane(6)),
+    plain!("alerts", "to the alerts pane", Command::FocusPane(7)),
+    Entry {
+        name: "ack",
+        arguments: "RULE 30m REASON",
+        does: "say that you look after an alert",
+        parse: |rest| {
+            let (rule, lasting, reason) = timed(rest, "ack RULE 30m REASON")?;
+            Ok(Command::Alert(AlertCommand::Acknowledge { rule, lasting, reason }))
+        },
+    },
+    Entry {
+        name: "unack",
+        arguments: "RULE",
+        does: "take that back",
+        parse: |rest| Ok(Command::Alert(AlertCommand::Unacknowledge(named(rest, "unack RULE")?))),
+    },
+    Entry {
+        name: "silence",
+        arguments: "RULE|redis_*|severity=warning 30m REASON",
+        does: "keep alerts quiet for a time",
+        parse: |rest| {
+            let (matcher, lasting, reason) = timed(rest, "silence RULE 30m REASON")?;
+            Ok(Command::Alert(AlertCommand::Silence { matcher, lasting, reason }))
+        },
+    },
+    Entry {
+        name: "unsilence",
+        arguments: "RULE",
+        does: "end a silence",
+        parse: |rest| Ok(Command::Alert(AlertCommand::Unsilence(named(rest, "unsilence RULE")?))),
+    },
+    Entry {
+        name: "maintenance",
+        arguments: "30m REASON | off",
+        does: "keep all alerts quiet for a time",
+        parse: parse_maintenance,
+    },
+    Entry {
+        name: "priority",
+        arguments: "RULE P0|P1|P2|P3",
+        does: "decide the priority of an alert",
+        parse: parse_priority,
+    },
+    Entry {
+        name: "taken",
+        arguments: "LEVEL WHO",
+        does: "say who of an escalation level took it",
+        parse: parse_taken,
+    },
     plain!("zoom", "the focused pane alone, or all", Command::Zoom),
     plain!("next", "to the next pane", Command::NextPane),
     plain!("previous", "to the pane before", Command::PreviousPane),
@@ -122,6 +176,64 @@ fn parse_arm(rest: &str) -> Result<Command, String> {
         return Err(USAGE.to_owned());
     }
     Ok(Command::Arm { lasting, reason: reason.to_owned() })
+}
+
+/// The longest time that an alert can be kept quiet.
+const LONGEST_QUIET: Duration = Duration::from_secs(24 * 3_600);
+
+/// A name, a time and a reason.
+fn timed(rest: &str, usage: &str) -> Result<(String, Duration, String), String> {
+    let wrong =
+        || format!("write: {usage} (1 minute to 24 hours; the reason in 2 characters or more)");
+    let (name, rest) = rest.split_once(char::is_whitespace).ok_or_else(wrong)?;
+    let (lasting, reason) = quiet(rest).ok_or_else(wrong)?;
+    Ok((name.to_owned(), lasting, reason))
+}
+
+fn quiet(rest: &str) -> Option<(Duration, String)> {
+    let (time, reason) = rest.trim().split_once(char::is_whitespace)?;
+    let lasting = parse_duration(time)?;
+    let reason = reason.trim();
+    let long_enough = reason.chars().count() >= super::actions::dialog::SHORTEST_REASON;
+    let in_range = (Duration::from_secs(60)..=LONGEST_QUIET).contains(&lasting);
+    (in_range && long_enough).then(|| (lasting, reason.to_owned()))
+}
+
+fn named(rest: &str, usage: &str) -> Result<String, String> {
+    if rest.is_empty() || rest.contains(char::is_whitespace) {
+        return Err(format!("write: {usage}"));
+    }
+    Ok(rest.to_owned())
+}
+
+fn parse_maintenance(rest: &str) -> Result<Command, String> {
+    if rest == "off" {
+        return Ok(Command::Alert(AlertCommand::EndMaintenance));
+    }
+    match quiet(rest) {
+        Some((lasting, reason)) => {
+            Ok(Command::Alert(AlertCommand::Maintenance { lasting, reason }))
+        }
+        None => {
+            Err("write: maintenance 30m REASON (1 minute to 24 hours), or maintenance off"
+                .to_owned())
+        }
+    }
+}
+
+fn parse_priority(rest: &str) -> Result<Command, String> {
+    let usage = || "write: priority RULE P0|P1|P2|P3".to_owned();
+    let (rule, word) = rest.split_once(char::is_whitespace).ok_or_else(usage)?;
+    let wanted = word.trim().to_ascii_uppercase();
+    let priority = Priority::ALL.into_iter().find(|of| of.word() == wanted).ok_or_else(usage)?;
+    Ok(Command::Alert(AlertCommand::Priority { rule: rule.to_owned(), priority }))
+}
+
+fn parse_taken(rest: &str) -> Result<Command, String> {
+    let usage = || "write: taken LEVEL WHO".to_owned();
+    let (level, who) = rest.split_once(char::is_whitespace).ok_or_else(usage)?;
+    let level = level.parse().map_err(|_| usage())?;
+    Ok(Command::Alert(AlertCommand::Taken { level, who: who.trim().to_owned() }))
 }
 
 /// `90s`, `10m`, `1h`.
@@ -220,6 +332,9 @@ fn candidates(world: &World) -> Vec<Proposal> {
 pub fn pane_of(world: &World, number: u8) -> Result<Pane, String> {
     let pane = Pane::ALL.into_iter().find(|pane| pane.number() == number);
     match pane {
+        Some(Pane::Alerts) if world.catalog.rules.is_empty() => {
+            Err("no alert rules are configured".to_owned())
+        }
         Some(Pane::Database) if world.catalog.databases.is_empty() => {
             Err("no database is configured".to_owned())
         }

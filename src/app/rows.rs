@@ -18,7 +18,11 @@ pub const CACHE_TABS: [&str; 3] = ["chart", "keys", "slow log"];
 pub fn panes(world: &World) -> Vec<Pane> {
     Pane::ALL
         .into_iter()
-        .filter(|pane| *pane != Pane::Database || !world.catalog.databases.is_empty())
+        .filter(|pane| match pane {
+            Pane::Database => !world.catalog.databases.is_empty(),
+            Pane::Alerts => !world.catalog.rules.is_empty(),
+            _ => true,
+        })
         .collect()
 }
 
@@ -28,7 +32,7 @@ pub fn tabs(pane: Pane) -> usize {
         Pane::Latency => WINDOWS.len(),
         Pane::Limits => LIMIT_TABS.len(),
         Pane::Cache => CACHE_TABS.len(),
-        Pane::Health | Pane::Escalation | Pane::Database => 1,
+        Pane::Health | Pane::Escalation | Pane::Database | Pane::Alerts => 1,
     }
 }
 
@@ -72,6 +76,13 @@ pub fn of(world: &World, pane: Pane, view: &PaneView) -> Vec<String> {
         Pane::Database => super::database::rows(world)
             .into_iter()
             .map(|row| (row.id.to_string(), format!("{} {}", row.title, row.reason)))
+            .collect(),
+        Pane::Alerts => super::alerts::rows(world)
+            .into_iter()
+            .map(|row| {
+                let text = format!("{} {} {} {}", row.rule, row.title, row.word(), row.reason);
+                (row.rule.to_string(), text)
+            })
             .collect(),
     };
     rows.into_iter().filter(|(_, text)| passes(&view.filter, text)).map(|(id, _)| id).collect()
@@ -127,6 +138,13 @@ pub fn sources_of(world: &World, pane: Pane) -> Vec<SourceId> {
             .flat_map(|spec| spec.violations.iter().chain(&spec.pressure).cloned())
             .collect(),
         Pane::Escalation => Vec::new(),
+        Pane::Alerts => catalog
+            .rules
+            .iter()
+            .flat_map(|rule| rule.when.series())
+            .map(|name| SourceId::from(name.source.as_ref()))
+            .filter(|id| catalog.sources.contains_key(id))
+            .collect(),
         Pane::Database => catalog.databases.iter().map(|spec| spec.source.clone()).collect(),
     };
     sources.sort();

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    actions::ActionsState, cache::CacheState, escalation::Escalation, health::CheckState,
-    latency::LatencyState, limits::LimitsState, notices::Notices, sources::Sources, view::View,
+    actions::ActionsState, alerts::AlertsState, cache::CacheState, escalation::Escalation,
+    health::CheckState, latency::LatencyState, limits::LimitsState, notices::Notices,
+    sources::Sources, view::View,
 };
 use crate::domain::{
     catalog::Catalog,
@@ -47,10 +48,15 @@ pub struct World {
     pub latencies: BTreeMap<PanelId, LatencyState>,
     /// Violations and pressure.
     pub limits: LimitsState,
+    /// Alert rules and where they stand.
+    pub alerts: AlertsState,
     /// Who was contacted when.
     pub escalation: Escalation,
     /// Arming, runs, outcomes.
     pub actions: ActionsState,
+    /// Who sits in front of the console: `alice@bastion`.
+    #[serde(default)]
+    pub operator: String,
     /// What was said to the operator.
     pub notices: Notices,
     /// Deploy markers and blind gaps, oldest first.
@@ -74,6 +80,8 @@ pub struct Mark {
 pub enum MarkKind {
     /// A deployment.
     Deploy,
+    /// An alert began to fire, or was over.
+    Alert,
     /// An action was started.
     Action,
     /// Nothing was observed for a while before this.
@@ -95,8 +103,10 @@ impl State {
             caches: BTreeMap::new(),
             latencies: BTreeMap::new(),
             limits: LimitsState::default(),
+            alerts: AlertsState::default(),
             escalation: Escalation::default(),
             actions: ActionsState::new(settings.console, settings.read_only),
+            operator: settings.operator,
             notices: Notices::default(),
             marks: Vec::new(),
             catalog: Catalog::default(),
@@ -118,6 +128,8 @@ impl State {
 pub struct Settings {
     /// Tells this console's runs from those of others: a few random letters.
     pub console: String,
+    /// Who sits in front of it: `alice@bastion`.
+    pub operator: String,
     /// Nothing can be armed.
     pub read_only: bool,
     /// Times are shown in UTC.
@@ -144,6 +156,7 @@ impl World {
             let state = latencies.remove(&spec.id).unwrap_or_default();
             self.latencies.insert(spec.id.clone(), state);
         }
+        super::alerts::adopt(self, &catalog);
         self.escalation.adopt(&catalog);
         self.catalog = catalog;
         super::limits::count(self);

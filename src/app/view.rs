@@ -24,12 +24,21 @@ pub enum Pane {
     Escalation,
     /// Postgres, where configured.
     Database,
+    /// Alert rules, where configured.
+    Alerts,
 }
 
 impl Pane {
     /// All of them, in order.
-    pub const ALL: [Self; 6] =
-        [Self::Health, Self::Cache, Self::Latency, Self::Limits, Self::Escalation, Self::Database];
+    pub const ALL: [Self; 7] = [
+        Self::Health,
+        Self::Cache,
+        Self::Latency,
+        Self::Limits,
+        Self::Escalation,
+        Self::Database,
+        Self::Alerts,
+    ];
 
     /// Its number, from 1.
     pub fn number(self) -> u8 {
@@ -45,6 +54,7 @@ impl Pane {
             Self::Limits => "Rate limits",
             Self::Escalation => "Escalation",
             Self::Database => "Database",
+            Self::Alerts => "Alerts",
         }
     }
 }

@@ -24,6 +24,12 @@ impl Moment {
         self.mono.saturating_sub(earlier.mono)
     }
 
+    /// The time from `earlier` to this moment by the wall clock; zero where `earlier` is
+    /// later. For what people wait for, and for what began before this run.
+    pub fn wall_since(self, earlier: Self) -> Duration {
+        Duration::try_from(self.wall.duration_since(earlier.wall)).unwrap_or_default()
+    }
+
     /// This moment, `by` later on both clocks.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
     panic::AssertUnwindSafe,
-    path::PathBuf,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     clock::Clock,
     event_loop::Hands,
+    kept::{self, Keeper},
     poller::{self, Order, Pollable, Rhythm, Said},
 };
 use crate::{
@@ -70,6 +71,7 @@ pub(super) struct Engine {
     orders: BTreeMap<SourceId, mpsc::Sender<Order>>,
     pollers: JoinSet<()>,
     runs: BTreeMap<RunId, CancellationToken>,
+    keeper: Keeper,
     /// Puts a text on the clipboard; returns whether there is one.
     pub(super) clipboard: Box<dyn FnMut(&str) -> bool>,
 }
@@ -82,8 +84,11 @@ impl Engine {
         actions: Option<Arc<Actions>>,
         demo: Option<Demo>,
     ) -> Self {
+        let file = kept::file(&profile.state_dir, &profile.catalog.target());
+        let keeper = Keeper::new(file, outlets.events.clone());
         Self {
             profile: Arc::new(profile),
+            keeper,
             clock,
             outlets,
             actions,
@@ -300,6 +305,7 @@ impl Hands for Engine {
                     actions.note(kind, &text).map_err(|error| error.to_string())
                 });
             }
+            Effect::KeepAlerts(kept) => self.keeper.keep(kept),
             Effect::DemoFault(name) => {
                 if let Some(demo) = &self.demo {
                     demo.toggle(&name);
@@ -317,7 +323,7 @@ fn gone(action: &ActionId) -> Failure {
     Failure::new(FailureKind::Misconfigured, format!("{action} is not configured any more"))
 }
 
-fn write_private(file: &PathBuf, text: &str) -> std::io::Result<()> {
+pub(super) fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
     use std::{io::Write, os::unix::fs::OpenOptionsExt};
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);

@@ -8,10 +8,10 @@ use super::{
     clock::Clock,
     engine::{Engine, HISTORY, Outlets},
     event_loop::{self, Exit, Hands, Inlets, Input, NoScreen, Setup, Surface},
-    reload, tty,
+    kept, reload, tty,
 };
 use crate::{
-    actions::Actions,
+    actions::{Actions, journal::who::Who},
     app::{
         msg::{Effect, Event, Notice},
         state::{Settings, State},
@@ -86,11 +86,16 @@ impl Console {
         let (changed, changes) = mpsc::channel(1);
         let settings = Settings {
             console: format!("{:04x}", rand::random::<u16>()),
+            operator: Who::current().name(),
             read_only: plan.profile.display.read_only,
             utc: plan.profile.display.utc,
         };
         let mut state = State::new(plan.profile.catalog.clone(), clock.now(), settings);
         let actions = open_journal(&plan.profile, clock, &events);
+        let file = kept::file(&plan.profile.state_dir, &plan.profile.catalog.target());
+        if let Some(event) = kept::read(&file) {
+            let _ = events.try_send(event);
+        }
         if let Some(demo) = &plan.demo {
             state.demo_faults = FAULTS
                 .iter()

@@ -13,6 +13,8 @@ pub mod event_loop;
 
 mod frames;
 
+mod kept;
+
 mod live;
 
 pub mod poller;

@@ -9,6 +9,7 @@ use crate::{
         action::ActionOutcome,
         failure::FailureKind,
         guard::Guard,
+        rule::{Phase, Priority, Severity},
         verdict::{Quality, Verdict},
     },
 };
@@ -44,7 +45,7 @@ pub struct Summary {
     /// Databases.
     pub database: Vec<DatabaseSummary>,
     /// Alerts of rules.
-    pub alerts: Vec<serde_json::Value>,
+    pub alerts: Vec<AlertSummary>,
     /// Escalation levels.
     pub contacts: Vec<ContactSummary>,
     /// Actions.
@@ -175,6 +176,29 @@ pub struct DatabaseSummary {
     pub longest_query_seconds: Option<f64>,
     pub size_bytes: Option<f64>,
     pub replication_lag_bytes: Option<f64>,
+}
+
+/// An alert that is not ok.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[allow(missing_docs)]
+pub struct AlertSummary {
+    pub rule: String,
+    pub title: String,
+    pub severity: Severity,
+    pub priority: Priority,
+    pub state: Phase,
+    pub quality: Quality,
+    pub since: Option<Timestamp>,
+    pub fired_at: Option<Timestamp>,
+    pub value: Option<f64>,
+    pub threshold: Option<f64>,
+    pub when: String,
+    pub n: Option<u64>,
+    pub reason: String,
+    pub acknowledged_by: Option<String>,
+    pub muted: Option<String>,
+    pub flapping: bool,
+    pub suggests: Vec<String>,
 }
 
 /// An escalation level.

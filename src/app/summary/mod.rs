@@ -8,9 +8,9 @@ use std::time::Duration;
 
 pub use self::document::*;
 
-use super::{actions, cache, database, escalation, health, latency, limits, state::World};
+use super::{actions, alerts, cache, database, escalation, health, latency, limits, state::World};
 use crate::domain::{
-    percentile::Percentile, text, time::Moment, verdict::Quality, violations::Pressure,
+    percentile::Percentile, rule::Phase, text, time::Moment, verdict::Quality, violations::Pressure,
 };
 
 /// The state as a document.
@@ -29,10 +29,34 @@ pub fn summary(world: &World) -> Summary {
         latency: latency::rows(world, Duration::from_secs(300)).iter().map(latency_row).collect(),
         rate_limits: limits::view(world).map(|view| limits_view(&view)),
         database: database::rows(world).iter().map(database_row).collect(),
-        alerts: Vec::new(),
+        alerts: alerts::rows(world).iter().filter_map(alert_row).collect(),
         contacts: escalation::rows(world).iter().map(contact_row).collect(),
         actions: actions::rows(world).into_iter().map(action_row).collect(),
     }
+}
+
+/// An alert that is not ok.
+fn alert_row(row: &alerts::AlertRow) -> Option<AlertSummary> {
+    let open = matches!(row.phase, Phase::Pending | Phase::Firing | Phase::Recovering);
+    open.then(|| AlertSummary {
+        rule: row.rule.to_string(),
+        title: row.title.clone(),
+        severity: row.severity,
+        priority: row.priority,
+        state: row.phase,
+        quality: row.quality,
+        since: row.since.map(|at| at.wall),
+        fired_at: row.fired.map(|at| at.wall),
+        value: row.number,
+        threshold: row.limit,
+        when: row.when.clone(),
+        n: row.n,
+        reason: row.reason.clone(),
+        acknowledged_by: row.acknowledged.as_ref().map(|of| of.by.clone()),
+        muted: row.muted.as_ref().map(alerts::Muted::words),
+        flapping: row.flapping,
+        suggests: row.suggests.iter().map(|of| of.action.to_string()).collect(),
+    })
 }
 
 fn age(world: &World, at: Option<Moment>) -> Option<f64> {

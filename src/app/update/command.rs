@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{guarded, say};
+use super::{alerts, guarded, say};
 use crate::app::{
     command::Command,
     copy::row_text,
@@ -48,6 +48,7 @@ pub(super) fn apply(state: &mut State, command: Command, effects: &mut Vec<Effec
         Command::CancelRun => guarded::cancel(state, effects),
         Command::Arm { lasting, reason } => guarded::arm(state, lasting, reason, effects),
         Command::Disarm => guarded::disarm(state, effects),
+        Command::Alert(command) => alerts::apply(state, command, effects),
         other => look(state, other, effects),
     }
 }
@@ -367,6 +368,7 @@ fn contacted(state: &mut State, effects: &mut Vec<Effect>) {
     };
     let now = world.now;
     let running = world.escalation.toggle(row.spec.level, now);
+    effects.push(Effect::KeepAlerts(Box::new(crate::app::alerts::kept(world))));
     let text = if running {
         format!("level {} ({}) was contacted; the clock runs", row.spec.level, row.spec.name)
     } else {

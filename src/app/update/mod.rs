@@ -1,5 +1,7 @@
 //! The one function that changes the state.
 
+mod alerts;
+
 mod command;
 
 mod guarded;
@@ -36,6 +38,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         Event::Observed(observation) => observed(&mut state.world, &observation, &mut effects),
         Event::Skipped { source, waited } => {
             super::latency::skipped(&mut state.world, &source, waited);
+            super::alerts::skipped(&mut state.world, &source, waited);
             effects.push(Effect::Draw);
         }
         Event::Command(command) => command::apply(state, command, &mut effects),
@@ -67,6 +70,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             &mut effects,
         ),
         Event::Notice(notice) => say(&mut state.world, notice, &mut effects),
+        Event::AlertsKept(kept) => alerts::restored(&mut state.world, *kept, &mut effects),
         Event::Gap { blind_for } => gap(&mut state.world, blind_for, &mut effects),
     }
     effects
@@ -100,6 +104,7 @@ fn tick(state: &mut State, before: Moment, effects: &mut Vec<Effect>) {
         effects.push(Effect::Poll(run.proof_sources()));
     }
     verify(world, effects);
+    alerts::tick(world, before, effects);
     guarded::tick(state, effects);
     effects.push(Effect::Draw);
 }
@@ -113,6 +118,8 @@ fn observed(world: &mut World, observation: &Observation, effects: &mut Vec<Effe
     super::latency::observe(world, observation);
     super::limits::observe(world, &observation.source);
     verify(world, effects);
+    let changes = super::alerts::observe(world, observation);
+    alerts::changed(world, &changes, effects);
     effects.push(Effect::Draw);
 }
 
@@ -226,6 +233,7 @@ fn reloaded(state: &mut State, catalog: Catalog, effects: &mut Vec<Effect>) {
 fn gap(world: &mut World, blind_for: std::time::Duration, effects: &mut Vec<Effect>) {
     world.sources.forget_freshness();
     super::health::refresh(world);
+    super::alerts::gap(world);
     let label = format!("blind for {}", coarse_age(blind_for));
     world.mark(MarkKind::Gap, label);
     if world.actions.armed.take().is_some() {

@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use crate::app::{
-    command::{Command, Edit},
+    command::{AlertCommand, Begun, Command, Edit},
     view::Context,
 };
 
@@ -205,7 +205,7 @@ macro_rules! bound {
 }
 
 /// Every key that means something, in the order of the help.
-pub static BINDINGS: [Binding; 68] = {
+pub static BINDINGS: [Binding; 72] = {
     use Command::*;
     use Group::{Acting, Data, Looking, Moving, Program};
     [
@@ -257,6 +257,7 @@ pub static BINDINGS: [Binding; 68] = {
         bound!(row(PANES, &[key('4')], FocusPane(4), Moving, "to the rate-limit pane"), name "limits"),
         bound!(row(PANES, &[key('5')], FocusPane(5), Moving, "to the escalation pane"), name "escalation"),
         bound!(row(PANES, &[key('6')], FocusPane(6), Moving, "to the database pane"), name "database"),
+        bound!(row(PANES, &[key('7')], FocusPane(7), Moving, "to the alerts pane"), name "alerts"),
         bound!(row(PANES, &[code(KeyCode::Tab), key('l'), code(KeyCode::Right)], NextPane, Moving, "to the next pane"), name "next", hint "pane" 3),
         bound!(row(PANES, &[code(KeyCode::BackTab), key('h'), code(KeyCode::Left)], PreviousPane, Moving, "to the pane before"), name "previous"),
         row(ROWS, &[key('j'), DOWN], Move(1), Moving, "down a row"),
@@ -284,6 +285,27 @@ pub static BINDINGS: [Binding; 68] = {
         bound!(row(PANES, &[ctrl('s')], Save, Data, "write the state to a file"), name "save"),
         bound!(row(PANES, &[key('x')], ActionMenu, Acting, "the menu of actions: the only road to them"), name "actions", hint "actions" 2),
         bound!(row(PANES, &[key('C')], Contacted, Acting, "the selected level was contacted: starts its clock"), name "contacted"),
+        row(
+            PANES,
+            &[key('a')],
+            Alert(AlertCommand::Begin(Begun::Acknowledge)),
+            Acting,
+            "say that you look after the selected alert",
+        ),
+        row(
+            PANES,
+            &[key('s')],
+            Alert(AlertCommand::Begin(Begun::Silence)),
+            Acting,
+            "keep the selected alert quiet for a time",
+        ),
+        row(
+            PANES,
+            &[key('P')],
+            Alert(AlertCommand::Begin(Begun::Priority)),
+            Acting,
+            "decide the priority of the selected alert",
+        ),
         bound!(row(PANES, &[key('F')], DemoMenu, Program, "the faults of the demo"), name "faults"),
         // --- the program
         bound!(row(LETTERS, &[key('?'), F1], Help, Program, "keys and commands, for where one is"), name "help", hint "help" 1),

@@ -38,6 +38,8 @@ mod database;
 
 mod sessions;
 
+mod alerts;
+
 use ratatui::{buffer::Buffer, layout::Rect, text::Line};
 
 use self::context::Context;
@@ -88,6 +90,7 @@ pub fn draw(
         Pane::Limits => limits::draw(buffer, inside, &context),
         Pane::Escalation => escalation::draw(buffer, inside, &context),
         Pane::Database => database::draw(buffer, inside, &context),
+        Pane::Alerts => alerts::draw(buffer, inside, &context),
     };
     frame::notes(buffer, area, &context, note.as_deref());
 }
@@ -136,6 +139,7 @@ fn nothing(pane: Pane) -> &'static str {
         Pane::Limits => limits::NOTHING,
         Pane::Escalation => escalation::NOTHING,
         Pane::Database => database::NOTHING,
+        Pane::Alerts => alerts::NOTHING,
     }
 }
 

@@ -1,0 +1,111 @@
+//! From what the sources say to the series that the rules look at.
+
+use std::time::Duration;
+
+use super::AlertsState;
+use crate::{
+    app::{sources::Lookup, state::World},
+    domain::{
+        catalog::Catalog,
+        failure::FailureKind,
+        ids::SourceId,
+        observation::Observation,
+        rule::{Point, Rule, Series, SeriesName, SeriesStore, Trouble},
+        time::Moment,
+        value::Value,
+        verdict::Quality,
+    },
+};
+
+/// What is kept beyond the longest window, so that one look before it is still there.
+const SPARE: Duration = Duration::from_secs(600);
+
+/// The series that the rules look at. What is known of one is kept.
+pub(super) fn store(
+    rules: &[Rule],
+    old: &SeriesStore,
+    catalog: &Catalog,
+    now: Moment,
+) -> SeriesStore {
+    let mut store = SeriesStore::default();
+    for name in rules.iter().flat_map(|rule| rule.when.series()) {
+        let source = SourceId::from(name.source.as_ref());
+        let Some(info) = catalog.sources.get(&source) else { continue };
+        let mut series = old.get(name).cloned().unwrap_or_else(|| Series::new(info.interval, now));
+        series.interval = info.interval;
+        series.trouble = match (&info.disabled, series.trouble.take()) {
+            (Some(why), _) => Some(Trouble { quality: Quality::Unconfigured, why: why.clone() }),
+            (None, Some(trouble)) if trouble.quality == Quality::Unconfigured => None,
+            (None, trouble) => trouble,
+        };
+        store.insert(name.clone(), series);
+    }
+    store
+}
+
+/// How far any rule looks back on a series.
+fn reach(rules: &[Rule], name: &SeriesName) -> Duration {
+    let looks_at = |rule: &&Rule| rule.when.series().any(|other| other == name);
+    let reach = rules.iter().filter(looks_at).map(|rule| rule.when.reach()).max();
+    reach.unwrap_or_default() + SPARE
+}
+
+/// Adds what a source said to its series.
+pub(super) fn observe(world: &mut World, observation: &Observation) {
+    let mut state = std::mem::take(&mut world.alerts);
+    let interval = world.sources.get(&observation.source).map(|source| source.interval);
+    let reaches: Vec<(SeriesName, Duration)> = state
+        .series
+        .iter()
+        .filter(|(name, _)| name.source.as_ref() == observation.source.as_str())
+        .map(|(name, _)| (name.clone(), reach(&state.rules, name)))
+        .collect();
+    for (name, reach) in reaches {
+        let Some(series) = state.series.get_mut(&name) else { continue };
+        series.interval = interval.unwrap_or(series.interval);
+        match point(world, observation, &name) {
+            Ok(point) => series.add(observation.at, point, reach),
+            Err(trouble) => series.trouble = Some(trouble),
+        }
+    }
+    world.alerts = state;
+}
+
+/// What an observation says of one reading; a latency that ended in a timeout is at least
+/// the time that was waited.
+fn point(world: &World, observation: &Observation, name: &SeriesName) -> Result<Point, Trouble> {
+    let trouble = |quality, why: String| Err(Trouble { quality, why });
+    if let Err(why) = &observation.outcome
+        && why.kind == FailureKind::Timeout
+        && measures_the_poll(name)
+    {
+        let ms = observation.took.as_secs_f64() * 1_000.0;
+        return Ok(Point::Value(Value::AtLeast(ms)));
+    }
+    match world.sources.lookup(&name.source, &name.reading) {
+        Lookup::Known { value, .. } => Ok(Point::Value(value.clone())),
+        Lookup::Missing(why) => trouble(Quality::Error, why),
+        Lookup::Failing(why) => trouble(Quality::Error, why.to_string()),
+        Lookup::Stale(_) | Lookup::Waiting => {
+            trouble(Quality::Stale, format!("{name} is not known"))
+        }
+        Lookup::Disabled(why) => trouble(Quality::Unconfigured, why),
+    }
+}
+
+/// Whether a reading is the time that the poll itself took.
+fn measures_the_poll(name: &SeriesName) -> bool {
+    matches!(name.reading.as_ref(), "total_ms" | "ping_ms")
+}
+
+/// Adds the wait of a poll whose slot passed.
+pub(super) fn skipped(world: &mut World, source: &SourceId, waited: Duration) {
+    let now = world.now;
+    let AlertsState { rules, series, .. } = &mut world.alerts;
+    for (name, series) in series.iter_mut() {
+        if name.source.as_ref() == source.as_str() && measures_the_poll(name) {
+            let waited = Value::AtLeast(waited.as_secs_f64() * 1_000.0);
+            series.add(now, Point::Value(waited), reach(rules, name));
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! The alerts as shown.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{Acknowledgement, AlertsState, Muted, is_old};
+use crate::{
+    app::{actions, state::World},
+    domain::{
+        condition::Op,
+        ids::ActionId,
+        rule::{Alert, Clause, Phase, Priority, Rule, Severity, Side, Test, Unit, unit_of},
+        time::{Moment, short_duration},
+        value::{Value, tidy},
+        verdict::{Quality, Verdict},
+    },
+};
+
+/// One alert as shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AlertRow {
+    /// The rule.
+    pub rule: Arc<str>,
+    /// Its title.
+    pub title: String,
+    /// Its condition as written.
+    pub when: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The priority, as proposed or decided.
+    pub priority: Priority,
+    /// Whether a person decided the priority.
+    pub decided: bool,
+    /// Where it stands.
+    pub phase: Phase,
+    /// What it says about the service.
+    pub verdict: Verdict,
+    /// What the data is worth.
+    pub quality: Quality,
+    /// The figure, the last known one where there is none now.
+    pub value: Option<String>,
+    /// The figure as a number.
+    pub number: Option<f64>,
+    /// What it is compared with: `> 200 ms`.
+    pub threshold: String,
+    /// What it is compared with, as a number.
+    pub limit: Option<f64>,
+    /// How many values the figure rests on.
+    pub n: Option<u64>,
+    /// Since when the condition is true.
+    pub since: Option<Moment>,
+    /// When it began to fire.
+    pub fired: Option<Moment>,
+    /// The worst figure since then.
+    pub peak: Option<String>,
+    /// How much longer it must be true to fire.
+    pub fires_in: Option<Duration>,
+    /// How much longer it must be over to be resolved.
+    pub over_in: Option<Duration>,
+    /// Why it is as it is, in words.
+    pub reason: String,
+    /// When the newest value that it rests on was seen.
+    pub seen: Option<Moment>,
+    /// Who looks after it.
+    pub acknowledged: Option<Acknowledgement>,
+    /// Why it makes no noise, where it makes none.
+    pub muted: Option<Muted>,
+    /// It changes too often to be news.
+    pub flapping: bool,
+    /// Taken over from an earlier console, and not seen since.
+    pub restored: bool,
+    /// Actions that may help.
+    pub suggests: Vec<Suggestion>,
+    /// Where it says what to do.
+    pub runbook: Option<String>,
+    /// What it means.
+    pub summary: Option<String>,
+}
+
+/// An action that may help. A person starts it, or nobody.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suggestion {
+    /// The action.
+    pub action: ActionId,
+    /// Its title.
+    pub title: String,
+    /// Why it cannot be started now, where it cannot.
+    pub why_not: Option<String>,
+}
+
+impl AlertRow {
+    /// Whether it calls for somebody: it fires, nobody looks after it, nothing mutes it.
+    pub fn calls(&self) -> bool {
+        self.phase.is_active() && self.acknowledged.is_none() && self.muted.is_none()
+    }
+
+    /// The state in one word, as loud as it is.
+    pub fn word(&self) -> &'static str {
+        match self.phase {
+            Phase::Firing => "FIRING",
+            Phase::Recovering => "RECOVERING",
+            Phase::Pending => "pending",
+            Phase::Ok => "ok",
+            Phase::Unknown => "unknown",
+        }
+    }
+}
+
+/// The alerts, what calls for somebody first.
+pub fn rows(world: &World) -> Vec<AlertRow> {
+    let state = &world.alerts;
+    let mut rows: Vec<AlertRow> = state
+        .rules
+        .iter()
+        .filter_map(|rule| Some((rule, state.alerts.get(&rule.id)?)))
+        .filter(|(rule, alert)| is_shown(world, rule, alert))
+        .map(|(rule, alert)| build(world, rule, alert))
+        .collect();
+    rows.sort_by_key(rank);
+    rows
+}
+
+/// One alert.
+pub fn row(world: &World, rule: &str) -> Option<AlertRow> {
+    let rule = world.alerts.rule(rule)?;
+    Some(build(world, rule, world.alerts.alerts.get(&rule.id)?))
+}
+
+/// That a source reports is only worth a row where it does not.
+fn is_shown(world: &World, rule: &Rule, alert: &Alert) -> bool {
+    alert.phase.is_active() || world.catalog.rules.iter().any(|written| written.id == rule.id)
+}
+
+/// The order of the list, smallest first.
+fn rank(
+    row: &AlertRow,
+) -> (u8, bool, std::cmp::Reverse<Severity>, Priority, Option<Moment>, String) {
+    let phase = match row.phase {
+        Phase::Firing => 0,
+        Phase::Recovering => 1,
+        Phase::Pending => 2,
+        Phase::Unknown => 3,
+        Phase::Ok => 4,
+    };
+    let quiet = row.acknowledged.is_some() || row.muted.is_some();
+    let severity = std::cmp::Reverse(row.severity);
+    (phase, quiet, severity, row.priority, row.fired.or(row.since), row.title.clone())
+}
+
+/// What the alert of a rule says about the service.
+pub fn verdict(rule: &Rule, alert: &Alert) -> Verdict {
+    match alert.phase {
+        Phase::Firing | Phase::Recovering => rule.severity.verdict(),
+        Phase::Ok => Verdict::Ok,
+        // That a limit was passed just now is no alarm yet; what is measured is judged elsewhere.
+        Phase::Pending => Verdict::Unjudged,
+        Phase::Unknown => match alert.quality() {
+            Quality::NoTraffic | Quality::Unconfigured => Verdict::Unjudged,
+            _ => Verdict::Unknown,
+        },
+    }
+}
+
+fn build(world: &World, rule: &Rule, alert: &Alert) -> AlertRow {
+    let state = &world.alerts;
+    let timing = state.timing(rule);
+    let clause = rule.when.clauses.first();
+    let unit = clause.map_or(Unit::Unknown, |clause| unit_of(&clause.subject));
+    let known = alert.finding.as_ref().filter(|finding| finding.value.is_some());
+    let known = known.or(alert.last_known.as_ref());
+    let value = known.and_then(|finding| finding.value.as_ref());
+    let limit = known.and_then(|finding| finding.threshold.as_ref()).and_then(Value::as_number);
+    let decided = state.handling.priorities.get(&rule.id);
+    AlertRow {
+        rule: Arc::clone(&rule.id),
+        title: rule.title.clone(),
+        when: rule.when.to_string(),
+        severity: rule.severity,
+        priority: state.priority(rule),
+        decided: decided.is_some(),
+        phase: alert.phase,
+        verdict: verdict(rule, alert),
+        quality: alert.quality(),
+        value: value.map(|value| in_unit(value, unit)),
+        number: value.and_then(Value::as_number),
+        threshold: clause.map(|clause| threshold(clause, unit, limit)).unwrap_or_default(),
+        limit,
+        n: alert.finding.as_ref().and_then(|finding| finding.n),
+        since: alert.since,
+        fired: alert.fired,
+        peak: alert.peak.map(|peak| in_unit(&Value::Number(peak), unit)),
+        fires_in: alert.fires_in(&timing),
+        over_in: (alert.phase == Phase::Recovering)
+            .then(|| timing.keep.saturating_sub(alert.observed_good)),
+        reason: reason(world, state, rule, alert),
+        seen: alert.finding.as_ref().and_then(|finding| finding.seen),
+        acknowledged: state.handling.acknowledged.get(&rule.id).cloned(),
+        muted: state.muted(rule),
+        flapping: alert.flapping.is_on(),
+        restored: alert.restored,
+        suggests: rule.suggests.iter().filter_map(|id| suggestion(world, alert, id)).collect(),
+        runbook: rule.runbook.clone(),
+        summary: rule.summary.clone(),
+    }
+}
+
+/// An action that may help, with the reason why it cannot be started: what is not known to
+/// be so now is no ground to act on.
+fn suggestion(world: &World, alert: &Alert, id: &ActionId) -> Option<Suggestion> {
+    let spec = world.catalog.action(id)?;
+    let old = (!alert.quality().usable())
+        .then(|| format!("the data is {}: look first", alert.quality().word()));
+    let why_not = old.or_else(|| actions::why_not(world, spec));
+    Some(Suggestion { action: id.clone(), title: spec.title.clone(), why_not })
+}
+
+fn reason(world: &World, state: &AlertsState, rule: &Rule, alert: &Alert) -> String {
+    let Some(finding) = &alert.finding else {
+        return if alert.restored {
+            "taken over from an earlier console, not confirmed yet".to_owned()
+        } else {
+            "not evaluated yet".to_owned()
+        };
+    };
+    let mut parts = Vec::new();
+    if alert.restored {
+        parts.push("taken over from an earlier console, not confirmed yet".to_owned());
+    }
+    if let Some(why) = &finding.why {
+        parts.push(why.clone());
+    }
+    if let Some(covered) = finding.covered {
+        let covered = Duration::from_secs(covered.as_secs());
+        parts.push(format!("a lower bound, of the last {}", short_duration(covered)));
+    }
+    if let Some(seen) = finding.seen
+        && alert.phase.is_active()
+        && is_old(world, state, rule, seen)
+    {
+        parts.push("still firing: nothing newer says that it is over".to_owned());
+    }
+    if parts.is_empty() {
+        parts.extend(rule.summary.clone());
+    }
+    parts.join("; ")
+}
+
+/// `> 200 ms`, `expected at least 60 %`.
+fn threshold(clause: &Clause, unit: Unit, limit: Option<f64>) -> String {
+    let number = |limit: f64| in_unit(&Value::Number(limit), unit);
+    match &clause.test {
+        Test::Against(op, constant) => format!("{} {}", sign(*op), in_unit(constant, unit)),
+        Test::Expected(side) => {
+            let sign = match side {
+                Side::Below => "<",
+                Side::Above => ">",
+                Side::Outside => "outside",
+            };
+            let band = limit.map_or("expected".to_owned(), number);
+            format!("{sign} {band}")
+        }
+        Test::Itself => limit.map(|limit| format!("> {}", number(limit))).unwrap_or_default(),
+    }
+}
+
+fn sign(op: Op) -> &'static str {
+    match op {
+        Op::Equal | Op::In => "=",
+        Op::NotEqual | Op::NotIn => "!=",
+        Op::Less => "<",
+        Op::LessOrEqual => "<=",
+        Op::Greater => ">",
+        Op::GreaterOrEqual => ">=",
+    }
+}
+
+/// A figure with its unit, as one reads it.
+fn in_unit(value: &Value, unit: Unit) -> String {
+    let number = match value {
+        Value::Number(number) | Value::Below(number) | Value::AtLeast(number) => *number,
+        Value::Bool(_) | Value::Text(_) => return value.to_string(),
+    };
+    let text = match unit {
+        Unit::Milliseconds if number >= 10_000.0 => format!("{} s", tidy(number / 1_000.0)),
+        Unit::Milliseconds => format!("{} ms", tidy(number)),
+        Unit::Seconds => short_duration(Duration::from_secs(number.max(0.0) as u64)),
+        Unit::Bytes if number >= 1e9 => format!("{} GB", tidy(number / 1e9)),
+        Unit::Bytes => format!("{} MB", tidy(number / 1e6)),
+        Unit::Ratio => format!("{} %", tidy(number * 100.0)),
+        Unit::Count | Unit::Unknown => tidy(number),
+    };
+    match value {
+        Value::Below(_) => format!("< {text}"),
+        Value::AtLeast(_) => format!(">= {text}"),
+        _ => text,
+    }
+}

@@ -1,0 +1,208 @@
+//! What becomes of a change of an alert, and what people do about alerts.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use super::say;
+use crate::{
+    app::{
+        alerts::{self, Acknowledgement, Change, Kept, Maintenance, Silence},
+        command::{AlertCommand, Begun},
+        msg::{Effect, Notice},
+        rows,
+        state::{State, World},
+        view::{Layer, Line, Pane},
+    },
+    domain::{
+        rule::{Phase, Priority, Severity},
+        time::{Moment, coarse_age, short_duration},
+    },
+};
+
+/// How often what is kept of the alerts is renewed while one of them is not ok.
+const KEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// Says and keeps what changed.
+pub(super) fn changed(world: &mut World, changes: &[Change], effects: &mut Vec<Effect>) {
+    for change in changes {
+        if let Some(notice) = notice(world, change) {
+            say(world, notice, effects);
+        }
+    }
+    if !changes.is_empty() {
+        crate::app::escalation::follow(world);
+        effects.push(Effect::KeepAlerts(Box::new(alerts::kept(world))));
+        effects.push(Effect::Draw);
+    }
+}
+
+/// What is said of a change. Only what begins to fire or is over is news.
+fn notice(world: &World, change: &Change) -> Option<Notice> {
+    if !change.is_news() {
+        return None;
+    }
+    let row = alerts::row(world, &change.rule)?;
+    let title = &row.title;
+    if !change.to.is_active() {
+        let lasted = change.since.map(|since| world.now.wall_since(since)).unwrap_or_default();
+        let peak = row.peak.map(|peak| format!(", worst {peak}")).unwrap_or_default();
+        return Some(Notice::info(format!("{title} is over after {}{peak}", coarse_age(lasted))));
+    }
+    let value = row.value.unwrap_or_default();
+    let text = format!("{title} fires: {value} ({})", row.threshold);
+    Some(match (row.severity, row.muted.is_some()) {
+        (Severity::Critical, false) => Notice::error(text),
+        _ => Notice::warning(text),
+    })
+}
+
+/// Time passed: evaluates what is due, ends what has ended.
+pub(super) fn tick(world: &mut World, before: Moment, effects: &mut Vec<Effect>) {
+    let changes = alerts::tick(world);
+    changed(world, &changes, effects);
+    let ended = world.alerts.handling.expire(world.now.wall);
+    let keep = !ended.is_empty() || renews(world, before);
+    for text in ended {
+        say(world, Notice::warning(text), effects);
+    }
+    if keep {
+        effects.push(Effect::KeepAlerts(Box::new(alerts::kept(world))));
+    }
+}
+
+fn renews(world: &World, before: Moment) -> bool {
+    let step = |at: Moment| at.mono.as_secs() / KEEP_EVERY.as_secs();
+    let open = |phase: Phase| matches!(phase, Phase::Pending | Phase::Firing | Phase::Recovering);
+    step(world.now) != step(before) && world.alerts.alerts.values().any(|alert| open(alert.phase))
+}
+
+/// Takes over what an earlier console kept.
+pub(super) fn restored(world: &mut World, kept: Kept, effects: &mut Vec<Effect>) {
+    match alerts::restore(world, kept) {
+        Ok(Some(text)) => say(world, Notice::info(text), effects),
+        Ok(None) => {}
+        Err(why) => say(world, Notice::warning(why), effects),
+    }
+    effects.push(Effect::Draw);
+}
+
+/// Applies a command about alerts.
+pub(super) fn apply(state: &mut State, command: AlertCommand, effects: &mut Vec<Effect>) {
+    if let AlertCommand::Begin(what) = command {
+        return begin(state, what, effects);
+    }
+    let world = &mut state.world;
+    match handle(world, command) {
+        Ok(text) => {
+            effects.push(Effect::Note { kind: "alerts", text: text.clone() });
+            effects.push(Effect::KeepAlerts(Box::new(alerts::kept(world))));
+            say(world, Notice::info(text), effects);
+        }
+        Err(why) => say(world, Notice::warning(why), effects),
+    }
+}
+
+/// Opens the palette with the command on the selected alert begun.
+fn begin(state: &mut State, what: Begun, effects: &mut Vec<Effect>) {
+    let selected = rows::selected(state, Pane::Alerts);
+    let Some(rule) = selected.filter(|_| state.view.focus == Pane::Alerts) else {
+        let text = "select an alert in the alerts pane first";
+        return say(&mut state.world, Notice::warning(text), effects);
+    };
+    let text = match what {
+        Begun::Acknowledge => format!("ack {rule} 30m "),
+        Begun::Silence => format!("silence {rule} 30m "),
+        Begun::Priority => format!("priority {rule} "),
+    };
+    state.view.layers.push(Layer::Palette(Line { text, chosen: 0 }));
+}
+
+/// Does it, and says in words what was done.
+fn handle(world: &mut World, command: AlertCommand) -> Result<String, String> {
+    let now = world.now.wall;
+    let by = world.operator.clone();
+    let until = |lasting: Duration| now.saturating_add(lasting).unwrap_or(now);
+    match command {
+        AlertCommand::Acknowledge { rule, lasting, reason } => {
+            let id = known(world, &rule)?;
+            if !world.alerts.is_firing(&id) {
+                return Err(format!("{rule} does not fire: there is nothing to acknowledge"));
+            }
+            let text = format!("{by} looks after {rule} for {}: {reason}", short_duration(lasting));
+            let acknowledgement = Acknowledgement { by, reason, at: now, until: until(lasting) };
+            world.alerts.handling.acknowledged.insert(id, acknowledgement);
+            Ok(text)
+        }
+        AlertCommand::Unacknowledge(rule) => {
+            let id = known(world, &rule)?;
+            match world.alerts.handling.acknowledged.remove(&id) {
+                Some(of) => Ok(format!("nobody looks after {rule} any more; {} did", of.by)),
+                None => Err(format!("nobody has acknowledged {rule}")),
+            }
+        }
+        AlertCommand::Silence { matcher, lasting, reason } => {
+            let meant = world.alerts.rules.iter().filter(|rule| alerts::matches(&matcher, rule));
+            let count = meant.count();
+            if count == 0 {
+                return Err(format!(
+                    "{matcher} means no rule: write its name, a pattern such as redis_*, or severity=warning"
+                ));
+            }
+            let text = format!(
+                "{by} silenced {matcher} ({count} rules) for {}: {reason}",
+                short_duration(lasting)
+            );
+            world.alerts.handling.silences.retain(|of| of.matcher != matcher);
+            let silence = Silence { matcher, by, reason, until: until(lasting) };
+            world.alerts.handling.silences.push(silence);
+            Ok(text)
+        }
+        AlertCommand::Unsilence(matcher) => {
+            let silences = &mut world.alerts.handling.silences;
+            let before = silences.len();
+            silences.retain(|of| of.matcher != matcher);
+            if silences.len() < before {
+                return Ok(format!("{matcher} is no longer silenced"));
+            }
+            let all: Vec<&str> = silences.iter().map(|of| of.matcher.as_str()).collect();
+            Err(match all.as_slice() {
+                [] => "nothing is silenced".to_owned(),
+                all => format!("{matcher} is not silenced; {} is", all.join(", ")),
+            })
+        }
+        AlertCommand::Maintenance { lasting, reason } => {
+            let text = format!("maintenance by {by} for {}: {reason}", short_duration(lasting));
+            world.alerts.handling.maintenance =
+                Some(Maintenance { by, reason, until: until(lasting) });
+            Ok(text)
+        }
+        AlertCommand::EndMaintenance => match world.alerts.handling.maintenance.take() {
+            Some(_) => Ok("the maintenance window is over".to_owned()),
+            None => Err("there is no maintenance window".to_owned()),
+        },
+        AlertCommand::Priority { rule, priority } => decide(world, &rule, priority, &by),
+        AlertCommand::Taken { level, who } => taken(world, level, who, now),
+        AlertCommand::Begin(_) => Ok(String::new()),
+    }
+}
+
+fn known(world: &World, rule: &str) -> Result<Arc<str>, String> {
+    let found = world.alerts.rule(rule).map(|rule| Arc::clone(&rule.id));
+    found.ok_or_else(|| format!("there is no rule {rule}"))
+}
+
+fn decide(world: &mut World, rule: &str, priority: Priority, by: &str) -> Result<String, String> {
+    let id = known(world, rule)?;
+    world.alerts.handling.priorities.insert(id, priority);
+    Ok(format!("{by} decided that {rule} is {}", priority.word()))
+}
+
+fn taken(world: &mut World, level: u8, who: String, now: Timestamp) -> Result<String, String> {
+    if !world.catalog.contacts.iter().any(|contact| contact.level == level) {
+        return Err(format!("there is no level {level}"));
+    }
+    let text = format!("level {level}: {who} took it");
+    world.escalation.take(level, who, now);
+    Ok(text)
+}

@@ -1,0 +1,95 @@
+//! The alerts in a file, so that they outlive the console.
+//!
+//! Written whole to a file beside it and renamed over it: a reader finds the old or the new,
+//! never half of one.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use tokio::sync::{mpsc, watch};
+
+use super::engine::write_private;
+use crate::app::{
+    alerts::Kept,
+    msg::{Event, Notice},
+};
+
+/// The largest file that is read.
+const LARGEST: u64 = 8 << 20;
+
+/// Where the alerts of `service/environment` are kept.
+pub(super) fn file(state_dir: &Path, target: &str) -> PathBuf {
+    state_dir.join(format!("alerts-{}.json", target.replace('/', "-")))
+}
+
+/// Reads what an earlier console kept, as the event that says so. A file that cannot be read
+/// is put aside, and said: all alerts start anew then.
+pub(super) fn read(file: &Path) -> Option<Event> {
+    let text = match fs::metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Ok(meta) if meta.len() > LARGEST => Err(format!("it has {} bytes", meta.len())),
+        _ => fs::read_to_string(file).map_err(|error| error.to_string()),
+    };
+    let kept = text
+        .and_then(|text| serde_json::from_str::<Kept>(&text).map_err(|error| error.to_string()));
+    Some(match kept {
+        Ok(kept) => Event::AlertsKept(Box::new(kept)),
+        Err(why) => {
+            let aside = file.with_extension("json.unreadable");
+            let moved = fs::rename(file, &aside);
+            let kept = match moved {
+                Ok(()) => format!("it is kept as {}", aside.display()),
+                Err(error) => format!("and it cannot be put aside: {error}"),
+            };
+            Event::Notice(Notice::error(format!(
+                "{} cannot be read, {kept}; all alerts start anew: {why}",
+                file.display()
+            )))
+        }
+    })
+}
+
+/// Writes the alerts away from the loop; of several, the newest.
+pub(super) struct Keeper {
+    newest: watch::Sender<Option<Box<Kept>>>,
+}
+
+impl Keeper {
+    pub(super) fn new(file: PathBuf, events: mpsc::Sender<Event>) -> Self {
+        let (newest, mut changed) = watch::channel::<Option<Box<Kept>>>(None);
+        tokio::spawn(async move {
+            let mut failing = false;
+            while changed.changed().await.is_ok() {
+                let Some(kept) = changed.borrow_and_update().clone() else { continue };
+                let file = file.clone();
+                let written = tokio::task::spawn_blocking(move || write(&file, &kept)).await;
+                let why = match written {
+                    Ok(Ok(())) => None,
+                    Ok(Err(error)) => Some(error.to_string()),
+                    Err(error) => Some(error.to_string()),
+                };
+                // Said once, not with every change.
+                if let (Some(why), false) = (&why, failing) {
+                    let text = format!("the alerts cannot be kept over a restart: {why}");
+                    let _ = events.send(Event::Notice(Notice::warning(text))).await;
+                }
+                failing = why.is_some();
+            }
+        });
+        Self { newest }
+    }
+
+    /// Keeps this.
+    pub(super) fn keep(&self, kept: Box<Kept>) {
+        let _ = self.newest.send(Some(kept));
+    }
+}
+
+fn write(file: &Path, kept: &Kept) -> io::Result<()> {
+    let text = serde_json::to_string(kept).map_err(io::Error::other)?;
+    let new = file.with_extension("json.new");
+    write_private(&new, &text)?;
+    fs::rename(&new, file)
+}

@@ -40,12 +40,17 @@ pub(super) fn code(verdict: Verdict) -> ExitCode {
     })
 }
 
-/// The document in words: the verdict, then the reasons, then what is well.
+/// The document in words: the verdict, then the reasons, then what is well or not judged.
 fn text(document: &Summary) -> String {
     let mut lines =
         vec![format!("{} {}/{}", document.verdict.word(), document.service, document.environment)];
     lines.extend(document.reasons.iter().map(|reason| format!("  {reason}")));
-    let well = document.checks.iter().filter(|check| check.verdict == Verdict::Ok);
-    lines.extend(well.map(|check| format!("  OK {}: {}", check.title, check.reason)));
+    let rest = document.checks.iter().filter(|check| !check.verdict.is_trouble());
+    for check in rest {
+        let word = check.verdict.word_for(check.quality);
+        let remark = check.disagreement.as_ref().map(|text| format!("; {text}"));
+        let remark = remark.unwrap_or_default();
+        lines.push(format!("  {word} {}: {}{remark}", check.title, check.reason));
+    }
     lines.join("\n")
 }

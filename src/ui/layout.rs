@@ -105,7 +105,11 @@ pub fn grid(state: &State, body: Rect) -> Vec<(Pane, Rect)> {
     let catalog = &state.world.catalog;
     let database = rows::panes(&state.world).contains(&Pane::Database);
     // Frame, heading and some air; a contact has two rows.
-    let health = rows_for(catalog.checks.len() + 5, body.height, 40);
+    // On a high screen each check has a second row for its reason; always the same, so that
+    // nothing moves when something breaks.
+    let checks = catalog.checks.len();
+    let wanted = if body.height >= 45 { checks * 2 + 4 } else { checks + 5 };
+    let health = rows_for(wanted, body.height, 40);
     let escalation = rows_for(catalog.contacts.len() * 2 + 4, body.height, 30);
     let columns: Vec<Vec<(Pane, Constraint)>> = if body.width >= 165 && database {
         vec![

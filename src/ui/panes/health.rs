@@ -83,14 +83,15 @@ fn list(
     let narrow = area.width < figure::NARROW;
     let mut cells: Vec<Vec<Cell>> =
         rows.iter().map(|row| cells(context, row, area.width)).collect();
-    let all_fresh = cells.iter().all(|row| row.get(DATA).is_none_or(Cell::is_empty));
-    let others = if all_fresh { OTHERS } else { OTHERS + DATA_TAKES };
+    let apart = has_data_apart(area.width)
+        && cells.iter().any(|row| row.get(DATA).is_some_and(|cell| !cell.is_empty()));
+    let others = if apart { OTHERS + DATA_TAKES } else { OTHERS };
     // Titles are told in full where the reasons keep enough: theirs go on below.
     let title = usize::from(area.width).saturating_sub(others + LEAST_REASON).max(LEAST_TITLE);
     let mut columns = columns(title).to_vec();
     if narrow {
         columns.truncate(DATA);
-    } else if all_fresh {
+    } else if !apart {
         columns.remove(DATA);
         for row in &mut cells {
             row.remove(DATA);
@@ -124,7 +125,9 @@ fn below(
         let mut lines = Vec::new();
         if row.verdict.is_trouble() && spare > 0 {
             let style = figure::reason_style(theme, row.verdict);
-            let mut parts = paint::wrapped_to(&row.reason, width, spare + 1, theme).into_iter();
+            let mut parts =
+                paint::wrapped_to(&reason(context, row, area.width), width, spare + 1, theme)
+                    .into_iter();
             if let Some(first) = parts.next() {
                 table.replace(at, 2, Cell::new(first, style));
             }
@@ -145,19 +148,29 @@ fn below(
     below
 }
 
+/// Whether what the data is worth has a column of its own; otherwise it stands before the
+/// reason, which then has the room.
+fn has_data_apart(width: u16) -> bool {
+    width >= 80
+}
+
+fn reason(context: &Context<'_>, row: &CheckRow, width: u16) -> String {
+    let data = figure::badge(context, (row.verdict, row.quality), row.seen).short();
+    if data.is_empty() || has_data_apart(width) {
+        row.reason.clone()
+    } else {
+        format!("{data}: {}", row.reason)
+    }
+}
+
 fn cells(context: &Context<'_>, row: &CheckRow, width: u16) -> Vec<Cell> {
     let (theme, now) = (context.theme, context.world.now);
     let badge = figure::badge(context, (row.verdict, row.quality), row.seen);
     let data = badge.short();
-    let reason = if width < figure::NARROW && !data.is_empty() {
-        format!("{data}: {}", row.reason)
-    } else {
-        row.reason.clone()
-    };
     vec![
         figure::verdict(theme, row.verdict, row.quality, width),
         Cell::new(row.title.clone(), figure::title_style(theme, row.verdict)),
-        Cell::new(reason, figure::reason_style(theme, row.verdict)),
+        Cell::new(reason(context, row, width), figure::reason_style(theme, row.verdict)),
         Cell::new(data, badge.style(theme)),
         Cell::new(coarse_age(now.since(row.since)), theme.quiet()),
     ]

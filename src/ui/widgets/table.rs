@@ -179,7 +179,9 @@ impl<'a> Table<'a> {
         for ((cell, column), width) in cells.iter().zip(self.columns).zip(&self.widths) {
             let Some(width) = *width else { continue };
             if !first {
-                spans.push(mark(Span::raw(" ".repeat(self.gap))));
+                let gap = Span::raw(" ".repeat(self.gap));
+                // Beside a reversed row a bar could not be told from it.
+                spans.push(if cell.picture { gap } else { mark(gap) });
             }
             first = false;
             let (mut fitted, used) = fitted(&cell.spans, width, self.theme);
@@ -283,6 +285,18 @@ mod tests {
     fn numbers_stand_right_and_words_left() {
         let wide = "  name    why                      n\n  search  slow since the deploy   12\n▸ 日本語  ok                       3";
         assert_eq!(text(60), wide);
+    }
+
+    #[test]
+    fn a_bar_stays_itself_in_a_selected_row() {
+        let bar = Cell::picture(vec![Span::raw("██")]);
+        let rows = vec![vec![Cell::new("search", Style::new()), bar]];
+        let line = Table::new(&COLUMNS[..2], rows, 40, THEME).line(0, true);
+        let reversed = |text: &str| {
+            let span = line.spans.iter().find(|span| span.content == text).unwrap();
+            span.style == THEME.selected()
+        };
+        assert!(reversed("search") && !reversed("██") && !reversed("  "));
     }
 
     #[test]

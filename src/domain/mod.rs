@@ -34,6 +34,8 @@ pub mod counter;
 
 pub mod percentile;
 
+pub mod histogram;
+
 pub mod hysteresis;
 
 pub mod violations;

@@ -2,6 +2,7 @@
 //! schema drives the strict check, the schema for editors, and the defaults that are shown.
 
 pub mod action;
+pub mod notify;
 pub mod pane;
 pub mod source;
 pub mod value;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use action::RawAction;
+use notify::RawNotify;
 use pane::{RawCache, RawCheck, RawContact, RawDatabase, RawLatency, RawLimits};
 use source::RawSource;
 use value::{DurationText, Scalar};
@@ -63,6 +65,8 @@ pub struct RawConfig {
     /// Guarded actions, by name.
     #[serde(default)]
     pub action: BTreeMap<String, RawAction>,
+    /// When alerts are told, and where to.
+    pub notify: Option<RawNotify>,
 }
 
 /// What is watched.

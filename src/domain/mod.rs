@@ -37,3 +37,7 @@ pub mod violations;
 pub mod text;
 
 pub mod keys;
+
+pub mod notification;
+
+pub mod outbox;

@@ -40,4 +40,6 @@ pub mod keys;
 
 pub mod notification;
 
+pub mod delivery;
+
 pub mod outbox;

@@ -5,10 +5,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 use super::{Text, TlsOptions};
 use crate::{
     config::secret::Secret,
-    domain::{
-        notification::{Severity, TargetInfo},
-        outbox::Policy,
-    },
+    domain::{delivery::TargetInfo, notification::Severity, outbox::Policy},
 };
 
 /// When alerts are told, and where to.

@@ -20,10 +20,7 @@ use crate::{
         },
         secret::{Secret, redact},
     },
-    domain::{
-        notification::{Severity, TargetInfo},
-        outbox::Policy,
-    },
+    domain::{delivery::TargetInfo, notification::Severity, outbox::Policy},
 };
 
 /// Where PagerDuty takes events.

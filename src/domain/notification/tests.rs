@@ -119,35 +119,8 @@ fn lengths_of_time_are_short() {
 }
 
 #[test]
-fn the_screen_says_who_sends_where_it_is_not_this_console() {
-    let since = Some(Moment::at_seconds(0.25).wall);
-    let table = [
-        (Sender::Here, None),
-        (
-            Sender::Elsewhere { pid: Some(12), since },
-            Some("notifications are sent by pid 12 since 2026-01-01T00:00:00Z"),
-        ),
-        (
-            Sender::Elsewhere { pid: None, since: None },
-            Some("notifications are sent by another console of this machine"),
-        ),
-        (
-            Sender::Unlocked { why: "no room".to_owned() },
-            Some("other consoles may send the same notifications: no room"),
-        ),
-    ];
-    for (sender, words) in table {
-        assert_eq!(sender.words().as_deref(), words);
-    }
-}
-
-#[test]
 fn everything_survives_being_written_down() {
     let sent = message(vec![alert("a"), resolved("b")]);
     let text = serde_json::to_string(&sent).unwrap();
     assert_eq!(serde_json::from_str::<Notification>(&text).unwrap(), sent);
-    let outcome =
-        Outcome::Retrying { attempt: 2, next_in: Duration::from_secs(4), why: "no".to_owned() };
-    let text = serde_json::to_string(&outcome).unwrap();
-    assert_eq!(serde_json::from_str::<Outcome>(&text).unwrap(), outcome);
 }

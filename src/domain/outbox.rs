@@ -75,6 +75,10 @@ struct Entry {
 }
 
 impl Entry {
+    fn new(notice: AlertNotice, suppressed: bool, told: Option<Severity>) -> Self {
+        Self { notice, suppressed, told, left: None, remind: false, due: None }
+    }
+
     fn fires(&self) -> bool {
         self.notice.state == NoticeState::Firing
     }
@@ -158,6 +162,29 @@ impl Outbox {
         self.alerts.values().filter(|entry| entry.told.is_some()).map(|entry| &entry.notice)
     }
 
+    /// Takes back a message that did not reach everybody before the console ended: what it
+    /// said is told again by the console that takes this up.
+    pub fn not_delivered(&mut self, message: &Notification) {
+        let group = message.group.severity;
+        for notice in &message.alerts {
+            let known = self.alerts.get_mut(&notice.key);
+            match (notice.state, known) {
+                (NoticeState::Firing, Some(entry)) if entry.told == Some(group) => {
+                    entry.told = None;
+                }
+                (NoticeState::Moved, Some(entry)) if entry.told != Some(group) => {
+                    entry.left = Some(group);
+                }
+                (NoticeState::Resolved | NoticeState::Moved, None) => {
+                    let ended = AlertNotice { state: NoticeState::Resolved, ..notice.clone() };
+                    self.alerts.insert(notice.key.clone(), Entry::new(ended, false, Some(group)));
+                }
+                // It has changed since, and that is told anyway.
+                _ => {}
+            }
+        }
+    }
+
     /// When [`apply`](Self::apply) has something to say even if nothing changes.
     pub fn next_due(&self) -> Option<Moment> {
         let waiting = self.alerts.values().filter_map(|entry| entry.due);
@@ -201,15 +228,7 @@ impl Outbox {
                     }
                     None => {
                         let key = notice.key.clone();
-                        let entry = Entry {
-                            notice,
-                            suppressed,
-                            told: None,
-                            left: None,
-                            remind: false,
-                            due: None,
-                        };
-                        self.alerts.insert(key, entry);
+                        self.alerts.insert(key, Entry::new(notice, suppressed, None));
                     }
                 }
             }

@@ -31,13 +31,27 @@ const APART: Duration = Duration::from_secs(120);
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-struct Record {
+pub(super) struct Record {
     /// The process that holds the lock.
-    pid: Option<u32>,
+    pub(super) pid: Option<u32>,
     /// Since when.
-    since: Option<Timestamp>,
+    pub(super) since: Option<Timestamp>,
+    /// Counts on while that process runs: one that is stopped holds the lock and sends
+    /// nothing.
+    pub(super) beat: u64,
     /// What was last delivered, by target and incident.
     delivered: BTreeMap<String, Delivered>,
+}
+
+impl Record {
+    /// Whether the target has got the same from whoever wrote this.
+    pub(super) fn was_delivered(&self, target: &str, message: &Notification) -> bool {
+        self.delivered.get(&key(target, message)).is_some_and(|delivered| {
+            let after = message.at.wall.duration_since(delivered.at);
+            delivered.print == print(message)
+                && Duration::try_from(after).map_or(true, |after| after < APART)
+        })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,15 +68,10 @@ pub(super) struct Held(Mutex<(File, Record)>);
 /// What became of an attempt to take it.
 #[derive(Debug)]
 pub(super) enum Tried {
-    /// It is ours.
-    Ours(Held),
-    /// It is another's.
-    Theirs {
-        /// Its process, where it says so.
-        pid: Option<u32>,
-        /// Since when.
-        since: Option<Timestamp>,
-    },
+    /// It is ours; with what whoever had it before has written.
+    Ours(Held, Record),
+    /// It is another's, who has written this.
+    Theirs(Record),
     /// It cannot be used, with the reason.
     Unusable(String),
 }
@@ -96,15 +105,13 @@ fn try_to(path: &Path, now: Timestamp) -> io::Result<Tried> {
         .open(path)?;
     match file.try_lock() {
         Ok(()) => {
-            let delivered = read(&mut file).delivered;
-            let record = Record { pid: Some(std::process::id()), since: Some(now), delivered };
+            let before = read(&mut file);
+            let record =
+                Record { pid: Some(std::process::id()), since: Some(now), ..before.clone() };
             write(&mut file, &record)?;
-            Ok(Tried::Ours(Held(Mutex::new((file, record)))))
+            Ok(Tried::Ours(Held(Mutex::new((file, record))), before))
         }
-        Err(TryLockError::WouldBlock) => {
-            let Record { pid, since, .. } = read(&mut file);
-            Ok(Tried::Theirs { pid, since })
-        }
+        Err(TryLockError::WouldBlock) => Ok(Tried::Theirs(read(&mut file))),
         Err(TryLockError::Error(error)) => Err(error),
     }
 }
@@ -137,19 +144,21 @@ impl Held {
             let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
             delivered.remove(&oldest);
         }
-        if let Err(error) = write(file, record) {
-            tracing::warn!(%error, "what was delivered cannot be written down");
-        }
+        keep(file, record);
     }
 
-    /// Whether the target has got the same from whoever held the lock.
-    pub(super) fn was_delivered(&self, target: &str, message: &Notification) -> bool {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.1.delivered.get(&key(target, message)).is_some_and(|delivered| {
-            let after = message.at.wall.duration_since(delivered.at);
-            delivered.print == print(message)
-                && Duration::try_from(after).map_or(true, |after| after < APART)
-        })
+    /// Shows the others that this console still runs. Blocks on the disk.
+    pub(super) fn beat(&self) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, record) = &mut *held;
+        record.beat = record.beat.wrapping_add(1);
+        keep(file, record);
+    }
+}
+
+fn keep(file: &mut File, record: &Record) {
+    if let Err(error) = write(file, record) {
+        tracing::warn!(%error, "the lock of the notifications cannot be written to");
     }
 }
 
@@ -181,13 +190,16 @@ mod tests {
     fn one_holds_it_and_the_others_know_who() {
         let directory = tempfile::tempdir().unwrap();
         let path = place(&directory.path().join("state"), "shop", "production");
-        let Tried::Ours(held) = take(&path, now()) else { panic!("free") };
-        let Tried::Theirs { pid, since } = take(&path, now()) else { panic!("held") };
-        assert_eq!((pid, since), (Some(std::process::id()), Some(now())));
+        let Tried::Ours(held, _) = take(&path, now()) else { panic!("free") };
+        let Tried::Theirs(record) = take(&path, now()) else { panic!("held") };
+        assert_eq!((record.pid, record.since), (Some(std::process::id()), Some(now())));
+        held.beat();
+        let Tried::Theirs(later) = take(&path, now()) else { panic!("held") };
+        assert_ne!(record.beat, later.beat);
         let other = place(&directory.path().join("state"), "shop", "staging");
-        assert!(matches!(take(&other, now()), Tried::Ours(_)), "of another service");
+        assert!(matches!(take(&other, now()), Tried::Ours(..)), "of another service");
         drop(held);
-        assert!(matches!(take(&path, now()), Tried::Ours(_)), "free again");
+        assert!(matches!(take(&path, now()), Tried::Ours(..)), "free again");
     }
 
     #[test]
@@ -195,16 +207,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = place(directory.path(), "shop", "production");
         let (a, b) = (samples::message(&["a"]), samples::message(&["b"]));
-        let Tried::Ours(held) = take(&path, now()) else { panic!("free") };
+        let Tried::Ours(held, _) = take(&path, now()) else { panic!("free") };
         held.remember("hook", &a, now());
         drop(held);
-        let Tried::Ours(held) = take(&path, now()) else { panic!("free") };
-        assert!(held.was_delivered("hook", &a));
-        assert!(!held.was_delivered("other", &a));
-        assert!(!held.was_delivered("hook", &b));
+        let Tried::Ours(_held, before) = take(&path, now()) else { panic!("free") };
+        assert!(before.was_delivered("hook", &a));
+        assert!(!before.was_delivered("other", &a));
+        assert!(!before.was_delivered("hook", &b));
         let mut again = a.clone();
         again.at = a.at.plus(Duration::from_secs(3600));
-        assert!(!held.was_delivered("hook", &again), "the same an hour later is news");
+        assert!(!before.was_delivered("hook", &again), "the same an hour later is news");
     }
 
     #[test]
@@ -212,7 +224,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = place(directory.path(), "shop", "production");
         std::fs::write(&path, b"\xff{]").unwrap();
-        assert!(matches!(take(&path, now()), Tried::Ours(_)));
+        assert!(matches!(take(&path, now()), Tried::Ours(..)));
         let link = place(directory.path(), "shop", "link");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         assert!(matches!(take(&link, now()), Tried::Unusable(_)));

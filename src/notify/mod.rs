@@ -20,6 +20,9 @@ mod queue;
 #[cfg(test)]
 mod samples;
 
+#[cfg(test)]
+mod tests;
+
 mod worker;
 
 use std::{
@@ -36,7 +39,7 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use self::{
-    lock::{Held, Tried},
+    lock::{Held, Record, Tried},
     queue::Refused,
     worker::Desk,
 };
@@ -54,6 +57,12 @@ pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
 
 /// How often a console that does not send looks whether it has to.
 const TAKE_OVER: Duration = Duration::from_secs(2);
+
+/// How often whoever sends shows that it still runs.
+const BEAT: Duration = Duration::from_secs(5);
+
+/// Whoever shows nothing for this long is stopped, and sends nothing.
+const SILENT: Duration = Duration::from_secs(45);
 
 /// A message that is held back is still sent by whoever takes over within this time.
 const STILL_NEWS: Duration = Duration::from_secs(5 * 60);
@@ -189,9 +198,11 @@ impl Notifier {
         locked(&self.shared.desks).values().map(|open| open.desk.waiting()).sum()
     }
 
-    /// Ends, after every message has had an attempt or `limit` has passed. The number of
-    /// messages that were not delivered.
-    pub async fn stop(self, limit: Duration) -> usize {
+    /// Ends, after every message has had an attempt or `limit` has passed. The messages that
+    /// some target has not got; [`Outbox::not_delivered`] takes them back.
+    ///
+    /// [`Outbox::not_delivered`]: crate::domain::outbox::Outbox::not_delivered
+    pub async fn stop(self, limit: Duration) -> Vec<Notification> {
         let desks: Vec<Arc<Desk>> =
             locked(&self.shared.desks).values().map(|open| Arc::clone(&open.desk)).collect();
         let all = async {
@@ -201,7 +212,14 @@ impl Notifier {
         };
         // Whether or not it came in time: what is left is counted.
         let _ = timeout(limit, all).await;
-        self.waiting()
+        let mut left: Vec<Notification> = Vec::new();
+        for message in desks.iter().flat_map(|desk| desk.left()) {
+            if left.iter().all(|known| known.sequence != message.sequence) {
+                left.push(message);
+            }
+        }
+        left.sort_by_key(|message| message.sequence);
+        left
     }
 }
 
@@ -226,63 +244,89 @@ impl Shared {
 
     /// This console sends from now on: first what was held back and is still news, and was
     /// not delivered by whoever sent before.
-    fn take_over(&self, sender: Sender) {
+    fn take_over(&self, sender: Sender, before: &Record) {
         // Held until the end, so that no newer message gets ahead.
         let mut held_back = locked(&self.held_back);
         self.sender.send_replace(sender);
-        let held = locked(&self.lock).clone();
         let now = Instant::now();
         for (since, message) in std::mem::take(&mut *held_back).into_values() {
             if now.duration_since(since) >= STILL_NEWS {
                 continue;
             }
             for (name, open) in locked(&self.desks).iter() {
-                let known = held.as_ref().is_some_and(|held| held.was_delivered(name, &message));
-                if open.desk.takes(&message) && !known {
+                if open.desk.takes(&message) && !before.was_delivered(name, &message) {
                     open.desk.put(message.clone());
                 }
             }
         }
     }
+
+    /// This console sends without the lock: twice is better than not at all.
+    fn go_without(&self, why: String, before: &Record) {
+        let sender = Sender::Unlocked { why };
+        let known = *self.sender.borrow() == sender;
+        if !known {
+            self.take_over(sender, before);
+        }
+    }
+
+    /// Another console sends.
+    fn leave_to(&self, record: &Record) {
+        let Record { pid, since, .. } = *record;
+        self.sender.send_if_modified(|sender| {
+            // While the other one writes the file, it says nothing.
+            let known = matches!(sender, Sender::Elsewhere { .. }) && pid.is_none();
+            let now = Sender::Elsewhere { pid, since };
+            let changed = !known && *sender != now;
+            if changed {
+                *sender = now;
+            }
+            changed
+        });
+    }
 }
 
-/// Waits for the lock, and says who has it meanwhile.
+/// Waits for the lock, says who has it meanwhile, and keeps it.
 async fn guard(shared: Arc<Shared>, place: Place) {
     let path = lock::place(&place.state_dir, &place.service, &place.environment);
+    // The last sign of life of whoever has the lock, and when it was new.
+    let mut sign = (0, Instant::now());
     loop {
         let (path, now) = (path.clone(), (place.clock)().wall);
         let tried = tokio::task::spawn_blocking(move || lock::take(&path, now)).await;
         match tried {
-            Ok(Tried::Ours(held)) => {
-                *locked(&shared.lock) = Some(Arc::new(held));
-                shared.take_over(Sender::Here);
-                return;
+            Ok(Tried::Ours(held, before)) => {
+                let held = Arc::new(held);
+                *locked(&shared.lock) = Some(Arc::clone(&held));
+                shared.take_over(Sender::Here, &before);
+                return keep(held).await;
             }
-            Ok(Tried::Theirs { pid, since }) => {
-                shared.sender.send_if_modified(|sender| {
-                    // While the other one writes the file, it says nothing.
-                    let known = matches!(sender, Sender::Elsewhere { .. }) && pid.is_none();
-                    let now = Sender::Elsewhere { pid, since };
-                    let changed = !known && *sender != now;
-                    if changed {
-                        *sender = now;
-                    }
-                    changed
-                });
+            Ok(Tried::Theirs(record)) => {
+                if sign.0 != record.beat {
+                    sign = (record.beat, Instant::now());
+                }
+                if sign.1.elapsed() < SILENT {
+                    shared.leave_to(&record);
+                } else {
+                    let whose = record.pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+                    let why = format!("the console that has to send{whose} is stopped");
+                    shared.go_without(why, &record);
+                }
             }
-            // Twice is better than not at all.
-            Ok(Tried::Unusable(why)) => unlocked(&shared, why),
-            Err(error) => unlocked(&shared, error.to_string()),
+            Ok(Tried::Unusable(why)) => shared.go_without(why, &Record::default()),
+            Err(error) => shared.go_without(error.to_string(), &Record::default()),
         }
         sleep(TAKE_OVER).await;
     }
 }
 
-fn unlocked(shared: &Shared, why: String) {
-    let sender = Sender::Unlocked { why };
-    let known = *shared.sender.borrow() == sender;
-    if !known {
-        shared.take_over(sender);
+/// Shows that this console runs, for ever.
+async fn keep(held: Arc<Held>) {
+    loop {
+        sleep(BEAT).await;
+        let held = Arc::clone(&held);
+        // A beat that is missed is made up for by the next.
+        let _ = tokio::task::spawn_blocking(move || held.beat()).await;
     }
 }
 

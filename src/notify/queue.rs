@@ -193,6 +193,11 @@ impl Queue {
         self.waiting.len()
     }
 
+    /// Those messages, in order.
+    pub(super) fn left(&self) -> Vec<Notification> {
+        self.waiting.iter().map(|waiting| waiting.message.clone()).collect()
+    }
+
     /// Whether any message has not had its first attempt, or is under way.
     pub(super) fn is_busy(&self) -> bool {
         self.waiting.iter().any(|waiting| waiting.under_way || waiting.attempts == 0)

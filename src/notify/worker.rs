@@ -85,6 +85,11 @@ impl Desk {
         locked(&self.queue).len()
     }
 
+    /// Those messages.
+    pub(super) fn left(&self) -> Vec<Notification> {
+        locked(&self.queue).left()
+    }
+
     /// Waits until every message has had an attempt.
     pub(super) async fn tried(&self) {
         loop {

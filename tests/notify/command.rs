@@ -150,6 +150,6 @@ async fn a_console_that_ends_takes_its_program_along() {
     let desk = Desk::new(vec![program("desk", &["sh", "-c", &script])]).await;
     desk.notifier.send(message(1, &["api"]));
     let pid = written(&child).await;
-    assert_eq!(desk.notifier.stop(Duration::from_millis(10)).await, 1);
+    assert_eq!(desk.notifier.stop(Duration::from_millis(10)).await.len(), 1);
     ends(&pid).await;
 }

@@ -56,7 +56,7 @@ async fn the_other_takes_over_without_repeating_and_without_leaving_out() {
     first.notifier.send(message(9, &["a"]));
     assert_eq!(first.report().await.outcome, Outcome::Delivered);
     // The record is written after the program has ended.
-    assert_eq!(first.notifier.stop(LIMIT).await, 0);
+    assert_eq!(first.notifier.stop(LIMIT).await, []);
     second.becomes(|sender| *sender == Sender::Here).await;
     second.notifier.send(message(2, &["a", "b"]));
     assert_eq!(second.report().await.outcome, Outcome::Delivered);

@@ -263,6 +263,55 @@ fn a_repetition_that_fell_into_the_pause_is_made_up_for_once() {
 }
 
 #[test]
+fn what_nobody_got_is_told_again() {
+    let mut first = outbox();
+    play_on(&mut first, 0, "0 a b\n100 -b");
+    let lost = first.apply(Moment::at_seconds(130.0), Vec::new());
+    assert_eq!(lost.iter().map(shown).collect::<Vec<_>>(), ["critical firing: a -b"]);
+    first.not_delivered(&lost[0]);
+    let (mut second, now) = restarted(&first, 131.0, 5.0);
+    assert_eq!(second.apply(now, vec![change("a")]), Vec::new());
+    let messages = second.apply(now.plus(Duration::from_secs(30)), Vec::new());
+    assert_eq!(messages.iter().map(shown).collect::<Vec<_>>(), ["critical firing: a -b"]);
+    // What has ended meanwhile was never told, so its end is not either.
+    first.not_delivered(&lost[0]);
+    first.apply(Moment::at_seconds(140.0), vec![change("-a")]);
+    let messages = first.apply(Moment::at_seconds(170.0), Vec::new());
+    assert_eq!(messages.iter().map(shown).collect::<Vec<_>>(), ["critical resolved: -b"]);
+}
+
+#[test]
+fn a_move_that_nobody_heard_of_is_told_again() {
+    let mut first = outbox();
+    play_on(&mut first, 0, "0 a!w\n40");
+    let lost = first.apply(Moment::at_seconds(50.0), vec![change("a")]);
+    let said: Vec<String> = lost.iter().map(shown).collect();
+    assert_eq!(said, ["critical firing: a", "warning resolved: a>critical"]);
+    let mut second = first.clone();
+    second.not_delivered(&lost[1]);
+    let messages = second.apply(Moment::at_seconds(51.0), Vec::new());
+    assert_eq!(messages.iter().map(shown).collect::<Vec<_>>(), said[1..]);
+    // Over before it could be.
+    play_on(&mut first, 51, "60 -a\n100");
+    first.not_delivered(&lost[1]);
+    let messages = first.apply(Moment::at_seconds(140.0), Vec::new());
+    assert_eq!(messages, []);
+    let messages = first.apply(Moment::at_seconds(170.0), Vec::new());
+    assert_eq!(messages.iter().map(shown).collect::<Vec<_>>(), ["warning resolved: -a"]);
+}
+
+#[test]
+fn an_end_is_told_to_both_groups_where_one_did_not_hear_of_the_move() {
+    let mut outbox = outbox();
+    play_on(&mut outbox, 0, "0 a\n40\n50 a!w");
+    let lost = outbox.apply(Moment::at_seconds(80.0), Vec::new());
+    outbox.not_delivered(&lost[1]);
+    let messages = outbox.apply(Moment::at_seconds(81.0), vec![change("-a")]);
+    let said: Vec<String> = messages.iter().map(shown).collect();
+    assert_eq!(said, ["critical resolved: -a", "warning resolved: -a"]);
+}
+
+#[test]
 fn what_was_told_and_is_gone_can_be_found() {
     let mut outbox = outbox();
     play_on(&mut outbox, 0, "0 a\n40 b");
@@ -271,4 +320,74 @@ fn what_was_told_and_is_gone_can_be_found() {
     let other =
         outbox.clone().resumed("other", "production", Policy::default(), Moment::at_seconds(50.0));
     assert_eq!(other.open().count(), 0, "nothing of another service is taken up");
+}
+
+mod whatever_happens {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// One of the ways to change one of three alerts, and the seconds until the next.
+    fn step() -> impl Strategy<Value = (String, u32)> {
+        let key = prop::sample::select(vec!["a", "b", "c"]);
+        let form = prop::sample::select(vec!["@", "@!w", "(@)", "(@!w)", "-@", "@?"]);
+        let pause = prop::sample::select(vec![0_u32, 1, 10, 29, 31, 60, 15_000]);
+        (key, form, pause).prop_map(|(key, form, pause)| (form.replace('@', key), pause))
+    }
+
+    proptest! {
+        /// Each group hears of each alert in turn that it fires and that it does not, of
+        /// nothing twice but by repetition, and in the end of every end.
+        #[test]
+        fn every_beginning_has_its_end(steps in prop::collection::vec(step(), 1..40)) {
+            let mut outbox = outbox();
+            let mut open: BTreeSet<(Severity, String)> = BTreeSet::new();
+            let mut last = BTreeMap::new();
+            let mut at = 0;
+            let endings = ["-a", "-b", "-c"].map(|text| (text.to_owned(), 0));
+            for (text, pause) in steps.into_iter().chain(endings) {
+                let mut messages =
+                    outbox.apply(Moment::at_seconds(f64::from(at)), vec![change(&text)]);
+                at += pause + 1;
+                messages.extend(outbox.apply(Moment::at_seconds(f64::from(at)), Vec::new()));
+                check(&messages, &mut open, &mut last, text.ends_with('?'))?;
+            }
+            let messages = outbox.apply(Moment::at_seconds(f64::from(at + 60)), Vec::new());
+            check(&messages, &mut open, &mut last, false)?;
+            prop_assert!(open.is_empty(), "never told to end: {open:?}");
+            prop_assert_eq!(outbox.next_due(), None);
+            prop_assert_eq!(outbox.alerts.len(), 0);
+        }
+    }
+
+    fn check(
+        messages: &[Notification],
+        open: &mut BTreeSet<(Severity, String)>,
+        last: &mut BTreeMap<Severity, (String, Duration)>,
+        reminded: bool,
+    ) -> Result<(), TestCaseError> {
+        for message in messages {
+            let group = message.group.severity;
+            prop_assert!(!message.alerts.is_empty());
+            for alert in &message.alerts {
+                let key = (group, alert.key.clone());
+                if alert.state == NoticeState::Firing {
+                    prop_assert_eq!(alert.severity, group);
+                    open.insert(key);
+                } else {
+                    prop_assert!(open.remove(&key), "an end without a beginning: {key:?}");
+                }
+            }
+            let fires = open.iter().any(|(severity, _)| *severity == group);
+            prop_assert_eq!(message.status == Status::Firing, fires, "{}", shown(message));
+            let (text, at) = (shown(message), message.at.mono);
+            if let Some((before, then)) = last.insert(group, (text.clone(), at)) {
+                let repeated = at - then >= Policy::default().repeat;
+                prop_assert!(before != text || repeated || reminded, "twice: {text}");
+            }
+        }
+        Ok(())
+    }
 }

@@ -24,10 +24,13 @@ const INTERVAL: u64 = 5;
 const HISTORY: u64 = 3_600;
 const ROUNDS: usize = 50;
 
+/// Writes the condition of the rule of that number.
+type Shape = fn(usize) -> String;
+
 fn main() {
     let store = store();
     let now = Moment::at_seconds(HISTORY as f64);
-    let shapes: [(&str, fn(usize) -> String); 5] = [
+    let shapes: [(&str, Shape); 5] = [
         ("newest value", |n| format!("s{n}.total_ms > 200ms")),
         ("p95 over 5 minutes", |n| format!("p95(s{n}.total_ms, 5m) > 200ms")),
         ("increase over an hour", |n| format!("increase(s{n}.count, 1h) > 5")),

@@ -43,3 +43,9 @@ pub mod violations;
 pub mod text;
 
 pub mod keys;
+
+pub mod notification;
+
+pub mod delivery;
+
+pub mod outbox;

@@ -1,5 +1,7 @@
 //! The commands: arguments, exit codes, one small file each.
 
+mod approve;
+
 mod args;
 
 mod check;
@@ -10,11 +12,15 @@ mod demo;
 
 mod init;
 
+mod journal;
+
 mod live;
 
 mod logging;
 
 mod out;
+
+mod run;
 
 use std::process::ExitCode;
 
@@ -51,6 +57,10 @@ pub fn main() -> ExitCode {
         Command::Live(live) => live::run(common, &live, panics),
         Command::Demo(options) => demo::run(common, &options, panics),
         Command::Check(options) => check::run(common, &options),
+        Command::Run(options) => run::run(common, &options),
+        Command::Approve(options) => approve::run(common, &options),
+        Command::Journal { command } => journal::run(common, &command),
+        Command::Supervise { run: _ } => run::supervise(),
         Command::Init(options) => init::run(common, &options),
         Command::Config { command } => match command {
             ConfigCommand::Check(options) => configuration::check(common, &options),

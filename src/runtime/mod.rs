@@ -15,6 +15,8 @@ mod frames;
 
 mod live;
 
+pub mod one_action;
+
 pub mod poller;
 
 mod reload;

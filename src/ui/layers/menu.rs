@@ -110,10 +110,11 @@ fn unresolved(state: &State, width: u16, theme: Theme) -> Vec<Line<'static>> {
         .take(UNRESOLVED)
         .map(|run| {
             let when = run.wall.strftime("%Y-%m-%d %H:%MZ");
-            let text = format!(
-                "  UNRESOLVED {} of {when} by {}: it may have acted; look before trying again",
-                run.action, run.by
-            );
+            let standing = match run.trace.standing {
+                Some(standing) => standing.words(),
+                None => "it may have acted; look before trying again".to_owned(),
+            };
+            let text = format!("  UNRESOLVED {} of {when} by {}: {standing}", run.action, run.by);
             let text = format::fit(&text, usize::from(width), theme.glyphs().ellipsis);
             Line::styled(text, theme.unknown())
         })

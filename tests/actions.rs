@@ -8,6 +8,8 @@ mod command;
 mod http;
 #[path = "actions/journal.rs"]
 mod journal;
+#[path = "actions/launch.rs"]
+mod launch;
 #[path = "actions/redis.rs"]
 mod redis;
 

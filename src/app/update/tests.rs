@@ -1,5 +1,7 @@
 //! Stories: messages in, state and effects out.
 
+mod runs;
+
 use std::{sync::Arc, time::Duration};
 
 use crate::{

@@ -75,7 +75,8 @@ impl Desk {
 
     fn lines(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.journal()).expect("the journal");
-        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        whole.map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
     fn kinds(&self) -> Vec<String> {

@@ -6,9 +6,8 @@
 
 use std::{
     fmt,
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io::{Read, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -166,14 +165,7 @@ fn lock_all(directory: &Path, scopes: &[String]) -> Result<Locked, Conflict> {
 
 fn lock(directory: &Path, scope: &str, alone: bool) -> Result<File, Conflict> {
     let path = file_of(directory, scope);
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|error| unusable(&path, &error))?;
+    let mut file = place::lock_file(&path).map_err(|error| unusable(&path, &error))?;
     let locked = if alone { file.try_lock() } else { file.try_lock_shared() };
     match locked {
         Ok(()) => Ok(file),

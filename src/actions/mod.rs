@@ -272,6 +272,24 @@ impl Actions {
         Ok(())
     }
 
+    /// Asks every run that is under way to stop, and waits so long for that. Those that were,
+    /// and whether each has ended. Blocks.
+    pub fn stop_all(&self, within: Duration) -> Vec<(ActionId, bool)> {
+        let running = |past: &PastRun| past.trace.standing.is_some_and(Standing::is_running);
+        let open: Vec<PastRun> = self.history(50).into_iter().filter(running).collect();
+        for past in &open {
+            if let Err(error) = self.cancel(&past.run, &past.action, "the demo is over") {
+                tracing::error!(%error, run = %past.run, "cannot be asked to stop");
+            }
+        }
+        let give_up = std::time::Instant::now() + within;
+        let over = |past: &PastRun| !self.past(&past.run).as_ref().is_some_and(running);
+        while !open.iter().all(over) && std::time::Instant::now() < give_up {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        open.iter().map(|past| (past.action.clone(), over(past))).collect()
+    }
+
     /// Writes how a run ended. Blocks until it is on the disk.
     ///
     /// # Errors

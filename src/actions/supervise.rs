@@ -5,9 +5,8 @@
 //! carries the run out any more.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io::{Read, Write},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::Arc,
     thread,
@@ -64,13 +63,8 @@ impl RunLock {
     /// Takes it, where nobody holds it.
     pub(super) fn take(directory: &Path) -> Result<Self, String> {
         let path = directory.join(LOCK);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+        let file =
+            place::lock_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err("another runner has it".to_owned()),

@@ -37,7 +37,7 @@ fn script(text: &str) -> CommandAction {
     CommandAction { shell: true, ..command(&[text]) }
 }
 
-fn shell(text: &str) -> ActionConfig {
+pub(super) fn shell(text: &str) -> ActionConfig {
     configured(script(text), Duration::from_secs(30))
 }
 

@@ -30,7 +30,7 @@ use tokio_util::sync::CancellationToken;
 use self::{log::Log, reporter::Reporter};
 use super::{
     Clock,
-    journal::Journal,
+    journal::{Journal, JournalError},
     locks::{self, Conflict, Held, Owner},
     plan::{Job, Plan},
     process::ProcessId,
@@ -261,7 +261,12 @@ pub(super) async fn finish(log: &Log, result: &RunResult) {
     let give_up = Instant::now() + FINISH_WITHIN;
     while let Err(error) = log.finish(result).await {
         tracing::error!(%error, "the end of a run could not be written");
-        if Instant::now() >= give_up {
+        // A journal that is gone, as that of a demo that was killed, does not come back.
+        let passes = matches!(
+            error,
+            JournalError::Io { .. } | JournalError::Locked(_) | JournalError::Slow(_)
+        );
+        if !passes || Instant::now() >= give_up {
             return;
         }
         tokio::time::sleep(FINISH_RETRY).await;

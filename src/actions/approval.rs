@@ -89,11 +89,15 @@ impl Actions {
         self.journal.append(&entry, (self.clock)().wall)
     }
 
-    /// The newest request by the name of its run, or of its action. Blocks.
-    pub fn request(&self, name: &str) -> Option<Request> {
-        let wanted = |asked: &Asked| asked.run.as_str() == name || asked.action.as_str() == name;
-        let asked = self.journal.asked(wanted)?;
-        Some(Request::new(&asked, (self.clock)().wall))
+    /// The request of that run, or all that can still be agreed to of that action, the
+    /// newest first. Blocks.
+    pub fn requests(&self, name: &str) -> Vec<Request> {
+        let now = (self.clock)().wall;
+        let wanted = |asked: &Asked| {
+            let open = asked.approved.is_none() && !left(asked.at, now).is_zero();
+            asked.run.as_str() == name || (asked.action.as_str() == name && open)
+        };
+        self.journal.asked(wanted).iter().map(|asked| Request::new(asked, now)).collect()
     }
 
     /// Agrees to a request, as the person behind this process. Blocks.
@@ -102,7 +106,7 @@ impl Actions {
     /// Why that does not count, with the cure; or it is not in the journal.
     pub fn approve(&self, request: &Request, phrase: &str) -> Result<Approval, String> {
         let now = (self.clock)().wall;
-        let asked = self.journal.asked(|asked| asked.run == request.run);
+        let asked = self.journal.asked(|asked| asked.run == request.run).into_iter().next();
         let asked = asked.ok_or_else(|| format!("nobody asked about {}", request.run))?;
         if left(asked.at, now).is_zero() {
             return Err("it was asked too long ago: have it asked again".to_owned());
@@ -138,7 +142,7 @@ impl Actions {
 
     /// Who agreed to a run, where that counts still. Blocks.
     pub fn approval(&self, run: &RunId) -> Option<Approval> {
-        let asked = self.journal.asked(|asked| asked.run == *run)?;
+        let asked = self.journal.asked(|asked| asked.run == *run).into_iter().next()?;
         let (who, at, digest) = asked.approved.as_ref()?;
         // Judged anew: the line could have been written by another program.
         let apart = who.apart_from(&asked.who).ok()?;

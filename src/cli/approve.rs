@@ -28,17 +28,28 @@ pub(super) fn run(common: &Common, options: &Approve) -> color_eyre::Result<Exit
     for remark in report.remarks() {
         out::error(&remark);
     }
-    let Some(request) = actions.request(&options.request) else {
-        out::error(&format!("nobody asks for a second person for {}", options.request));
-        return Ok(ExitCode::from(REFUSED));
+    let requests = actions.requests(&options.request);
+    for request in &requests {
+        out::line(&in_words(request))?;
+    }
+    let request = match requests.as_slice() {
+        [request] => request,
+        [] => {
+            out::error(&format!("nobody asks for a second person for {}", options.request));
+            return Ok(ExitCode::from(REFUSED));
+        }
+        several => {
+            let count = several.len();
+            out::error(&format!("{count} requests are open: nothing was agreed to; name the run"));
+            return Ok(ExitCode::from(REFUSED));
+        }
     };
-    out::line(&in_words(&request))?;
     let Some(phrase) = &options.confirm else {
         let target = &request.target;
         out::error(&format!("nothing was agreed to; to agree: --confirm {target}"));
         return Ok(ExitCode::from(REFUSED));
     };
-    match actions.approve(&request, phrase) {
+    match actions.approve(request, phrase) {
         Ok(approval) => out::line(&format!("agreed as {}", approval.words())),
         Err(why) => {
             out::error(&format!("REFUSED: {why}"));

@@ -81,6 +81,26 @@ fn the_glass_can_be_broken_but_not_quietly() {
     assert_eq!(loud[0]["reason"], "the table is corrupt");
 }
 
+/// An agreement must not go to a request that nobody read.
+#[test]
+fn of_two_requests_one_must_be_named() {
+    let place = Place::new(IRREVERSIBLE);
+    let mut first = ask(&place, "alice");
+    let mut second = place.command(&[&["run", "drop"], &REASON[..]].concat());
+    let mut second = second.env("WATCHFLOOR_PERSON", "mallory").spawn().unwrap();
+    eventually("the second request", || place.of_kind("ask").len() == 2);
+    let (code, said, why) = approve(&place, Some("bob"), &["drop", "--confirm", "shop/test"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(why.contains("2 requests are open"), "{why}");
+    assert!(said.contains("alice") && said.contains("mallory"), "{said}");
+    for child in [&mut first, &mut second] {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(place.of_kind("approve").is_empty());
+    assert_eq!(place.done(), 0);
+}
+
 /// The dialog: asked, waited for with a countdown, agreed to from elsewhere, started.
 #[test]
 fn on_the_screen_it_waits_says_who_agreed_and_starts() {

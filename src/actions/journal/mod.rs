@@ -224,9 +224,9 @@ impl Journal {
         self.look(|runs| runs.get(run).cloned())
     }
 
-    /// The newest request for a second person that a test holds for. Blocks.
-    pub(in crate::actions) fn asked(&self, wanted: impl Fn(&Asked) -> bool) -> Option<Asked> {
-        self.look(|runs| runs.asked().find(|asked| wanted(asked)).cloned())
+    /// The requests for a second person that a test holds for, the newest first. Blocks.
+    pub(in crate::actions) fn asked(&self, wanted: impl Fn(&Asked) -> bool) -> Vec<Asked> {
+        self.look(|runs| runs.asked().filter(|asked| wanted(asked)).cloned().collect())
     }
 
     /// Who writes into it.

@@ -141,7 +141,7 @@ impl ActionsState {
                 run: run.id.clone(),
                 action: run.action.clone(),
                 wall: run.started.wall,
-                by: "here".to_owned(),
+                by: run.by.clone().unwrap_or_else(|| "here".to_owned()),
                 outcome: run.outcome.unwrap_or(crate::domain::action::ActionOutcome::Unknown),
                 resolved: run.outcome.is_some(),
                 trace: Trace::default(),

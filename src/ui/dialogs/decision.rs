@@ -133,9 +133,14 @@ fn second_person(
     let head = format!(" WAITING for a second person, {left} left; nothing is sent");
     let head = format::fit(&head, width, theme.glyphs().ellipsis);
     let mut lines = vec![Line::styled(head, theme.band(Verdict::Warning))];
-    let how = format!("watchfloor approve {} --confirm {}", dialog.run, dialog.target);
-    lines.extend(paint::wrapped("elsewhere  ", &how, width, theme.quiet(), theme.strong()));
-    let asks = format!("Or type {BREAK_GLASS} to go on alone; that is reviewed later.");
+    // Without the phrase, the command says itself what is missing.
+    let how = format!("watchfloor approve {}", dialog.action);
+    let whole = format!("{how} --confirm {}", dialog.target);
+    let how = if whole.len() + 11 <= width { whole } else { how };
+    let lead = if width < 60 { "" } else { "elsewhere  " };
+    lines.extend(paint::wrapped(lead, &how, width, theme.quiet(), theme.strong()));
+    let later = if width < 60 { "." } else { "; that is reviewed later." };
+    let asks = format!("Or type {BREAK_GLASS} to go on alone{later}");
     let next = ("Enter", "go on alone", "alone");
     lines.extend(typing(dialog, &asks, typed, next, width, theme));
     lines

@@ -65,7 +65,7 @@ use self::{
 use crate::{
     config::profile::ActionConfig,
     domain::{
-        action::{ActionEvent, ActionOutcome, PastRun, Previewed, Standing},
+        action::{ActionEvent, ActionOutcome, LOCKED, PastRun, Previewed, Standing},
         catalog::PrefixSpec,
         ids::{ActionId, ReadingName, RunId},
         time::Moment,
@@ -215,7 +215,8 @@ impl Actions {
     fn taken(&self, config: &ActionConfig) -> Option<String> {
         let scopes = locks::scopes(&config.id, &config.locks);
         let running = |run: &RunId| still_running(&self.journal, run);
-        locks::probe(&self.state_dir, &scopes, &running).map(|conflict| conflict.to_string())
+        locks::probe(&self.state_dir, &scopes, &running)
+            .map(|conflict| format!("{LOCKED}{conflict}"))
     }
 
     /// Has an action carried out: writes the intent to the journal, checks that the plan is

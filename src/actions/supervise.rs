@@ -82,7 +82,7 @@ impl RunLock {
 /// Carries out the run that is handed over on the standard input, to its end.
 ///
 /// # Errors
-/// Why it did not begin: nothing was sent.
+/// Why it did not begin, and nothing was sent; or why its end is not in the journal.
 pub async fn supervise() -> Result<(), String> {
     // First of all: from here on a hangup of the terminal is none of ours.
     if let Err(error) = rustix::process::setsid() {
@@ -125,8 +125,8 @@ pub async fn supervise() -> Result<(), String> {
     let (log, result) = run::run(task).await;
     // Whoever sees the end in the journal finds everything that came before it.
     let _ = tokio::task::spawn_blocking(move || sink.join()).await;
-    run::finish(&log, &result).await;
-    Ok(())
+    let written = run::finish(&log, &result).await;
+    written.map_err(|error| format!("it is over, but not in the journal: {error}"))
 }
 
 /// What the command starts and leaves behind becomes a child of ours, and is found.

@@ -64,6 +64,10 @@ pub struct Preview {
     pub digest: String,
 }
 
+/// How a refusal begins that only says that somebody holds a lock: the only kind that a
+/// take-over overrules.
+pub const LOCKED: &str = "locked: ";
+
 /// A preview, or why it could not be made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Previewed {

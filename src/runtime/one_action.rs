@@ -26,7 +26,7 @@ use crate::{
     },
     config::profile::Profile,
     domain::{
-        action::{APPROVAL_LASTS, ActionEvent, ActionOutcome, ActionStage, Preview},
+        action::{APPROVAL_LASTS, ActionEvent, ActionOutcome, ActionStage, LOCKED, Preview},
         catalog::ActionSpec,
         ids::{ActionId, RunId},
     },
@@ -281,10 +281,12 @@ impl Session<'_> {
         loop {
             match self.next(Some(until)).await {
                 Came::Event(Event::Previewed(previewed)) => {
-                    let preview =
+                    let mut preview =
                         previewed.outcome.map_err(|failure| Ended::Refused(failure.to_string()))?;
-                    let takes_over = self.asked.take_over.is_some();
-                    if preview.refusals.is_empty() || takes_over {
+                    if self.asked.take_over.is_some() {
+                        preview.refusals.retain(|why| !why.starts_with(LOCKED));
+                    }
+                    if preview.refusals.is_empty() {
                         return Ok(preview);
                     }
                     return Err(Ended::Refused(preview.refusals.join("; ")));

@@ -89,12 +89,13 @@ fn the_exit_code_is_the_outcome_and_a_word_alone_proves_nothing() {
 #[test]
 fn the_guard_is_the_same_as_on_the_screen() {
     let place = place();
-    let table: [(&[&str], &str); 5] = [
+    let table: [(&[&str], &str); 6] = [
         (&["run", "change"], "wants a reason"),
         (&["run", "disrupt", "--reason", "because"], "wants the target: --confirm shop/test"),
         (&["run", "disrupt", "--reason", "because", "--confirm", "yes"], "is not the target"),
         (&["--read-only", "run", "fine"], "read-only"),
         (&["run", "absent"], "is not installed"),
+        (&["run", "absent", "--take-over", "only locks are overruled"], "is not installed"),
     ];
     for (args, why) in table {
         let (code, _, said) = place.tell(args);

@@ -257,20 +257,20 @@ pub(super) async fn run(task: Task) -> (Log, RunResult) {
 
 /// Writes the end of a run down. A full disk may have room again in a while, so it is tried
 /// for long: without this line the next console can only say "unknown".
-pub(super) async fn finish(log: &Log, result: &RunResult) {
+pub(super) async fn finish(log: &Log, result: &RunResult) -> Result<(), JournalError> {
     let give_up = Instant::now() + FINISH_WITHIN;
     while let Err(error) = log.finish(result).await {
-        tracing::error!(%error, "the end of a run could not be written");
         // A journal that is gone, as that of a demo that was killed, does not come back.
         let passes = matches!(
             error,
             JournalError::Io { .. } | JournalError::Locked(_) | JournalError::Slow(_)
         );
         if !passes || Instant::now() >= give_up {
-            return;
+            return Err(error);
         }
         tokio::time::sleep(FINISH_RETRY).await;
     }
+    Ok(())
 }
 
 /// Why a plan must not be carried out: it is another one than was confirmed, or impossible.

@@ -242,3 +242,63 @@ async fn without_a_second_person_the_runner_is_not_even_started() {
     assert!(!mark.exists());
     assert_eq!(desk.kinds(), ["intent", "finish", "intent", "finish"]);
 }
+
+/// A runner for which files cannot grow beyond a limit, as on a full disk.
+const LIMITED: &str = "trap '' XFSZ; exec";
+
+#[tokio::test]
+async fn a_disk_that_is_full_before_the_start_means_never_started() {
+    let desk = Desk::new();
+    while fs::metadata(desk.journal()).is_ok_and(|facts| facts.len() < 8_000) {
+        desk.actions.note("armed", &"x".repeat(300)).expect("written");
+    }
+    let script = format!("ulimit -f 16; {LIMITED} {PROGRAM} supervise full");
+    let (result, mark) = launch(&desk, &script).await;
+    assert_not_sent(&result, "the journal cannot be written");
+    assert!(!mark.exists());
+    verify(&desk.journal()).expect("sound");
+}
+
+/// The end of a run is not lost because the disk was full when it came.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_end_that_found_the_disk_full_is_written_when_there_is_room() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    let desk = Desk::new();
+    let go = desk.place.path().join("go");
+    let over = desk.place.path().join("over");
+    let text =
+        format!("while [ ! -e {} ]; do sleep 0.02; done; touch {}", go.display(), over.display());
+    let config = shell(&text);
+    let digest = desk.preview(&config).await.digest;
+    let runner = instead(&desk, &format!("{LIMITED} {PROGRAM} supervise full"));
+    let actions = desk.actions.as_ref().clone().with_runner(runner);
+    let order = Order::new(new_run_id(), digest, "shop/production");
+    let (sender, mut events) = mpsc::channel(64);
+    let launched = tokio::spawn(async move { actions.launch(&config, order, sender).await });
+    eventually("the program", || desk.kinds().iter().any(|kind| kind == "process")).await;
+    let lines = desk.lines();
+    let runner = lines.iter().find(|line| line["kind"] == "supervisor").expect("a runner");
+    let runner = i32::try_from(runner["process"]["pid"].as_i64().expect("a number")).expect("one");
+    let allow = |size: Option<u64>| {
+        let limit = Rlimit { current: size, maximum: None };
+        prlimit(Pid::from_raw(runner), Resource::Fsize, limit).expect("limited");
+    };
+    allow(Some(fs::metadata(desk.journal()).expect("there").len() + 100));
+    fs::write(&go, "").expect("written");
+    eventually("the program to be over", || over.exists()).await;
+    // Longer than the runner needs for its first attempt.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(!desk.kinds().iter().any(|kind| kind == "finish"), "{:?}", desk.kinds());
+    let standing = desk.actions.history(1)[0].trace.standing;
+    assert_eq!(standing, Some(watchfloor::domain::action::Standing::Supervised));
+    allow(None);
+    let mut last = None;
+    while let Some(event) = timeout(LIMIT, events.recv()).await.expect("in time") {
+        last = Some(event.stage);
+    }
+    launched.await.expect("no panic");
+    let Some(ActionStage::Finished(result)) = last else { panic!("{last:?}") };
+    assert_eq!(result.claim, Claim::Done, "{}", result.summary);
+    verify(&desk.journal()).expect("sound");
+}

@@ -203,7 +203,7 @@ impl Journal {
         self.locked(&mut open, |open| {
             self.catch_up(open, now)?;
             if is_needed(&open.walker.runs, &entry)? {
-                self.write(open, entry, now, b"")?;
+                self.write(open, entry, now)?;
             }
             Ok(())
         })
@@ -279,30 +279,21 @@ impl Journal {
         }
         let (end, rest) = walk(&open.file, open.read_to, &mut open.walker).map_err(unreadable)?;
         open.read_to = end;
-        if open.walker.tail(&rest) {
-            open.walker.line(&rest);
-            open.read_to += rest.len() as u64;
-            return self.write(open, repaired(), now, b"\n").map(|()| true);
-        }
         if !rest.is_empty() {
-            // A whole line that only lacks its line break.
+            // Cut off, or whole and only without its line break. Nothing is taken for read
+            // before the break is on the disk: a full disk may refuse it many times.
             self.put(open, b"\n")?;
+            open.walker.line(&rest);
             open.read_to += rest.len() as u64 + 1;
         }
         if open.walker.ends_in_fragment() {
-            return self.write(open, repaired(), now, b"").map(|()| true);
+            return self.write(open, repaired(), now).map(|()| true);
         }
         Ok(false)
     }
 
-    /// Writes the next line of the chain, behind `before`.
-    fn write(
-        &self,
-        open: &mut Open,
-        entry: Entry,
-        now: Timestamp,
-        before: &[u8],
-    ) -> Result<(), JournalError> {
+    /// Writes the next line of the chain.
+    fn write(&self, open: &mut Open, entry: Entry, now: Timestamp) -> Result<(), JournalError> {
         let head = &open.walker.head;
         let line = Line {
             seq: head.seq + 1,
@@ -315,7 +306,7 @@ impl Journal {
         if sealed.len() as u64 >= LONGEST {
             return Err(JournalError::TooLong(sealed.len()));
         }
-        let bytes = [before, sealed.as_slice(), b"\n"].concat();
+        let bytes = [sealed.as_slice(), b"\n"].concat();
         self.put(open, &bytes)?;
         open.walker.line(&sealed);
         open.read_to += bytes.len() as u64;

@@ -287,6 +287,9 @@ pub struct ActionConfig {
     pub kind: ActionKind,
     /// When it is given up.
     pub timeout: Duration,
+    /// What it keeps others from doing meanwhile: `shop/deploy` also keeps off what wants
+    /// all of `shop`. The action alone where nothing is said.
+    pub locks: Vec<String>,
 }
 
 /// The kinds of action.

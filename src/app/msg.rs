@@ -11,8 +11,11 @@ use super::{
 use crate::domain::{
     action::{ActionEvent, ActionOutcome, Approval, PastRun, Previewed},
     catalog::Catalog,
+    delivery::{Delivery, Sender},
     ids::{ActionId, ReadingName, RunId, SourceId},
+    notification::Notification,
     observation::{KeyScan, Observation},
+    outbox::Outbox,
     time::Moment,
     value::Value,
 };
@@ -71,6 +74,12 @@ pub enum Event {
     ReloadFailed(String),
     /// What an earlier console kept of the alerts; sent at the start.
     AlertsKept(Box<Kept>),
+    /// What an earlier console had told; sent at the start.
+    OutboxKept(Box<Outbox>),
+    /// What became of a notification.
+    Delivered(Box<Delivery>),
+    /// Which console of the machine sends notifications.
+    NotifySender(Sender),
     /// Something to say to the operator.
     Notice(Notice),
     /// The process was stopped or the machine suspended: nothing was observed for so long.
@@ -194,6 +203,12 @@ pub enum Effect {
     },
     /// Keep the alerts over a restart.
     KeepAlerts(Box<Kept>),
+    /// Keep what was told over a restart.
+    KeepOutbox(Box<Outbox>),
+    /// Send a notification.
+    Notify(Box<Notification>),
+    /// Ring the bell of the terminal, where it is wanted.
+    Ring,
     /// Turn a fault of the demo on or off.
     DemoFault(String),
 }

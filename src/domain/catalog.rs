@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     condition::Condition,
+    delivery::TargetInfo,
     guard::Guard,
     ids::{ActionId, CheckId, PanelId, ReadingName, SourceId},
+    outbox::Policy,
     rule::Rule,
 };
 
@@ -34,6 +36,9 @@ pub struct Catalog {
     /// Alert rules, in the order of writing.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// Who is told of alerts, and when.
+    #[serde(default)]
+    pub notify: NotifySpec,
     /// Escalation levels, by level.
     pub contacts: Vec<ContactSpec>,
     /// Actions.
@@ -219,6 +224,15 @@ pub struct DatabaseSpec {
     pub connections_critical_above: f64,
     /// A statement running longer than this is a warning.
     pub long_query: Duration,
+}
+
+/// Who is told of alerts, and when.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NotifySpec {
+    /// How long to wait.
+    pub policy: Policy,
+    /// The targets.
+    pub targets: Vec<TargetInfo>,
 }
 
 /// A level of the escalation path.

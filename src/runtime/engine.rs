@@ -2,6 +2,8 @@
 
 mod runs;
 
+mod watch;
+
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
@@ -12,13 +14,12 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::DropGuard;
 
 use super::{
     clock::Clock,
     event_loop::Hands,
-    kept::{self, Keeper},
     poller::{self, Order, Pollable, Rhythm, Said},
 };
 use crate::{
@@ -72,7 +73,11 @@ pub(super) struct Engine {
     demo: Option<Demo>,
     orders: BTreeMap<SourceId, mpsc::Sender<Order>>,
     pollers: JoinSet<()>,
-    keeper: Keeper,
+    /// Who keeps the alerts and tells of them; nobody for a single action or look.
+    watch: Option<watch::Watch>,
+    rang: Option<Instant>,
+    /// Rings the bell of the terminal, where there is one.
+    pub(super) bell: Box<dyn FnMut()>,
     /// Where texts go that the operator saves; beside the journal where none is named.
     pub(super) saves: Option<PathBuf>,
     /// Runs for which a second person is waited for.
@@ -89,11 +94,11 @@ impl Engine {
         actions: Option<Arc<Actions>>,
         demo: Option<Demo>,
     ) -> Self {
-        let file = kept::file(&profile.state_dir, &profile.catalog.target());
-        let keeper = Keeper::new(file, outlets.events.clone());
         Self {
             profile: Arc::new(profile),
-            keeper,
+            watch: None,
+            rang: None,
+            bell: Box::new(|| {}),
             clock,
             outlets,
             actions,
@@ -124,13 +129,15 @@ impl Engine {
         self.pollers.abort_all();
         self.orders.clear();
         self.profile = Arc::new(profile);
+        self.reconfigure_watch();
         self.start_polling();
     }
 
     /// Stops everything it started. An orderly end of the demo is waited for, but not for
     /// long: whatever is left is cleaned up after the process.
-    pub(super) async fn stop(mut self) {
+    pub(super) async fn stop(mut self, state: &mut State) {
         self.pollers.abort_all();
+        self.stop_watch(state).await;
         if let Some(demo) = self.demo.take() {
             let _ = tokio::time::timeout(STOP_WITHIN, demo.stop()).await;
         }
@@ -281,7 +288,9 @@ impl Hands for Engine {
                     actions.note(kind, &text).map_err(|error| error.to_string())
                 });
             }
-            Effect::KeepAlerts(kept) => self.keeper.keep(kept),
+            Effect::KeepAlerts(_) | Effect::KeepOutbox(_) | Effect::Notify(_) | Effect::Ring => {
+                self.watched(effect);
+            }
             Effect::DemoFault(name) => {
                 if let Some(demo) = &self.demo {
                     demo.toggle(&name);

@@ -95,8 +95,10 @@ impl Console {
         };
         let mut state = State::new(plan.profile.catalog.clone(), clock.now(), settings);
         let actions = open_journal(&plan.profile, clock, &events);
-        let file = kept::file(&plan.profile.state_dir, &plan.profile.catalog.target());
-        if let Some(event) = kept::read(&file) {
+        let (dir, target) = (&plan.profile.state_dir, plan.profile.catalog.target());
+        let alerts = kept::read(&kept::file(dir, &target), Event::AlertsKept);
+        let told = kept::read(&kept::outbox_file(dir, &target), Event::OutboxKept);
+        for event in alerts.into_iter().chain(told) {
             let _ = events.try_send(event);
         }
         if let Some(demo) = &plan.demo {
@@ -140,6 +142,7 @@ impl Console {
         let Self { mut state, engine, inlets, clock, events, deadline, changes } = self;
         let mut hands = Reloading { engine, changes, events };
         hands.engine.start_polling();
+        hands.engine.start_watch();
         let setup =
             Setup { clock, fps, deadline, resolve: ui::keys::resolve, paint: &paint, watch };
         let exit = event_loop::run(&mut state, inlets, surface, &mut hands, setup).await;
@@ -278,8 +281,8 @@ async fn on_no_screen(
     let (_inputs, inputs_in) = mpsc::channel(1);
     let console = Console::new(plan, signals, inputs_in, again);
     let paint: tty::Painter = Box::new(|_, _, _| None);
-    let ended = console.run(&mut NoScreen, 1, paint, watch).await;
-    ended.engine.stop().await;
+    let mut ended = console.run(&mut NoScreen, 1, paint, watch).await;
+    ended.engine.stop(&mut ended.state).await;
     Ok((ended.state, ended.exit?))
 }
 

@@ -166,7 +166,7 @@ pub async fn carry_out(
         run,
     };
     let ended = session.carry_out(&spec).await;
-    session.engine.stop().await;
+    session.engine.stop(&mut session.state).await;
     Ok(ended)
 }
 

@@ -148,6 +148,7 @@ pub fn catalog() -> Catalog {
             long_query: Duration::from_secs(30),
         }],
         rules: Vec::new(),
+        notify: Default::default(),
         contacts: vec![
             contact(1, "On-call engineer", "+41 44 555 01 01", 15),
             contact(2, "Platform team", "#platform-oncall", 30),

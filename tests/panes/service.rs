@@ -166,6 +166,7 @@ pub fn catalog() -> Catalog {
         }),
         databases: vec![database("main", "Main database", "postgres")],
         rules: Vec::new(),
+        notify: Default::default(),
         contacts: vec![
             contact(1, "On-call engineer", "+41 44 555 01 01", 15),
             contact(2, "Platform team", "#platform-oncall", 30),

@@ -3,4 +3,5 @@
 
 mod command;
 mod differential;
+mod notified;
 mod restart;

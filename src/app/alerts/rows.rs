@@ -24,6 +24,8 @@ pub struct AlertRow {
     pub title: String,
     /// Its condition as written.
     pub when: String,
+    /// How long that must be so: `for`.
+    pub hold: Duration,
     /// How bad it is.
     pub severity: Severity,
     /// The priority, as proposed or decided.
@@ -174,6 +176,7 @@ fn build(world: &World, rule: &Rule, alert: &Alert) -> AlertRow {
         rule: Arc::clone(&rule.id),
         title: rule.title.clone(),
         when: rule.when.to_string(),
+        hold: rule.hold,
         severity: rule.severity,
         priority: state.priority(rule),
         decided: decided.is_some(),

@@ -61,6 +61,7 @@ fn notice(world: &World, change: &Change) -> Option<Notice> {
 pub(super) fn tick(world: &mut World, before: Moment, effects: &mut Vec<Effect>) {
     let changes = alerts::tick(world);
     changed(world, &changes, effects);
+    tell(world, effects);
     let ended = world.alerts.handling.expire(world.now.wall);
     let keep = !ended.is_empty() || renews(world, before);
     for text in ended {
@@ -69,6 +70,14 @@ pub(super) fn tick(world: &mut World, before: Moment, effects: &mut Vec<Effect>)
     if keep {
         effects.push(Effect::KeepAlerts(Box::new(alerts::kept(world))));
     }
+}
+
+/// Tells people who do not look at the screen.
+fn tell(world: &mut World, effects: &mut Vec<Effect>) {
+    let told = alerts::tell(world);
+    effects.extend(told.messages.into_iter().map(|message| Effect::Notify(Box::new(message))));
+    effects.extend(told.ring.then_some(Effect::Ring));
+    effects.extend(told.keep.map(Effect::KeepOutbox));
 }
 
 fn renews(world: &World, before: Moment) -> bool {

@@ -76,6 +76,16 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             &mut effects,
         ),
         Event::Notice(notice) => say(&mut state.world, notice, &mut effects),
+        Event::OutboxKept(outbox) => super::alerts::resume(&mut state.world, *outbox),
+        Event::Delivered(delivery) => {
+            if let Some(text) = super::alerts::delivered(&mut state.world, *delivery) {
+                say(&mut state.world, Notice::warning(text), &mut effects);
+            }
+        }
+        Event::NotifySender(sender) => {
+            state.world.alerts.telling.sender = sender;
+            effects.push(Effect::Draw);
+        }
         Event::AlertsKept(kept) => alerts::restored(&mut state.world, *kept, &mut effects),
         Event::Gap { blind_for } => gap(&mut state.world, blind_for, &mut effects),
     }

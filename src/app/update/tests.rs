@@ -134,6 +134,7 @@ fn catalog() -> Catalog {
         }),
         databases: Vec::new(),
         rules: Vec::new(),
+        notify: Default::default(),
         contacts: vec![
             ContactSpec {
                 level: 1,

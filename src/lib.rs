@@ -17,6 +17,8 @@ pub mod sources;
 
 pub mod actions;
 
+pub mod notify;
+
 pub mod terminal;
 
 pub mod demo;

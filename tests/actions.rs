@@ -8,6 +8,8 @@ mod command;
 mod http;
 #[path = "actions/journal.rs"]
 mod journal;
+#[path = "actions/launch.rs"]
+mod launch;
 #[path = "actions/redis.rs"]
 mod redis;
 
@@ -20,7 +22,6 @@ use std::{
 
 use tempfile::TempDir;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
-use tokio_util::sync::CancellationToken;
 use watchfloor::{
     actions::{Actions, Clock, JournalReport, Order, new_run_id},
     config::profile::{ActionConfig, ActionKind},
@@ -31,6 +32,9 @@ use watchfloor::{
         value::Value,
     },
 };
+
+/// What carries runs out.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_watchfloor");
 
 /// Longer than anything here should take.
 const LIMIT: Duration = Duration::from_secs(40);
@@ -51,7 +55,7 @@ struct Started {
     run: RunId,
     task: JoinHandle<()>,
     events: mpsc::Receiver<ActionEvent>,
-    cancel: CancellationToken,
+    actions: Arc<Actions>,
 }
 
 impl Desk {
@@ -71,7 +75,9 @@ impl Desk {
 
     fn lines(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.journal()).expect("the journal");
-        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        // A line that was cut off and closed is none.
+        whole.filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     fn kinds(&self) -> Vec<String> {
@@ -87,18 +93,16 @@ impl Desk {
     fn start(&self, config: &ActionConfig, digest: &str) -> Started {
         let run = new_run_id();
         let order = Order {
-            run: run.clone(),
-            digest: digest.to_owned(),
-            target: "shop/production".to_owned(),
             reason: "the cache is poisoned".to_owned(),
             confirmation: "y".to_owned(),
             before: vec![("cache.keys".into(), "1234".to_owned())],
+            ..Order::new(run.clone(), digest, "shop/production")
         };
         let (sender, events) = mpsc::channel(64);
-        let cancel = CancellationToken::new();
-        let (actions, config, token) = (Arc::clone(&self.actions), config.clone(), cancel.clone());
-        let task = tokio::spawn(async move { actions.run(&config, order, sender, token).await });
-        Started { run, task, events, cancel }
+        let (actions, config) = (Arc::clone(&self.actions), config.clone());
+        let own = Arc::clone(&actions);
+        let task = tokio::spawn(async move { own.launch(&config, order, sender).await });
+        Started { run, task, events, actions }
     }
 
     /// Previews and runs, as an operator would.
@@ -109,6 +113,11 @@ impl Desk {
 }
 
 impl Started {
+    /// Asks it to stop, as an operator would.
+    fn stop(&self) {
+        self.actions.cancel(&self.run, &"clear_cache".into(), "").expect("written");
+    }
+
     async fn next(&mut self) -> Option<ActionEvent> {
         timeout(LIMIT, self.events.recv()).await.expect("an event in time")
     }
@@ -138,7 +147,8 @@ impl Started {
 }
 
 fn open(state: &Path) -> Result<(Actions, JournalReport), watchfloor::actions::ActionsError> {
-    Actions::open(state, clock())
+    let (actions, report) = Actions::open(state, clock())?;
+    Ok((actions.with_runner(PROGRAM.into()), report))
 }
 
 /// Journaled, Started, anything, Finished: each at most once, none out of order.
@@ -159,7 +169,7 @@ fn assert_order(stages: &[ActionStage]) {
 }
 
 fn action(kind: ActionKind, timeout: Duration) -> ActionConfig {
-    ActionConfig { id: ActionId::from("clear_cache"), kind, timeout }
+    ActionConfig { id: ActionId::from("clear_cache"), kind, timeout, locks: Vec::new() }
 }
 
 fn reading<'a>(result: &'a RunResult, name: &str) -> Option<&'a Value> {

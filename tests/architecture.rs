@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The floors, and what each may import besides itself.
-const FLOORS: [(&str, &[&str]); 11] = [
+const FLOORS: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("app", &["domain"]),
@@ -19,11 +19,18 @@ const FLOORS: [(&str, &[&str]); 11] = [
     ("net", &["config", "domain"]),
     ("sources", &["net", "config", "domain"]),
     ("actions", &["net", "config", "domain"]),
+    ("notify", &["net", "config", "domain"]),
     ("terminal", &["domain"]),
-    ("runtime", &["domain", "config", "app", "demo", "ui", "sources", "actions", "terminal"]),
+    (
+        "runtime",
+        &["domain", "config", "app", "demo", "ui", "sources", "actions", "notify", "terminal"],
+    ),
     (
         "cli",
-        &["domain", "config", "app", "demo", "ui", "sources", "actions", "terminal", "runtime"],
+        &[
+            "domain", "config", "app", "demo", "ui", "sources", "actions", "notify", "terminal",
+            "runtime",
+        ],
     ),
 ];
 
@@ -141,6 +148,7 @@ fn a_breach_would_be_seen() {
         ("src/sources/x.rs", "use crate::{actions::Journal, domain::text};"),
         ("src/net/x.rs", "use crate::{config::profile::Text, sources::Source};"),
         ("src/ui/x.rs", "use crate::net::dial::Endpoint;"),
+        ("src/notify/x.rs", "use crate::actions::Clock;"),
     ];
     for (path, code) in planted {
         let files = BTreeMap::from([(PathBuf::from(path), code.to_owned())]);

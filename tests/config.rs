@@ -9,6 +9,8 @@ mod example;
 mod fuzz;
 #[path = "config/layering.rs"]
 mod layering;
+#[path = "config/notify.rs"]
+mod notify;
 #[path = "config/profiles.rs"]
 mod profiles;
 #[path = "config/secrets.rs"]

@@ -1,50 +1,80 @@
 //! Guarded actions: what one would do, carrying it out, and the journal of it all.
 //!
-//! The runner is a function of a plan, a journal, a place for its events and a token that
-//! stops it. It knows nothing of the console, and whatever is needed to judge a run later
-//! is in the journal: it can move to a process of its own without changing.
+//! Whoever starts an action only writes down that it is intended and starts a runner: a
+//! process in a session of its own, which carries it out and outlives every console.
+//! Consoles follow a run by reading what its runner writes, whoever started it. Whatever is
+//! needed to judge a run later is in the journal.
 //!
-//! Suggested reading order: [`journal`], `plan`, `preview`, `run`.
+//! Suggested reading order: [`journal`], `verdict`, `plan`, `preview`, `launch`, `run`,
+//! `supervise`, `follow`.
 
 pub mod journal;
+
+mod approval;
+
+mod follow;
+
+mod launch;
+
+mod locks;
 
 mod plan;
 
 mod preview;
 
+mod process;
+
 mod redis;
 
 mod run;
 
+mod supervise;
+
+mod verdict;
+
+mod wire;
+
 mod words;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use jiff::{Timestamp, tz::TimeZone};
 use rand::{TryRngCore, rngs::OsRng};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use self::journal::{
-    Journal,
-    entry::{Entry, Kind},
+pub use self::{
+    approval::Request,
+    journal::{JournalError, JournalReport},
+    supervise::supervise,
 };
-pub use self::journal::{JournalError, JournalReport};
+use self::{
+    journal::{
+        Journal,
+        entry::{Entry, Kind},
+    },
+    wire::Handover,
+};
 use crate::{
     config::profile::ActionConfig,
     domain::{
-        action::{ActionEvent, ActionOutcome, PastRun, Previewed},
+        action::{ActionEvent, ActionOutcome, LOCKED, PastRun, Previewed, Standing},
         catalog::PrefixSpec,
-        ids::{ActionId, RunId},
+        ids::{ActionId, ReadingName, RunId},
         time::Moment,
+        value::Value,
     },
 };
+
+/// The variable by which the programs of a run are found again.
+const RUN_VARIABLE: &str = "WATCHFLOOR_RUN";
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
@@ -73,13 +103,51 @@ pub struct Order {
     pub confirmation: String,
     /// Readings before, as shown.
     pub before: Vec<(Arc<str>, String)>,
+    /// The same, for the proof.
+    pub readings: BTreeMap<ReadingName, Value>,
+    /// Which run of each server they belong to.
+    pub servers: BTreeMap<ReadingName, Value>,
+    /// How long it must rest after a run, also one of another console.
+    pub cooldown: Duration,
+    /// A second person must have agreed to this digest.
+    pub needs_second: bool,
+    /// Goes on without a second person. The reason says why; the journal says so loudly.
+    pub break_glass: bool,
+    /// Why a lock that somebody holds is taken over: they are asked to stop first.
+    pub take_over: Option<String>,
+    /// The run ends when this process does: for the demo, whose service ends with it.
+    pub ends_with_us: bool,
 }
 
-/// Previews, runs and remembers actions.
+impl Order {
+    /// The plan with this digest, on this target; nothing else asked for.
+    pub fn new(run: RunId, digest: impl Into<String>, target: impl Into<String>) -> Self {
+        Self {
+            run,
+            digest: digest.into(),
+            target: target.into(),
+            reason: String::new(),
+            confirmation: String::new(),
+            before: Vec::new(),
+            readings: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            cooldown: Duration::ZERO,
+            needs_second: false,
+            break_glass: false,
+            take_over: None,
+            ends_with_us: false,
+        }
+    }
+}
+
+/// Previews, runs and remembers actions. Cheap to copy.
+#[derive(Clone)]
 pub struct Actions {
     journal: Arc<Journal>,
     state_dir: PathBuf,
     clock: Clock,
+    /// The program that carries runs out, by its hidden command.
+    runner: PathBuf,
 }
 
 impl Actions {
@@ -88,16 +156,40 @@ impl Actions {
     /// # Errors
     /// The directory or the journal is not safe to use, or the disk refuses.
     pub fn open(state_dir: &Path, clock: Clock) -> Result<(Self, JournalReport), ActionsError> {
-        // Absolute, so that it stays the same place whatever the working directory becomes.
-        let state_dir = std::path::absolute(state_dir).unwrap_or_else(|_| state_dir.to_owned());
+        let absolute = std::path::absolute(state_dir).unwrap_or_else(|_| state_dir.to_owned());
+        journal::place::directory(&absolute)?;
+        // One name for the place, whatever links lead to it and wherever a runner works.
+        let state_dir = std::fs::canonicalize(&absolute).unwrap_or(absolute);
         let (journal, report) = Journal::open(&state_dir, clock().wall)?;
-        let actions = Self { journal: Arc::new(journal), state_dir, clock };
+        let runner = launch::this_program();
+        let actions = Self { journal: Arc::new(journal), state_dir, clock, runner };
         Ok((actions, report))
     }
 
-    /// The runs that the journal remembers, newest first. Blocks on the disk.
+    /// Has runs carried out by another program than this one: for tests, whose own program
+    /// does not have the command.
+    #[must_use]
+    pub fn with_runner(self, runner: PathBuf) -> Self {
+        Self { runner, ..self }
+    }
+
+    /// The runs that the journal remembers, newest first. Those without an end come with
+    /// where they stand. Blocks on the disk.
     pub fn history(&self, limit: usize) -> Vec<PastRun> {
-        self.journal.history(limit)
+        let mut records = self.journal.records(limit);
+        for record in &mut records {
+            if !record.past.resolved {
+                record.past.trace.standing = Some(self.standing_of(record, true));
+            }
+        }
+        records.into_iter().map(|record| record.past).collect()
+    }
+
+    /// What the journal knows of a run, and where it stands. Blocks on the disk.
+    pub fn past(&self, run: &RunId) -> Option<PastRun> {
+        let mut record = self.journal.record(run)?;
+        record.past.trace.standing = Some(self.standing_of(&record, true));
+        Some(record.past)
     }
 
     /// Measures what an action would do, without doing it. Takes five seconds at most.
@@ -110,35 +202,93 @@ impl Actions {
         run: RunId,
         groups: &[PrefixSpec],
     ) -> Previewed {
-        let outcome = preview::measure(config, groups, (self.clock)()).await;
+        let mut outcome = preview::measure(config, groups, (self.clock)()).await;
+        if let Ok(preview) = &mut outcome {
+            let (actions, config) = (self.clone(), config.clone());
+            let looking = tokio::task::spawn_blocking(move || actions.taken(&config));
+            preview.refusals.extend(looking.await.ok().flatten());
+        }
         Previewed { run, outcome }
     }
 
-    /// Carries an action out: writes the intent to the journal, checks that the plan is
-    /// still the one that was confirmed, and does it. The events are
-    /// [`Journaled`](crate::domain::action::ActionStage::Journaled), `Started`, then any
-    /// number of `Progress` and `Output`, then `Finished`; a run that is refused has no
-    /// `Started`, and one whose intent cannot be written has no `Journaled`.
-    ///
-    /// A slow or vanished receiver never holds the action up. Dropping the future leaves
-    /// the run without an end in the journal: let it come to its end.
-    pub async fn run(
+    /// Who is doing something now that must not happen at the same time.
+    fn taken(&self, config: &ActionConfig) -> Option<String> {
+        let scopes = locks::scopes(&config.id, &config.locks);
+        let running = |run: &RunId| still_running(&self.journal, run);
+        locks::probe(&self.state_dir, &scopes, &running)
+            .map(|conflict| format!("{LOCKED}{conflict}"))
+    }
+
+    /// Has an action carried out: writes the intent to the journal, checks that the plan is
+    /// still the one that was confirmed, starts a runner, and follows it. The runner goes on
+    /// whatever becomes of this process. Events as for [`Actions::follow`]; a run whose
+    /// intent cannot be written has no `Journaled`.
+    pub async fn launch(
         &self,
         config: &ActionConfig,
         order: Order,
         events: mpsc::Sender<ActionEvent>,
-        cancel: CancellationToken,
     ) {
-        run::run(run::Task {
-            config: config.clone(),
-            order,
-            journal: Arc::clone(&self.journal),
-            state_dir: self.state_dir.clone(),
-            clock: Arc::clone(&self.clock),
-            events,
-            cancel,
-        })
-        .await;
+        let (run, action) = (order.run.clone(), config.id.clone());
+        let (actions, config) = (self.clone(), config.clone());
+        let launched =
+            tokio::task::spawn_blocking(move || launch::launch(&actions, &config, &order)).await;
+        let runner = match launched {
+            Ok(Ok(runner)) => runner,
+            // Its events belong to the run that was there first.
+            Ok(Err(launch::NotLaunched::Known)) => {
+                tracing::error!(%run, "a run was ordered twice; the second was not started");
+                return;
+            }
+            Ok(Err(launch::NotLaunched::Unwritten(why))) => {
+                return follow::not_started(self, &run, &action, why, &events).await;
+            }
+            Err(_) => launch::Launched::default(),
+        };
+        follow::follow(self, run, action, events, Some(runner)).await;
+    }
+
+    /// Follows a run, whoever started it. The events are
+    /// [`Journaled`](crate::domain::action::ActionStage::Journaled), `Started`, then any
+    /// number of `Progress` and `Output`, then `Finished`; a run that is refused has no
+    /// `Started`. A run whose runner is gone ends as unclear once nothing of it runs.
+    pub async fn follow(&self, run: RunId, action: ActionId, events: mpsc::Sender<ActionEvent>) {
+        follow::follow(self, run, action, events, None).await;
+    }
+
+    /// Asks a run to stop: whoever carries it out reads that in the journal. The program of
+    /// a run whose runner is gone is asked itself. Blocks on the disk.
+    ///
+    /// # Errors
+    /// It is not in the journal, so nobody will stop.
+    pub fn cancel(&self, run: &RunId, action: &ActionId, reason: &str) -> Result<(), JournalError> {
+        self.journal.append(&cancel_line(run, action, reason), (self.clock)().wall)?;
+        let Some(record) = self.journal.record(run) else { return Ok(()) };
+        if let Standing::Unsupervised { .. } = self.standing_of(&record, false)
+            && let Some(process) = program_of(&record)
+        {
+            // It may have ended by itself meanwhile.
+            let _ = process.signal_group(rustix::process::Signal::TERM);
+        }
+        Ok(())
+    }
+
+    /// Asks every run that is under way to stop, and waits so long for that. Those that were,
+    /// and whether each has ended. Blocks.
+    pub fn stop_all(&self, within: Duration) -> Vec<(ActionId, bool)> {
+        let running = |past: &PastRun| past.trace.standing.is_some_and(Standing::is_running);
+        let open: Vec<PastRun> = self.history(50).into_iter().filter(running).collect();
+        for past in &open {
+            if let Err(error) = self.cancel(&past.run, &past.action, "the demo is over") {
+                tracing::error!(%error, run = %past.run, "cannot be asked to stop");
+            }
+        }
+        let give_up = std::time::Instant::now() + within;
+        let over = |past: &PastRun| !self.past(&past.run).as_ref().is_some_and(running);
+        while !open.iter().all(over) && std::time::Instant::now() < give_up {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        open.iter().map(|past| (past.action.clone(), over(past))).collect()
     }
 
     /// Writes how a run ended. Blocks until it is on the disk.
@@ -180,6 +330,36 @@ impl Actions {
     pub fn journal_path(&self) -> &Path {
         self.journal.path()
     }
+}
+
+/// The directory of a run.
+fn place_of(state_dir: &Path, run: &RunId) -> PathBuf {
+    state_dir.join("runs").join(run.as_str())
+}
+
+/// The line that asks a run to stop.
+fn cancel_line(run: &RunId, action: &ActionId, reason: &str) -> Entry {
+    Entry {
+        run: Some(run.clone()),
+        action: Some(action.clone()),
+        reason: (!reason.is_empty()).then(|| reason.to_owned()),
+        ..Entry::new(Kind::Cancel)
+    }
+}
+
+/// The program of a run that was started and is not over: by its identity, or where the
+/// runner was ended before it could write that down, by the variable that it carries.
+fn program_of(record: &journal::Record) -> Option<process::ProcessId> {
+    match (record.last, &record.process) {
+        (verdict::Last::Intended | verdict::Last::Finished, _) => None,
+        (_, Some(process)) => Some(process.clone()).filter(process::ProcessId::is_alive),
+        (_, None) => process::with_variable(RUN_VARIABLE, record.past.run.as_str()),
+    }
+}
+
+/// The program of a run that goes on, where it does.
+fn still_running(journal: &Journal, run: &RunId) -> Option<i32> {
+    Some(program_of(&journal.record(run)?)?.pid)
 }
 
 /// A name for a run: `20261120-143207-123-k3f9a2qz`. Names sort by time, in UTC, and the

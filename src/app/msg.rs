@@ -1,6 +1,6 @@
 //! What can happen, and what can be asked for.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,11 +9,12 @@ use super::{
     command::{Command, Edit},
 };
 use crate::domain::{
-    action::{ActionEvent, ActionOutcome, PastRun, Previewed},
+    action::{ActionEvent, ActionOutcome, Approval, PastRun, Previewed},
     catalog::Catalog,
-    ids::{ActionId, RunId, SourceId},
+    ids::{ActionId, ReadingName, RunId, SourceId},
     observation::{KeyScan, Observation},
     time::Moment,
+    value::Value,
 };
 
 /// Something that happened, and when. The record is made of these.
@@ -56,6 +57,8 @@ pub enum Event {
     Previewed(Box<Previewed>),
     /// A run made progress.
     Action(Box<ActionEvent>),
+    /// A second person agreed to an action.
+    Approved(Box<Approval>),
     /// The runs that the journal remembers, newest first; sent at the start.
     History(Vec<PastRun>),
     /// The journal could not be written: nothing may be started.
@@ -148,10 +151,29 @@ pub enum Effect {
         /// The action.
         action: ActionId,
     },
+    /// Ask for a second person, and say when one has agreed.
+    Ask {
+        /// What they would agree to.
+        start: Box<StartRun>,
+        /// The exact request, secrets masked.
+        request: Vec<String>,
+    },
+    /// Follow a run that this console did not start, to its end.
+    Follow {
+        /// The run.
+        run: RunId,
+        /// The action.
+        action: ActionId,
+    },
     /// Carry an action out. The runner writes the intent to the journal first.
     Start(Box<StartRun>),
     /// Stop a run.
-    Cancel(RunId),
+    Cancel {
+        /// The run.
+        run: RunId,
+        /// The action.
+        action: ActionId,
+    },
     /// Write the outcome of a run to the journal.
     Conclude {
         /// The run.
@@ -193,4 +215,16 @@ pub struct StartRun {
     pub confirmation: String,
     /// Readings before, as shown.
     pub before: Vec<(Arc<str>, String)>,
+    /// The same, for the proof in a later console.
+    pub readings: BTreeMap<ReadingName, Value>,
+    /// Which run of each server they belong to.
+    pub servers: BTreeMap<ReadingName, Value>,
+    /// How long the action must rest after a run of any console.
+    pub cooldown: Duration,
+    /// A second person must have agreed.
+    pub needs_second: bool,
+    /// It goes on without one.
+    pub break_glass: bool,
+    /// Why a lock that somebody holds is taken over, where it is.
+    pub take_over: Option<String>,
 }

@@ -74,6 +74,22 @@ pub(super) enum Command {
     Demo(Demo),
     /// Looks once at everything, prints what it found, and exits by the verdict
     Check(Output),
+    /// Carries out one action without the screen; exits 0 confirmed, 1 failed or refuted, 2
+    /// refused, 3 unknown
+    Run(Run),
+    /// Agrees, as the second person, to what somebody else wants to do
+    Approve(Approve),
+    /// Verifies or prints the journal of actions
+    Journal {
+        #[command(subcommand)]
+        command: JournalCommand,
+    },
+    /// Carries out a run that is handed over on standard input
+    #[command(hide = true)]
+    Supervise {
+        /// The run, for the list of processes
+        run: String,
+    },
     /// Writes a commented starting configuration
     Init(Init),
     /// Checks, shows or describes the configuration
@@ -93,6 +109,63 @@ pub(super) enum Command {
     },
     /// Prints the manual page
     Man,
+}
+
+#[derive(Clone, Debug, Group)]
+pub(super) struct Run {
+    /// The action, by its name
+    pub(super) action: String,
+    /// The target, SERVICE/ENVIRONMENT, where the action is disruptive
+    #[arg(long, value_name = "PHRASE")]
+    pub(super) confirm: Option<String>,
+    /// Why; it goes into the journal
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// Measures what it would do, and sends nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// One JSON document on standard output; what the action prints goes to standard error
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Leaves once it is running: the outcome is then unknown, and the exit code 3
+    #[arg(long)]
+    pub(super) detach: bool,
+    /// Goes on without the second person that an irreversible action needs; takes a reason
+    /// of 20 characters
+    #[arg(long)]
+    pub(super) break_glass: bool,
+    /// Asks whoever holds a lock to stop, and takes it over; why goes into the journal
+    #[arg(long, value_name = "REASON")]
+    pub(super) take_over: Option<String>,
+}
+
+#[derive(Clone, Debug, Group)]
+pub(super) struct Approve {
+    /// The request: the name of its run, or of its action
+    pub(super) request: String,
+    /// The target, SERVICE/ENVIRONMENT; without it, the request is only shown
+    #[arg(long, value_name = "PHRASE")]
+    pub(super) confirm: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum JournalCommand {
+    /// Follows the chain; exits 1 at the first line that is not what was written
+    Verify(Output),
+    /// Prints the newest lines
+    Show(Show),
+}
+
+#[derive(Clone, Debug, Group)]
+pub(super) struct Show {
+    /// Only the lines of this run, or of this action
+    pub(super) of: Option<String>,
+    /// How many lines
+    #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+    pub(super) last: usize,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,12 @@
 //! `demo`: the console on an embedded service.
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
 
 use super::{
     USAGE,
@@ -8,11 +14,16 @@ use super::{
     configuration, live, logging, out,
 };
 use crate::{
+    actions::Actions,
     config::{self, Request},
     demo::{self, Options, Scenario},
+    domain::time::Moment,
     runtime,
     terminal::hooks::ContainedPanics,
 };
+
+/// How long an action may take to stop when the demo is over.
+const END_WITHIN: Duration = Duration::from_secs(3);
 
 /// Starts the service and the console on it. Needs nothing: no file, no network, no
 /// other program; and takes no configuration, so that it can never reach a real system.
@@ -55,7 +66,21 @@ pub(super) fn run(
     // The directory of the journal is gone when the demo ends; what somebody saves is not.
     plan.saves = Some(config::state_dir(&request));
     plan.panics = Some(panics);
-    live::finish(tokio, plan, &options.live)
+    let done = live::finish(tokio, plan, &options.live);
+    end_actions(&state.path);
+    done
+}
+
+/// What is still under way acts on a service that is gone, and writes into a directory that
+/// is about to be: it is ended, and that is said.
+fn end_actions(state_dir: &std::path::Path) {
+    let began = Instant::now();
+    let now = Arc::new(move || Moment { mono: began.elapsed(), wall: Timestamp::now() });
+    let Ok((actions, _)) = Actions::open(state_dir, now) else { return };
+    for (action, ended) in actions.stop_all(END_WITHIN) {
+        let how = if ended { "was ended with the demo" } else { "ends by itself in a moment" };
+        out::error(&format!("{action} was still under way and {how}"));
+    }
 }
 
 /// How the directories of demos begin; the process follows.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How long what is still under way at the end may take.
-const SHUTDOWN: Duration = Duration::from_secs(2);
+pub(super) const SHUTDOWN: Duration = Duration::from_secs(2);
 
 /// Starts the console on the configured sources.
 pub(super) fn run(

@@ -1,5 +1,7 @@
 //! The commands: arguments, exit codes, one small file each.
 
+mod approve;
+
 mod args;
 
 mod check;
@@ -10,6 +12,8 @@ mod demo;
 
 mod init;
 
+mod journal;
+
 mod live;
 
 mod logging;
@@ -17,6 +21,8 @@ mod logging;
 mod out;
 
 mod rules;
+
+mod run;
 
 use std::process::ExitCode;
 
@@ -53,6 +59,10 @@ pub fn main() -> ExitCode {
         Command::Live(live) => live::run(common, &live, panics),
         Command::Demo(options) => demo::run(common, &options, panics),
         Command::Check(options) => check::run(common, &options),
+        Command::Run(options) => run::run(common, &options),
+        Command::Approve(options) => approve::run(common, &options),
+        Command::Journal { command } => journal::run(common, &command),
+        Command::Supervise { run: _ } => run::supervise(),
         Command::Init(options) => init::run(common, &options),
         Command::Config { command } => match command {
             ConfigCommand::Check(options) => configuration::check(common, &options),

@@ -6,7 +6,7 @@
 use crate::domain::text::safe;
 
 /// Names that stand before something that must not be shown.
-const WORDS: [&str; 10] = [
+const WORDS: [&str; 11] = [
     "password",
     "passwd",
     "token",
@@ -17,6 +17,7 @@ const WORDS: [&str; 10] = [
     "api-key",
     "apikey",
     "credential",
+    "routing_key",
 ];
 
 /// Keys inside `{ … }` that say where a secret comes from, and are none themselves.

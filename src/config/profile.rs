@@ -1,9 +1,14 @@
 //! The validated configuration: what the rest of the program is built from.
 
+mod notify;
+
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde_json_path::JsonPath;
 
+pub use self::notify::{
+    Address, Bell, NotifyCommand, NotifyConfig, NotifyKind, NotifyTarget, Webhook, WebhookFormat,
+};
 use super::secret::Secret;
 use crate::domain::{
     catalog::Catalog,
@@ -19,6 +24,8 @@ pub struct Profile {
     pub sources: BTreeMap<SourceId, SourceConfig>,
     /// How to carry out each action.
     pub actions: BTreeMap<ActionId, ActionConfig>,
+    /// Where alerts are told.
+    pub notify: NotifyConfig,
     /// How the screen looks and how often it is drawn.
     pub display: Display,
     /// Where the journal, the log and saved texts go.
@@ -280,6 +287,9 @@ pub struct ActionConfig {
     pub kind: ActionKind,
     /// When it is given up.
     pub timeout: Duration,
+    /// What it keeps others from doing meanwhile: `shop/deploy` also keeps off what wants
+    /// all of `shop`. The action alone where nothing is said.
+    pub locks: Vec<String>,
 }
 
 /// The kinds of action.

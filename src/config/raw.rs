@@ -2,6 +2,7 @@
 //! schema drives the strict check, the schema for editors, and the defaults that are shown.
 
 pub mod action;
+pub mod notify;
 pub mod pane;
 pub mod rule;
 pub mod source;
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use action::RawAction;
+use notify::RawNotify;
 use pane::{RawCache, RawCheck, RawContact, RawDatabase, RawLatency, RawLimits};
 use rule::RawRule;
 use source::RawSource;
@@ -68,6 +70,8 @@ pub struct RawConfig {
     /// Guarded actions, by name.
     #[serde(default)]
     pub action: BTreeMap<String, RawAction>,
+    /// When alerts are told, and where to.
+    pub notify: Option<RawNotify>,
 }
 
 /// What is watched.

@@ -53,6 +53,16 @@ impl PartialEq for Secret {
 /// that was rotated away is still one.
 static KNOWN: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
 
+/// Every value that must not be shown, for a process of our own that goes on without us.
+pub fn known() -> Vec<String> {
+    KNOWN.read().unwrap_or_else(std::sync::PoisonError::into_inner).iter().cloned().collect()
+}
+
+/// Takes over what another process of ours must not show.
+pub fn remember_all<'a>(values: impl IntoIterator<Item = &'a str>) {
+    values.into_iter().for_each(remember);
+}
+
 /// Shorter values would blank out ordinary words.
 const SHORTEST: usize = 6;
 

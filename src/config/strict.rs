@@ -222,7 +222,11 @@ impl Strict {
 
     /// Names of things are lower case, so that the environment can name them too.
     fn name(&mut self, key: &str, place: Place, path: &Path) -> bool {
-        let section = path.steps().len() == 1 && NAMED.contains(&path.last_key());
+        let section = match path.steps().len() {
+            1 => NAMED.contains(&path.last_key()),
+            2 => *path == Path::root("notify").key("target"),
+            _ => false,
+        };
         if !(section || path.last_key() == "readings") || is_valid(key) {
             return true;
         }

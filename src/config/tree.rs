@@ -228,9 +228,9 @@ impl Node {
         place
     }
 
-    /// The keys of a table of the root, in the order in which they were first written.
-    pub fn ordered_keys(&self, section: &str) -> Vec<String> {
-        let Some(table) = self.child(section).and_then(Self::table) else { return Vec::new() };
+    /// The keys of a table, in the order in which they were first written.
+    pub fn ordered_keys(&self, section: &Path) -> Vec<String> {
+        let Some(table) = self.at(section).and_then(Self::table) else { return Vec::new() };
         let mut keys: Vec<(&Place, &String)> =
             table.entries.iter().map(|(name, entry)| (&entry.key, name)).collect();
         keys.sort();

@@ -6,6 +6,7 @@ mod command;
 mod condition;
 mod http;
 mod known;
+mod notify;
 mod pane;
 mod pattern;
 mod postgres;
@@ -77,10 +78,11 @@ pub fn profile(
     pane::panes(&mut cx, &raw, &mut catalog);
     rule::rules(&mut cx, &raw, &mut catalog);
     let actions = action::actions(&mut cx, &raw, &sources, &mut catalog);
+    let notify = notify::notify(&mut cx, raw.notify.as_ref());
     let display = display(&mut cx, &raw.display);
     let state_dir = state_dir(&cx, raw.state.dir.as_deref());
     cx.report_unset(&Path::default());
-    Some(Profile { catalog, sources, actions, display, state_dir, warnings: Vec::new() })
+    Some(Profile { catalog, sources, actions, notify, display, state_dir, warnings: Vec::new() })
 }
 
 /// Reads the sound part. Only a service may be missing there: the strict check has taken
@@ -174,6 +176,15 @@ impl Cx<'_> {
         section: &str,
         raw: &'r BTreeMap<String, T>,
     ) -> Vec<(&'r str, &'r T)> {
+        self.ordered_at(&Path::root(section), raw)
+    }
+
+    /// The same for a section that is not of the root.
+    pub fn ordered_at<'r, T>(
+        &self,
+        section: &Path,
+        raw: &'r BTreeMap<String, T>,
+    ) -> Vec<(&'r str, &'r T)> {
         let keys = self.prepared.sound.ordered_keys(section);
         keys.iter()
             .filter_map(|key| raw.get_key_value(key))
@@ -218,7 +229,8 @@ impl Cx<'_> {
         self.unset = rest;
         for unset in &within {
             let name = &unset.name;
-            let optional = matches!(path.steps(), [_, _]);
+            let depth = if path.is_within(&Path::root("notify").key("target")) { 3 } else { 2 };
+            let optional = path.steps().len() == depth;
             let or = if optional { ", or write optional = true to do without" } else { "" };
             let cure = if unset.secret {
                 format!("export {name} before watchfloor starts{or}")

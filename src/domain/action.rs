@@ -64,6 +64,10 @@ pub struct Preview {
     pub digest: String,
 }
 
+/// How a refusal begins that only says that somebody holds a lock: the only kind that a
+/// take-over overrules.
+pub const LOCKED: &str = "locked: ";
+
 /// A preview, or why it could not be made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Previewed {
@@ -153,4 +157,100 @@ pub struct PastRun {
     pub outcome: ActionOutcome,
     /// Whether the journal holds an end at all.
     pub resolved: bool,
+    /// What else is known of it, where it has no end yet.
+    #[serde(default)]
+    pub trace: Trace,
+}
+
+/// What the journal and the system tell of a run without an end: enough to follow it, and
+/// to look at its proof later.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    /// Where it stands; none where nobody looked.
+    pub standing: Option<Standing>,
+    /// What the carrying out brought, where it is over.
+    pub result: Option<RunResult>,
+    /// Readings before it, by `source.reading`.
+    pub before: BTreeMap<ReadingName, Value>,
+    /// Which run of each server they belong to.
+    pub servers: BTreeMap<ReadingName, Value>,
+}
+
+/// How long a second person's agreement counts, and how long one may be waited for.
+pub const APPROVAL_LASTS: Duration = Duration::from_secs(600);
+
+/// The shortest reason for going on without a second person, in characters.
+pub const BREAK_GLASS_REASON: usize = 20;
+
+/// What is typed to go on without a second person.
+pub const BREAK_GLASS: &str = "break glass";
+
+/// A second person agreed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The run that they agreed to.
+    pub run: RunId,
+    /// The digest of the plan that they agreed to.
+    pub digest: String,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: jiff::Timestamp,
+    /// Whether it is only their word that they are somebody else.
+    pub claim: bool,
+}
+
+impl Approval {
+    /// Who agreed, and how sure it is that it was somebody else.
+    pub fn words(&self) -> String {
+        if self.claim {
+            format!("{}: a CLAIM, the account is the same", self.by)
+        } else {
+            format!("{}: another login, by the system", self.by)
+        }
+    }
+}
+
+/// Where a run stands for which the journal has no outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It was intended a moment ago, and its runner is on its way.
+    Starting,
+    /// Nothing was sent, and nothing will be: safe to try again.
+    NeverStarted,
+    /// Its runner is there and carries it out.
+    Supervised,
+    /// Its runner is gone, but the program it started goes on: nobody will stop it when its
+    /// time is up, and its exit code will not be known.
+    Unsupervised {
+        /// The process.
+        pid: i32,
+    },
+    /// Its runner is gone, and what it did is not known: the proof decides. Never tried
+    /// again by itself.
+    Interrupted,
+    /// The carrying out is over, and nobody has looked at the proof yet.
+    Finished,
+}
+
+impl Standing {
+    /// In words, for the screen and for `run`.
+    pub fn words(self) -> String {
+        match self {
+            Self::Starting => "being started".to_owned(),
+            Self::NeverStarted => "never started: safe to try again".to_owned(),
+            Self::Supervised => "running, supervised".to_owned(),
+            Self::Unsupervised { pid } => {
+                format!("running, UNSUPERVISED as process {pid}: its exit code will not be known")
+            }
+            Self::Interrupted => "interrupted, outcome unknown: look at the proof".to_owned(),
+            Self::Finished => "over, not proven yet".to_owned(),
+        }
+    }
+
+    /// Whether it may still act.
+    pub fn is_running(self) -> bool {
+        matches!(self, Self::Starting | Self::Supervised | Self::Unsupervised { .. })
+    }
 }

@@ -46,6 +46,11 @@ impl Guard {
         self >= Self::G2
     }
 
+    /// Whether a second person must agree.
+    pub fn wants_second_person(self) -> bool {
+        self >= Self::G4
+    }
+
     /// Whether the name of the target must be typed.
     pub fn wants_target_typed(self) -> bool {
         self >= Self::G3

@@ -34,6 +34,8 @@ pub mod counter;
 
 pub mod percentile;
 
+pub mod histogram;
+
 pub mod hysteresis;
 
 pub mod violations;
@@ -41,3 +43,9 @@ pub mod violations;
 pub mod text;
 
 pub mod keys;
+
+pub mod notification;
+
+pub mod delivery;
+
+pub mod outbox;

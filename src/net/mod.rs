@@ -19,6 +19,8 @@ pub mod readings;
 
 pub mod redis;
 
+pub mod retry;
+
 pub mod tls;
 
 pub mod words;

@@ -1,5 +1,7 @@
 //! The hands of the console: starts the pollers and carries out effects.
 
+mod runs;
+
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
@@ -11,7 +13,7 @@ use std::{
 
 use futures_util::FutureExt;
 use tokio::{sync::mpsc, task::JoinSet};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::DropGuard;
 
 use super::{
     clock::Clock,
@@ -22,14 +24,14 @@ use super::{
 use crate::{
     actions::Actions,
     app::{
-        msg::{Effect, Event, Notice, StartRun},
+        msg::{Effect, Event, Notice},
         state::State,
         summary,
     },
     config::profile::{ActionConfig, ActionKind, Profile, SourceConfig, SourceKind},
     demo::Demo,
     domain::{
-        action::{ActionEvent, ActionStage, Claim, Previewed, RunResult},
+        action::{ActionEvent, Previewed},
         catalog::PrefixSpec,
         failure::{Failure, FailureKind},
         ids::{ActionId, RunId, SourceId},
@@ -70,10 +72,11 @@ pub(super) struct Engine {
     demo: Option<Demo>,
     orders: BTreeMap<SourceId, mpsc::Sender<Order>>,
     pollers: JoinSet<()>,
-    runs: BTreeMap<RunId, CancellationToken>,
     keeper: Keeper,
     /// Where texts go that the operator saves; beside the journal where none is named.
     pub(super) saves: Option<PathBuf>,
+    /// Runs for which a second person is waited for.
+    waiting: BTreeMap<RunId, DropGuard>,
     /// Puts a text on the clipboard; returns whether there is one.
     pub(super) clipboard: Box<dyn FnMut(&str) -> bool>,
 }
@@ -97,8 +100,8 @@ impl Engine {
             demo,
             orders: BTreeMap::new(),
             pollers: JoinSet::new(),
-            runs: BTreeMap::new(),
             saves: None,
+            waiting: BTreeMap::new(),
             clipboard: Box::new(|_| false),
         }
     }
@@ -205,41 +208,6 @@ impl Engine {
             .collect()
     }
 
-    fn start(&mut self, start: StartRun) {
-        let Some((actions, Some(config))) = self.action(&start.action) else {
-            self.not_started(&start);
-            return;
-        };
-        let cancel = CancellationToken::new();
-        self.runs.insert(start.run.clone(), cancel.clone());
-        let events = self.outlets.actions.clone();
-        let order = crate::actions::Order {
-            run: start.run,
-            digest: start.digest,
-            target: start.target,
-            reason: start.reason,
-            confirmation: start.confirmation,
-            before: start.before,
-        };
-        tokio::spawn(async move { actions.run(&config, order, events, cancel).await });
-    }
-
-    fn not_started(&self, start: &StartRun) {
-        let stage = ActionStage::Finished(RunResult {
-            claim: Claim::NotSent,
-            summary: "it is not configured any more, or there is no journal".to_owned(),
-            readings: BTreeMap::new(),
-            took: Duration::ZERO,
-        });
-        let event = ActionEvent {
-            run: start.run.clone(),
-            action: start.action.clone(),
-            at: self.clock.now(),
-            stage,
-        };
-        let _ = self.outlets.actions.try_send(event);
-    }
-
     /// Writes to the journal away from the loop: a slow disk must not keep a key waiting.
     fn journal(&self, write: impl FnOnce(&Actions) -> Result<(), String> + Send + 'static) {
         let Some(actions) = self.actions.clone() else { return };
@@ -293,14 +261,15 @@ impl Hands for Engine {
             Effect::Copy(text) => self.copy(&text),
             Effect::Save => self.save(state),
             Effect::Preview { run, action } => self.preview(run, action),
+            Effect::Ask { start, request } => self.ask(*start, request),
+            Effect::Follow { run, action } => self.follow(run, action),
             Effect::Start(start) => self.start(*start),
-            Effect::Cancel(run) => {
-                if let Some(cancel) = self.runs.get(&run) {
-                    cancel.cancel();
-                }
+            Effect::Cancel { run, action } => {
+                self.journal(move |actions| {
+                    actions.cancel(&run, &action, "").map_err(|error| error.to_string())
+                });
             }
             Effect::Conclude { run, action, outcome, evidence } => {
-                self.runs.remove(&run);
                 self.journal(move |actions| {
                     actions
                         .conclude(&run, &action, outcome, &evidence)

@@ -109,6 +109,10 @@ impl Console {
         for remark in plan.remarks {
             let _ = events.try_send(Event::Notice(Notice::warning(remark)));
         }
+        if let Some(actions) = &actions {
+            // After the remarks: what is unresolved must be what is read.
+            let _ = events.try_send(Event::History(actions.history(HISTORY)));
+        }
         if let Some(panics) = plan.panics {
             tokio::spawn(tell_of_panics(panics, events.clone()));
         }
@@ -188,7 +192,6 @@ fn open_journal(
             for remark in report.remarks() {
                 let _ = events.try_send(Event::Notice(Notice::warning(remark)));
             }
-            let _ = events.try_send(Event::History(actions.history(HISTORY)));
             Some(Arc::new(actions))
         }
         Err(error) => {

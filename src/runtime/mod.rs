@@ -17,6 +17,8 @@ mod kept;
 
 mod live;
 
+pub mod one_action;
+
 pub mod poller;
 
 mod reload;

@@ -1,7 +1,6 @@
 use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 use watchfloor::{
     actions::{Order, journal::verify, new_run_id},
     config::{
@@ -38,7 +37,7 @@ fn script(text: &str) -> CommandAction {
     CommandAction { shell: true, ..command(&[text]) }
 }
 
-fn shell(text: &str) -> ActionConfig {
+pub(super) fn shell(text: &str) -> ActionConfig {
     configured(script(text), Duration::from_secs(30))
 }
 
@@ -71,7 +70,7 @@ async fn a_command_runs_and_everything_is_in_the_journal() {
     assert_eq!(fs::read_to_string(&kept).expect("kept"), "one\ntwo\nthree\n");
     assert_eq!(fs::metadata(&kept).expect("there").permissions().mode() & 0o777, 0o600);
 
-    assert_eq!(desk.kinds(), ["intent", "start", "step", "finish"]);
+    assert_eq!(desk.kinds(), ["intent", "supervisor", "start", "process", "finish"]);
     let lines = desk.lines();
     let intent = &lines[0];
     assert_eq!(intent["run"], run.as_str());
@@ -81,8 +80,8 @@ async fn a_command_runs_and_everything_is_in_the_journal() {
     assert_eq!(intent["confirmation"], "y");
     assert_eq!(intent["before"][0], serde_json::json!(["cache.keys", "1234"]));
     assert!(intent["request"][0].as_str().expect("a line").contains("printf"));
-    assert_eq!(lines[3]["result"]["claim"], "done");
-    assert!(lines[3]["result"]["took_ms"].is_u64());
+    assert_eq!(lines[4]["result"]["claim"], "done");
+    assert!(lines[4]["result"]["took_ms"].is_u64());
     verify(&desk.journal()).expect("sound");
 
     let past = &desk.actions.history(5)[0];
@@ -186,6 +185,8 @@ async fn the_environment_is_clean_and_is_what_was_shown() {
     let preview = desk.preview(&config).await;
     let (_, stages) = desk.start(&config, &preview.digest).finish().await;
     let mut real = outputs(&stages);
+    let name = real.iter_mut().find(|line| line.starts_with("WATCHFLOOR_RUN=")).expect("named");
+    *name = "WATCHFLOOR_RUN=(the name of the run)";
     let mut shown: Vec<&str> = preview.request[3..].iter().map(String::as_str).collect();
     real.sort_unstable();
     shown.sort_unstable();
@@ -249,18 +250,10 @@ async fn a_run_that_is_ordered_twice_runs_once() {
     let count = desk.place.path().join("count");
     let config = shell(&format!("echo once >> {}", count.display()));
     let digest = desk.preview(&config).await.digest;
-    let order = Order {
-        run: new_run_id(),
-        digest,
-        target: "shop/production".to_owned(),
-        reason: String::new(),
-        confirmation: "y".to_owned(),
-        before: Vec::new(),
-    };
+    let order = Order::new(new_run_id(), digest, "shop/production");
     let (sender, mut events) = mpsc::channel(64);
     for _ in 0..2 {
-        let token = CancellationToken::new();
-        desk.actions.run(&config, order.clone(), sender.clone(), token).await;
+        desk.actions.launch(&config, order.clone(), sender.clone()).await;
     }
     drop(sender);
     let mut ends = 0;
@@ -317,7 +310,7 @@ async fn a_person_can_stop_it_and_it_may_clean_up() {
     let digest = desk.preview(&config).await.digest;
     let mut started = desk.start(&config, &digest);
     started.until(|stage| *stage == ActionStage::Output("ready".to_owned())).await;
-    started.cancel.cancel();
+    started.stop();
     let (result, stages) = started.finish().await;
     assert_eq!(result.claim, Claim::Cancelled);
     assert!(result.summary.contains("exit code 5"), "{}", result.summary);
@@ -332,7 +325,7 @@ async fn stopped_before_the_start_it_was_never_sent() {
     let config = program(&["touch", &marker.to_string_lossy()]);
     let digest = desk.preview(&config).await.digest;
     let started = desk.start(&config, &digest);
-    started.cancel.cancel();
+    started.stop();
     let (result, _) = started.finish().await;
     assert_not_sent(&result, "stopped by the operator");
     assert!(!marker.exists());

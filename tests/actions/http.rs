@@ -148,8 +148,8 @@ async fn a_server_that_accepts_is_asked_once_and_its_answer_is_evidence() {
     ] {
         assert_eq!(reading(&result, name), Some(&value), "{name}");
     }
-    assert_eq!(desk.kinds(), ["intent", "start", "step", "finish"]);
-    assert_eq!(desk.lines()[3]["result"]["readings"]["cleared"]["number"], 1234.0);
+    assert_eq!(desk.kinds(), ["intent", "supervisor", "start", "step", "finish"]);
+    assert_eq!(desk.lines()[4]["result"]["readings"]["cleared"]["number"], 1234.0);
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn stopping_the_wait_does_not_unsend_the_request() {
     let digest = desk.preview(&config).await.digest;
     let mut started = desk.start(&config, &digest);
     started.until(|stage| *stage == ActionStage::Started).await;
-    started.cancel.cancel();
+    started.stop();
     let (result, _) = started.finish().await;
     assert_eq!(result.claim, Claim::Unclear);
     assert!(result.summary.contains("stopped by the operator"), "{}", result.summary);

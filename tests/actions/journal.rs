@@ -12,7 +12,7 @@ use watchfloor::{
         journal::{FILE, verify},
         new_run_id,
     },
-    domain::action::ActionOutcome,
+    domain::action::{ActionOutcome, Standing},
 };
 
 use super::{Desk, LIMIT, assert_not_sent, open};
@@ -279,9 +279,12 @@ fn the_past_is_told_newest_first() {
     let (first, second) = (new_run_id(), new_run_id());
     let action = "restart".into();
     for (run, outcome) in [
-        (&first, ActionOutcome::Confirmed),
+        (&first, ActionOutcome::Unknown),
         (&second, ActionOutcome::Failed),
         (&first, ActionOutcome::Refuted),
+        // Two consoles look at the same run: what is known already stands.
+        (&first, ActionOutcome::Unknown),
+        (&first, ActionOutcome::Confirmed),
     ] {
         desk.actions.conclude(run, &action, outcome, &["why".to_owned()]).expect("written");
     }
@@ -303,18 +306,20 @@ async fn a_crash_is_decidable_at_every_line() {
     desk.run(&super::command::program(&["true"])).await;
     let whole = fs::read_to_string(desk.journal()).expect("the journal");
     let lines: Vec<&str> = whole.lines().collect();
-    // Intent; start; the process; finish.
-    for (kept, outcome, resolved) in [
-        (1, ActionOutcome::NeverStarted, true),
-        (2, ActionOutcome::Unknown, false),
-        (3, ActionOutcome::Unknown, false),
-        (4, ActionOutcome::Unknown, false),
+    // Intent; the runner; start; the process; finish.
+    for (kept, outcome, standing) in [
+        (1, ActionOutcome::NeverStarted, Standing::Starting),
+        (2, ActionOutcome::NeverStarted, Standing::Starting),
+        (3, ActionOutcome::Unknown, Standing::Interrupted),
+        (4, ActionOutcome::Unknown, Standing::Interrupted),
+        (5, ActionOutcome::Unknown, Standing::Finished),
     ] {
         fs::write(desk.journal(), lines[..kept].join("\n") + "\n").expect("rewritten");
         let (next, report) = open(&desk.state()).expect("opened");
         assert_eq!(report.bad, None);
         let past = &next.history(1)[0];
-        assert_eq!((past.outcome, past.resolved), (outcome, resolved), "after line {kept}");
+        assert_eq!((past.outcome, past.resolved), (outcome, false), "after line {kept}");
+        assert_eq!(past.trace.standing, Some(standing), "after line {kept}");
     }
 }
 

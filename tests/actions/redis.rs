@@ -181,8 +181,8 @@ async fn exactly_the_meant_keys_are_deleted() {
     assert_eq!(server.count("rate:*"), 401);
     assert_eq!(server.count("cach"), 1);
     assert_eq!(stages[..2], [ActionStage::Journaled, ActionStage::Started]);
-    assert_eq!(desk.kinds(), ["intent", "start", "step", "step", "finish"]);
-    assert_eq!(desk.lines()[2]["text"], "cache:*: 1501 keys deleted");
+    assert_eq!(desk.kinds(), ["intent", "supervisor", "start", "step", "step", "finish"]);
+    assert_eq!(desk.lines()[3]["text"], "cache:*: 1501 keys deleted");
 
     let stats: String =
         redis::cmd("INFO").arg("commandstats").query(&mut connection).expect("info");
@@ -263,7 +263,7 @@ async fn it_can_be_stopped_midway_and_knows_how_far_it_came() {
     let digest = desk.preview(&config).await.digest;
     let mut started = desk.start(&config, &digest);
     started.until(|stage| matches!(stage, ActionStage::Progress { done, .. } if *done >= 80)).await;
-    started.cancel.cancel();
+    started.stop();
     let (result, _) = started.finish().await;
     assert_eq!(result.claim, Claim::Cancelled);
     let left = server.count("cache:*");

@@ -92,6 +92,19 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "notify",
+        &[
+            "[notify]\ngroup_wait = 30\nrepeat = \"5s\"\nwait = \"1s\"\n[notify.target.A]\nkind = \"bell\"\n",
+            "[notify.target.x]\nkind = \"mail\"\n[notify.target.y]\nurl = \"https://h/\"\n[notify.target.z]\nkind = \"webhook\"\nformat = \"slak\"\n",
+            "[notify.target.x]\nkind = \"webhook\"\n[notify.target.y]\nkind = \"webhook\"\nformat = \"pagerduty\"\n[notify.target.z]\nkind = \"webhook\"\nurl = \"https://h/\"\nrouting_key = \"hunter22\"\n",
+            "[notify.target.x]\nkind = \"webhook\"\nformat = \"slack\"\nurl = \"https://hooks.example/services/hunter22\"\n",
+            "[notify.target.x]\nkind = \"webhook\"\nformat = \"pagerduty\"\nrouting_key = \"hunter22\"\nheaders = { Authorization = \"hunter22\" }\nseverities = [\"error\"]\n",
+            "[notify.target.x]\nkind = \"webhook\"\nurl = \"redis://h\"\nseverities = []\ntimeout = \"10m\"\nretry_for = \"long\"\nresolved = \"yes\"\n",
+            "[notify.target.x]\nkind = \"webhook\"\nurl = { env = \"NOPE\" }\n[notify.target.y]\nkind = \"command\"\nargv = []\nenvironment = { API_TOKEN = \"hunter22\", X = { env = \"NOPE_EITHER\" } }\n",
+            "[notify.target.x]\nkind = \"bell\"\nat_most_every = \"0s\"\n[notify.target.y]\nkind = \"bell\"\n",
+        ],
+    ),
+    (
         "variables",
         &[
             "[vars]\nAPI_TOKEN = \"hunter22\"\n[check.b]\nsource = \"api\"\ncritical = [\"state == \\\"${NOPE}\\\"\"]\ntitle = \"${a b} ${x\"\n",

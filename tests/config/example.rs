@@ -10,6 +10,9 @@ use watchfloor::config::{schema, show};
 
 use super::support::Place;
 
+/// The kinds of target, as sections.
+const TARGETS: [&str; 3] = ["notify.target.webhook", "notify.target.command", "notify.target.bell"];
+
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
 /// The example in a place where everything that it names is there.
@@ -18,6 +21,8 @@ fn place(text: &str) -> Place {
         .env("SHOP_TOKEN", "token-of-the-shop")
         .env("SHOP_REDIS_PASSWORD", "password-of-redis")
         .env("SHOP_UPSTASH_TOKEN", "token-of-upstash")
+        .env("SHOP_PAGERDUTY_KEY", "key-of-pagerduty")
+        .env("SHOP_PAGERDUTY_URL", "https://events.eu.pagerduty.com/v2/enqueue")
         .file("shop-root.pem", "-----BEGIN CERTIFICATE-----\n");
     let dir = place.dir.path().join("home/.config/watchfloor");
     std::fs::create_dir_all(&dir).unwrap();
@@ -73,7 +78,7 @@ fn what_it_states_as_default_is_the_default() {
 
 /// Whether two sections are of the same thing, perhaps of another kind.
 fn related(one: &str, other: &str) -> bool {
-    let kinds = ["source.", "action."]
+    let kinds = ["source.", "action.", "notify.target."]
         .iter()
         .any(|outer| one.starts_with(outer) && other.starts_with(outer));
     one == other || (kinds && other != "source.pressure")
@@ -98,6 +103,7 @@ fn it_names_every_key_there_is() {
                 ["source.http", "source.redis", "source.upstash", "source.postgres"].as_slice()
             }
             "action" => ["action.http", "action.redis", "action.command"].as_slice(),
+            "notify" if section != "notify" => &TARGETS,
             _ => return named.contains(&(section.clone(), key.clone())),
         };
         let all = all_keys();
@@ -128,6 +134,11 @@ fn kind_of(section: &str, parsed: &toml::Table) -> String {
         [outer @ ("source" | "action"), name] => {
             format!("{outer}.{}", parsed[*outer][*name]["kind"].as_str().unwrap())
         }
+        ["notify", "target", name] => {
+            let kind = parsed["notify"]["target"][*name]["kind"].as_str().unwrap();
+            format!("notify.target.{kind}")
+        }
+        ["notify", ..] => section.to_owned(),
         [outer, _, inner] => format!("{outer}.{inner}"),
         [outer, _] => (*outer).to_owned(),
         _ => section.to_owned(),
@@ -158,19 +169,27 @@ fn all_keys() -> BTreeMap<(String, String), Option<Value>> {
         let others = value.get("additionalProperties").filter(|others| others.is_object());
         let value = follow(&schema, others.unwrap_or(value));
         match value["oneOf"].as_array() {
-            Some(branches) => {
-                for branch in branches {
-                    let kind = branch["properties"]["kind"]["const"].as_str().unwrap();
-                    properties(&schema, branch, &format!("{name}.{kind}"), &mut keys);
-                }
-            }
+            Some(_) => branches(&schema, value, name, &mut keys),
             None => properties(&schema, value, name, &mut keys),
         }
     }
+    branches(&schema, &schema["$defs"]["RawTarget"], "notify.target", &mut keys);
     for (name, outer) in [("RawPressure", "source.pressure"), ("RawPrefix", "cache.prefix")] {
         properties(&schema, &schema["$defs"][name], outer, &mut keys);
     }
     keys
+}
+
+fn branches(
+    schema: &Value,
+    of: &Value,
+    name: &str,
+    keys: &mut BTreeMap<(String, String), Option<Value>>,
+) {
+    for branch in of["oneOf"].as_array().unwrap() {
+        let kind = branch["properties"]["kind"]["const"].as_str().unwrap();
+        properties(schema, branch, &format!("{name}.{kind}"), keys);
+    }
 }
 
 fn properties(
@@ -203,12 +222,15 @@ fn collect(
     for (key, value) in table {
         let depth = section.split('.').filter(|part| !part.is_empty()).count();
         let of_named = ["source", "check", "cache", "latency", "database", "contact", "action"];
-        if depth > 0 && !(depth == 1 && of_named.contains(&section)) {
+        let of_names = (depth == 1 && of_named.contains(&section)) || section == "notify.target";
+        if depth > 0 && !of_names {
             named.insert((kind_of(section, parsed), key.clone()));
         }
         let inner = if section.is_empty() { key.clone() } else { format!("{section}.{key}") };
         match value {
-            Value::Object(_) if depth < 2 => collect(value, &inner, parsed, named),
+            Value::Object(_) if depth < 2 || section == "notify.target" => {
+                collect(value, &inner, parsed, named)
+            }
             Value::Array(items) if key == "prefix" || key == "pressure" => {
                 for item in items {
                     collect(item, &inner, parsed, named);

@@ -4,3 +4,4 @@
 mod command;
 mod differential;
 mod profiles;
+mod restart;

@@ -154,6 +154,7 @@ fn unresolved_runs_of_earlier_consoles() {
         by: "tom@ops2".to_owned(),
         outcome: if resolved { ActionOutcome::Confirmed } else { ActionOutcome::Unknown },
         resolved,
+        trace: Default::default(),
     };
     let history = vec![run(1, false), run(2, true)];
     desk.send(Event::History(history));

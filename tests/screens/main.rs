@@ -11,4 +11,6 @@ mod keys;
 
 mod plain;
 
+mod runs;
+
 mod stories;

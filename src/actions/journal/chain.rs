@@ -75,6 +75,14 @@ enum Decoded {
     Fragment,
 }
 
+/// The line that the bytes are, whatever stands before it.
+pub(super) fn read(bytes: &[u8]) -> Option<Line> {
+    match decode(bytes) {
+        Decoded::Whole(line, _) => Some(*line),
+        Decoded::Changed | Decoded::Fragment => None,
+    }
+}
+
 fn decode(bytes: &[u8]) -> Decoded {
     let sealed = || {
         let text = std::str::from_utf8(bytes).ok()?.strip_suffix(END)?;

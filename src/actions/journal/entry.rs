@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::who::Who;
 use crate::{
-    actions::words,
+    actions::{process::ProcessId, words},
     domain::{
         action::{ActionOutcome, Claim, RunResult},
         ids::{ActionId, ReadingName, RunId},
@@ -19,10 +19,22 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// Somebody wants a second person to agree to an action. Nothing was sent yet.
+    Ask,
+    /// A second person agreed to exactly the plan that was asked about.
+    Approve,
+    /// Somebody goes on without a second person.
+    BreakGlass,
     /// Somebody confirmed an action. Nothing was sent yet.
     Intent,
+    /// A process that carries the action out is there. Nothing was sent yet.
+    Supervisor,
     /// From here on the action may have had an effect.
     Start,
+    /// The program of the action runs.
+    Process,
+    /// Somebody wants a run to stop.
+    Cancel,
     /// Something worth keeping happened on the way.
     Step,
     /// The carrying out is over; whether it had the effect is not judged yet.
@@ -36,6 +48,28 @@ pub enum Kind {
     /// A kind of a later version.
     #[serde(other)]
     Other,
+}
+
+impl Kind {
+    /// The word for the eyes.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ask => "ask",
+            Self::Approve => "approve",
+            Self::BreakGlass => "BREAK GLASS",
+            Self::Intent => "intent",
+            Self::Supervisor => "supervisor",
+            Self::Start => "start",
+            Self::Process => "process",
+            Self::Cancel => "cancel",
+            Self::Step => "step",
+            Self::Finish => "finish",
+            Self::Outcome => "outcome",
+            Self::Note => "note",
+            Self::Repaired => "repaired",
+            Self::Other => "(of a later version)",
+        }
+    }
 }
 
 /// What happened. Only what a kind needs is there.
@@ -82,6 +116,18 @@ pub struct Entry {
     /// A step or a note in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The identity of the runner, or of the program that it started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessId>,
+    /// Readings before, for the proof: what `before` says in words.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub readings: BTreeMap<ReadingName, Value>,
+    /// Which run of each server they belong to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub servers: BTreeMap<ReadingName, Value>,
+    /// What the action keeps others from doing meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locks: Vec<String>,
 }
 
 impl Entry {
@@ -102,6 +148,10 @@ impl Entry {
             evidence: Vec::new(),
             about: None,
             text: None,
+            process: None,
+            readings: BTreeMap::new(),
+            servers: BTreeMap::new(),
+            locks: Vec::new(),
         }
     }
 

@@ -12,9 +12,12 @@ mod chain;
 
 mod history;
 
+mod report;
+
 pub(in crate::actions) mod place;
 
 use std::{
+    collections::VecDeque,
     fs::{File, TryLockError},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write},
     os::unix::fs::MetadataExt,
@@ -26,14 +29,24 @@ use std::{
 
 use jiff::Timestamp;
 
-pub use self::chain::BadLine;
-pub(in crate::actions) use self::chain::hex;
+pub use self::{
+    chain::BadLine,
+    report::{JournalError, JournalReport, Verified},
+};
 use self::{
     chain::Walker,
     entry::{Entry, Kind, Line},
+    history::Runs,
     who::Who,
 };
-use crate::domain::{action::PastRun, ids::RunId};
+pub(in crate::actions) use self::{
+    chain::hex,
+    history::{Asked, Record},
+};
+use crate::domain::{
+    action::{ActionOutcome, PastRun},
+    ids::RunId,
+};
 
 /// The name of the file in the state directory.
 pub const FILE: &str = "journal.jsonl";
@@ -43,109 +56,6 @@ const LONGEST: u64 = 4 << 20;
 
 /// How long to wait for another console that is just appending.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
-
-/// Why the journal could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// The directory or the file is not safe to use.
-    #[error("{path} {why}")]
-    Unsafe {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        why: String,
-    },
-    /// The operating system refused.
-    #[error("{path} {what}: {source}")]
-    Io {
-        /// What could not be done.
-        what: &'static str,
-        /// To which file or directory.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// Another process has it locked.
-    #[error("{0} is locked by another process")]
-    Locked(PathBuf),
-    /// The disk does not answer.
-    #[error("the disk took too long to write {0}")]
-    Slow(PathBuf),
-    /// The file is no longer the one that was opened.
-    #[error("{0} was removed, replaced or cut while it was in use: start the console again")]
-    Replaced(PathBuf),
-    /// A line would be too long.
-    #[error("a line of {0} bytes is too long for the journal")]
-    TooLong(usize),
-    /// A line could not be put into words.
-    #[error("a line cannot be encoded: {0}")]
-    Encode(#[from] serde_json::Error),
-    /// There was a run of this name before.
-    #[error("run {0} is already in the journal")]
-    KnownRun(RunId),
-    /// The chain is broken.
-    #[error("{path}: {bad}")]
-    Broken {
-        /// The file.
-        path: PathBuf,
-        /// The first bad line.
-        bad: BadLine,
-    },
-}
-
-impl JournalError {
-    fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { what, path: path.to_owned(), source }
-    }
-
-    fn unsafe_place(path: &Path, why: impl Into<String>) -> Self {
-        Self::Unsafe { path: path.to_owned(), why: why.into() }
-    }
-}
-
-/// What opening a journal found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JournalReport {
-    /// The file.
-    pub path: PathBuf,
-    /// Whole lines.
-    pub lines: u64,
-    /// The hash of the last line, to be kept elsewhere by whoever wants to notice lines
-    /// that were cut off the end.
-    pub head: String,
-    /// The last line was cut off, and was closed just now.
-    pub repaired: bool,
-    /// The first line that is not what was written.
-    pub bad: Option<BadLine>,
-}
-
-impl JournalReport {
-    /// What the operator should know, in words. Empty where all is well.
-    pub fn remarks(&self) -> Vec<String> {
-        let path = self.path.display();
-        let mut remarks = Vec::new();
-        if let Some(bad) = &self.bad {
-            remarks.push(format!("the journal was tampered with or damaged: {path}: {bad}"));
-        }
-        if self.repaired {
-            remarks.push(format!("the last line of {path} was cut off; it was closed"));
-        }
-        remarks
-    }
-}
-
-/// A journal whose chain holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// Whole lines.
-    pub lines: u64,
-    /// The hash of the last line; zeros where there is none.
-    pub head: String,
-    /// Lines that were cut off by a crash and closed later.
-    pub repaired: u64,
-    /// The last line is cut off; the next console closes it.
-    pub torn: bool,
-}
 
 /// Walks over the whole chain.
 ///
@@ -168,6 +78,36 @@ pub fn verify(path: &Path) -> Result<Verified, JournalError> {
             repaired: walker.repaired,
             torn,
         }),
+    }
+}
+
+/// The newest lines that are wanted, oldest first. Lines that were tampered with are left
+/// out: [`verify`] names them.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn lines(
+    path: &Path,
+    most: usize,
+    wanted: &dyn Fn(&Line) -> bool,
+) -> Result<Vec<Line>, JournalError> {
+    let unreadable = |error| JournalError::io("cannot be read", path, error);
+    let mut reader = BufReader::new(File::open(path).map_err(unreadable)?);
+    let mut found = VecDeque::new();
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        let read = reader.by_ref().take(LONGEST + 1).read_until(b'\n', &mut bytes);
+        if read.map_err(unreadable)? == 0 {
+            return Ok(found.into());
+        }
+        let line = chain::read(bytes.strip_suffix(b"\n").unwrap_or(&bytes));
+        if let Some(line) = line.filter(|line| wanted(line)) {
+            found.push_back(line);
+            if found.len() > most {
+                found.pop_front();
+            }
+        }
     }
 }
 
@@ -262,17 +202,40 @@ impl Journal {
         let mut open = self.lock();
         self.locked(&mut open, |open| {
             self.catch_up(open, now)?;
-            if let (Kind::Intent, Some(run)) = (entry.kind, &entry.run)
-                && open.walker.runs.knows(run)
-            {
-                return Err(JournalError::KnownRun(run.clone()));
+            if is_needed(&open.walker.runs, &entry)? {
+                self.write(open, entry, now)?;
             }
-            self.write(open, entry, now, b"")
+            Ok(())
         })
     }
 
     /// The newest runs first, including those that other consoles wrote. Blocks.
     pub fn history(&self, limit: usize) -> Vec<PastRun> {
+        self.look(|runs| runs.newest().take(limit).map(|record| record.past.clone()).collect())
+    }
+
+    /// What the lines tell of the newest runs, the newest first. Blocks.
+    pub(in crate::actions) fn records(&self, limit: usize) -> Vec<Record> {
+        self.look(|runs| runs.newest().take(limit).cloned().collect())
+    }
+
+    /// What the lines tell of a run. Blocks.
+    pub(in crate::actions) fn record(&self, run: &RunId) -> Option<Record> {
+        self.look(|runs| runs.get(run).cloned())
+    }
+
+    /// The requests for a second person that a test holds for, the newest first. Blocks.
+    pub(in crate::actions) fn asked(&self, wanted: impl Fn(&Asked) -> bool) -> Vec<Asked> {
+        self.look(|runs| runs.asked().filter(|asked| wanted(asked)).cloned().collect())
+    }
+
+    /// Who writes into it.
+    pub fn who(&self) -> &Who {
+        &self.who
+    }
+
+    /// Reads what others appended, and looks.
+    fn look<T>(&self, at: impl FnOnce(&Runs) -> T) -> T {
         let mut open = self.lock();
         // Where the file cannot be read any more, what was read before is still true.
         let read_to = open.read_to;
@@ -280,7 +243,7 @@ impl Journal {
         if let Ok((end, _)) = walk(file, read_to, walker) {
             open.read_to = end;
         }
-        open.walker.runs.newest(limit)
+        at(&open.walker.runs)
     }
 
     /// The file.
@@ -316,30 +279,21 @@ impl Journal {
         }
         let (end, rest) = walk(&open.file, open.read_to, &mut open.walker).map_err(unreadable)?;
         open.read_to = end;
-        if open.walker.tail(&rest) {
-            open.walker.line(&rest);
-            open.read_to += rest.len() as u64;
-            return self.write(open, repaired(), now, b"\n").map(|()| true);
-        }
         if !rest.is_empty() {
-            // A whole line that only lacks its line break.
+            // Cut off, or whole and only without its line break. Nothing is taken for read
+            // before the break is on the disk: a full disk may refuse it many times.
             self.put(open, b"\n")?;
+            open.walker.line(&rest);
             open.read_to += rest.len() as u64 + 1;
         }
         if open.walker.ends_in_fragment() {
-            return self.write(open, repaired(), now, b"").map(|()| true);
+            return self.write(open, repaired(), now).map(|()| true);
         }
         Ok(false)
     }
 
-    /// Writes the next line of the chain, behind `before`.
-    fn write(
-        &self,
-        open: &mut Open,
-        entry: Entry,
-        now: Timestamp,
-        before: &[u8],
-    ) -> Result<(), JournalError> {
+    /// Writes the next line of the chain.
+    fn write(&self, open: &mut Open, entry: Entry, now: Timestamp) -> Result<(), JournalError> {
         let head = &open.walker.head;
         let line = Line {
             seq: head.seq + 1,
@@ -352,7 +306,7 @@ impl Journal {
         if sealed.len() as u64 >= LONGEST {
             return Err(JournalError::TooLong(sealed.len()));
         }
-        let bytes = [before, sealed.as_slice(), b"\n"].concat();
+        let bytes = [sealed.as_slice(), b"\n"].concat();
         self.put(open, &bytes)?;
         open.walker.line(&sealed);
         open.read_to += bytes.len() as u64;
@@ -372,6 +326,24 @@ impl Journal {
 
     fn failed(&self, what: &'static str, error: io::Error) -> JournalError {
         JournalError::io(what, &self.path, error)
+    }
+}
+
+/// Whether a line still says something new: of several consoles that watch a run, each
+/// writes down how it ended, and the first one is enough. A known outcome is never replaced
+/// by "unknown".
+fn is_needed(runs: &Runs, entry: &Entry) -> Result<bool, JournalError> {
+    let Some(run) = &entry.run else { return Ok(true) };
+    let known = runs.get(run);
+    match entry.kind {
+        Kind::Intent if known.is_some() => Err(JournalError::KnownRun(run.clone())),
+        Kind::Outcome => {
+            let settled = known.and_then(|record| record.outcome);
+            let new = entry.outcome;
+            Ok(settled.is_none()
+                || settled == Some(ActionOutcome::Unknown) && new != Some(ActionOutcome::Unknown))
+        }
+        _ => Ok(true),
     }
 }
 

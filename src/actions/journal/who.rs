@@ -26,6 +26,21 @@ pub struct Who {
     pub tty: Option<String>,
     /// The machine that the console runs on.
     pub host: String,
+    /// Who they say they are, where several people share one account. Nothing but a claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<String>,
+}
+
+/// The variable with the name of whoever uses a shared account.
+pub const PERSON: &str = "WATCHFLOOR_PERSON";
+
+/// How it is known that two people are two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apart {
+    /// The system says so: another user, or another login.
+    Fact,
+    /// They say so, from different terminals; the account is the same.
+    Claim,
 }
 
 impl Who {
@@ -40,17 +55,52 @@ impl Who {
             ssh_connection: variable("SSH_CONNECTION"),
             tty: tty().or_else(|| variable("SSH_TTY")),
             host: host(),
+            claimed: variable(PERSON),
+        }
+    }
+
+    /// Whether `other` is somebody else, and how sure that is.
+    ///
+    /// # Errors
+    /// Why it cannot be told apart, with the cure.
+    pub fn apart_from(&self, other: &Self) -> Result<Apart, String> {
+        let logins = self.loginuid.zip(other.loginuid).is_some_and(|(ours, theirs)| ours != theirs);
+        if self.uid != other.uid || logins {
+            return Ok(Apart::Fact);
+        }
+        let same_terminal = self.tty.is_some() && self.tty == other.tty;
+        let same_login = self.ssh_connection.is_some()
+            && self.ssh_connection == other.ssh_connection
+            && same_terminal;
+        let name = |who: &Self| who.claimed.as_deref().map(|name| name.trim().to_lowercase());
+        match (name(self), name(other)) {
+            (Some(ours), Some(theirs)) if ours == theirs => {
+                Err(format!("{} cannot be the second person of their own action", other.name()))
+            }
+            (Some(_), Some(_)) if same_terminal || same_login => {
+                Err("the second person must be at another terminal".to_owned())
+            }
+            (Some(_), Some(_)) => Ok(Apart::Claim),
+            _ => Err(format!(
+                "the account {} is the same: on a shared account both say who they are, with \
+                 {PERSON}=NAME in the environment",
+                self.user
+            )),
         }
     }
 
     /// In a few words: `alice@bastion`, `alice as root@bastion`.
     pub fn name(&self) -> String {
         let login = self.loginuid.filter(|login| *login != self.uid).map(user_name);
-        match self.sudo_user.clone().or(login) {
+        let name = match self.sudo_user.clone().or(login) {
             Some(person) if person != self.user => {
                 format!("{person} as {}@{}", self.user, self.host)
             }
             _ => format!("{}@{}", self.user, self.host),
+        };
+        match &self.claimed {
+            Some(claimed) => format!("{name} (claims to be {claimed})"),
+            None => name,
         }
     }
 }
@@ -113,5 +163,32 @@ mod tests {
         assert_eq!(who.name(), "root@bastion");
         let who = Who { sudo_user: Some("alice".into()), ..who };
         assert_eq!(who.name(), "alice as root@bastion");
+        let who = Who { claimed: Some("bob".into()), ..who };
+        assert_eq!(who.name(), "alice as root@bastion (claims to be bob)");
+    }
+
+    #[test]
+    fn two_people_are_told_apart_by_facts_or_else_by_claims() {
+        let shared = |claimed: Option<&str>, tty: &str| Who {
+            uid: 7,
+            user: "deploy".into(),
+            tty: Some(tty.into()),
+            claimed: claimed.map(str::to_owned),
+            ..Who::default()
+        };
+        let alice = shared(Some("alice"), "/dev/pts/1");
+        let table = [
+            (shared(Some("bob"), "/dev/pts/2"), Some(Apart::Claim)),
+            (shared(Some("bob"), "/dev/pts/1"), None),
+            (shared(Some(" ALICE "), "/dev/pts/2"), None),
+            (shared(None, "/dev/pts/2"), None),
+            (Who { uid: 8, ..shared(None, "/dev/pts/1") }, Some(Apart::Fact)),
+            // The system knows two logins behind one account, whatever they claim.
+            (Who { loginuid: Some(9), ..shared(Some("alice"), "/dev/pts/1") }, Some(Apart::Fact)),
+        ];
+        let alice = Who { loginuid: Some(8), ..alice };
+        for (other, apart) in table {
+            assert_eq!(other.apart_from(&alice).ok(), apart, "{other:?}");
+        }
     }
 }

@@ -9,9 +9,12 @@ use std::{
 use rustix::fs::{Access, access};
 
 use super::Draft;
-use crate::config::{
-    profile::{CommandAction, Text},
-    secret::redact,
+use crate::{
+    actions::RUN_VARIABLE,
+    config::{
+        profile::{CommandAction, Text},
+        secret::redact,
+    },
 };
 
 /// Variables that the program gets from the console's own environment.
@@ -63,6 +66,7 @@ pub(super) fn draft(action: &CommandAction, draft: &mut Draft) -> Option<Command
     for (name, text) in &environment {
         draft.line(&format!("{name}={}", text.shown()));
     }
+    draft.line(&format!("{RUN_VARIABLE}=(the name of the run)"));
     fingerprint(&argv, &directory, &environment, action.stdin.as_ref(), draft);
     let program = match program {
         Ok(program) => program,

@@ -1,22 +1,23 @@
 //! A program in a process group of its own.
 
 use std::{
-    os::unix::process::ExitStatusExt,
-    process::{ExitStatus, Stdio},
+    io::Write,
+    os::unix::process::{CommandExt, ExitStatusExt},
+    process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
-use tokio::{
-    io::AsyncWriteExt,
-    process::{Child, Command},
-    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
-};
-use tokio_util::task::AbortOnDropHandle;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::{Ended, Interruption, Stage, output::Follower};
 use crate::{
-    actions::{plan::command::CommandJob, words},
+    actions::{
+        RUN_VARIABLE,
+        plan::command::CommandJob,
+        process::{self, ProcessId},
+        words,
+    },
     domain::{
         action::{ActionStage, Claim},
         value::Value,
@@ -25,6 +26,8 @@ use crate::{
 
 /// How often its output is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often it is looked at whether it has ended.
+const ENDED_EVERY: Duration = Duration::from_millis(20);
 /// Between the request to end and the end.
 const LONGEST_GRACE: Duration = Duration::from_secs(10);
 const SHORTEST_GRACE: Duration = Duration::from_secs(1);
@@ -34,11 +37,12 @@ const DEATH: Duration = Duration::from_secs(3);
 /// printing cannot hold the run up.
 const LAST_LOOKS: usize = 300;
 
-/// A program that runs.
+/// A program that runs. It is left unreaped until nothing of it needs a signal any more:
+/// until then its number, which is also that of its group, belongs to nobody else.
 struct Running<'a> {
     stage: &'a Stage<'a>,
     child: Child,
-    group: Option<Pid>,
+    leader: Option<Pid>,
     follower: Option<Follower>,
     /// Why it is being stopped, and when it is killed.
     stopping: Option<(Interruption, Instant)>,
@@ -59,19 +63,18 @@ pub(super) async fn run(job: &CommandJob, stage: &Stage<'_>) -> Result<Ended, En
     stage.start().await?;
     let grace = (stage.deadline.saturating_duration_since(Instant::now()) / 4)
         .clamp(SHORTEST_GRACE, LONGEST_GRACE);
+    command.env(RUN_VARIABLE, stage.run.as_str());
     let mut child = command.spawn().map_err(|error| {
         Ended::not_sent(format!("{} could not be started: {error}", job.program.display()))
     })?;
     // The handles of the files that the command got.
     drop(command);
-    let _feeding = feed(&mut child, job);
-    let id = child.id();
-    let group = id.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    if let Some(id) = id {
-        stage.step(format!("process {id} was started, in a group of its own")).await;
-    }
+    feed(&mut child, job);
+    let id = i32::try_from(child.id()).ok();
+    stage.process(id.and_then(ProcessId::of), child.id()).await;
+    let leader = id.and_then(Pid::from_raw);
     let mut running =
-        Running { stage, child, group, follower: Some(follower), stopping: None, grace };
+        Running { stage, child, leader, follower: Some(follower), stopping: None, grace };
     let status = running.follow().await;
     Ok(running.judge(status))
 }
@@ -84,22 +87,22 @@ fn prepare(job: &CommandJob, follower: &Follower) -> std::io::Result<Command> {
         .env_clear()
         .envs(job.environment.iter().map(|(name, value)| (name, value)))
         .current_dir(&job.directory)
+        // Its runner has no terminal, so neither has it: a hidden question fails at once.
         .process_group(0)
         .stdin(if job.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(follower.writer()?)
-        .stderr(follower.writer()?)
-        // It must outlive this console, whatever becomes of it.
-        .kill_on_drop(false);
+        .stderr(follower.writer()?);
     Ok(command)
 }
 
 /// Hands the program what it reads, at its own pace. It need not read it.
-fn feed(child: &mut Child, job: &CommandJob) -> Option<AbortOnDropHandle<()>> {
-    let (mut pipe, bytes) = (child.stdin.take()?, job.stdin.clone()?);
-    Some(AbortOnDropHandle::new(tokio::spawn(async move {
+fn feed(child: &mut Child, job: &CommandJob) {
+    let (Some(mut pipe), Some(bytes)) = (child.stdin.take(), job.stdin.clone()) else { return };
+    // The thread ends with the pipe, and the pipe with whoever could read from it.
+    std::thread::spawn(move || {
         // A program that closes its input early has its reasons.
-        let _ = pipe.write_all(&bytes).await;
-    })))
+        let _ = pipe.write_all(&bytes);
+    });
 }
 
 impl Running<'_> {
@@ -107,12 +110,14 @@ impl Running<'_> {
     async fn follow(&mut self) -> Option<ExitStatus> {
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let status = loop {
+        let mut ended = interval(ENDED_EVERY);
+        ended.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
             let wish = tokio::select! {
-                status = self.child.wait() => break status.ok(),
+                _ = ended.tick() => if self.has_ended() { break } else { continue },
                 _ = look.tick() => None,
-                () = self.stage.cancel.cancelled(), if self.stopping.is_none() => {
-                    Some(Interruption::Cancelled)
+                () = self.stage.stop.token.cancelled(), if self.stopping.is_none() => {
+                    Some(self.stage.stop.why())
                 }
                 () = sleep_until(self.stage.deadline), if self.stopping.is_none() => {
                     Some(Interruption::TimedOut)
@@ -125,10 +130,11 @@ impl Running<'_> {
             if let Some((_, kill_at)) = self.stopping
                 && Instant::now() >= kill_at
             {
-                break self.kill().await;
+                self.kill().await;
+                break;
             }
-        };
-        self.end_group().await;
+        }
+        self.end_the_rest().await;
         for _ in 0..LAST_LOOKS {
             if !self.report().await {
                 break;
@@ -139,7 +145,15 @@ impl Running<'_> {
                 self.stage.reporter.send(ActionStage::Output(line));
             }
         }
-        status
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Whether the program itself has ended. It stays unreaped.
+    fn has_ended(&self) -> bool {
+        let Some(leader) = self.leader else { return true };
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        // Only a child that is not there any more cannot be waited for.
+        waitid(WaitId::Pid(leader), options).map_or(true, |status| status.is_some())
     }
 
     /// Passes on what was printed. Whether more is there.
@@ -170,39 +184,56 @@ impl Running<'_> {
         self.stage.step(format!("{}: its processes were asked to end", why.words())).await;
     }
 
-    async fn kill(&mut self) -> Option<ExitStatus> {
+    async fn kill(&mut self) {
         self.signal(Signal::KILL);
         self.stage.step("its processes did not end and were killed").await;
-        tokio::time::timeout(DEATH, self.child.wait()).await.ok()?.ok()
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.group {
-            // A group that is gone needs no signal.
-            let _ = kill_process_group(group, signal);
+        let given_up = Instant::now() + DEATH;
+        while !self.has_ended() && Instant::now() < given_up {
+            tokio::time::sleep(ENDED_EVERY).await;
         }
     }
 
+    /// To the program, to its group, and to what it started and moved out of the group.
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.leader {
+            // A group that is gone needs no signal.
+            let _ = kill_process_group(group, signal);
+        }
+        for process in self.remaining() {
+            // Those of the group have it already; once more does no harm.
+            let _ = process.signal(signal);
+        }
+    }
+
+    /// What still runs besides the program itself. The runner adopts orphans, so that what
+    /// the program started is found wherever it went.
+    fn remaining(&self) -> Vec<ProcessId> {
+        let us = rustix::process::getpid().as_raw_nonzero().get();
+        let leader = self.leader.map_or(us, |leader| leader.as_raw_nonzero().get());
+        let mut remaining = process::remaining(us, leader);
+        remaining.retain(|process| process.pid != leader);
+        remaining
+    }
+
     /// After the program itself has ended: what it started and was to be stopped with it.
-    async fn end_group(&mut self) {
-        let Some(group) = self.group else {
-            return;
-        };
+    async fn end_the_rest(&mut self) {
         if let Some((_, kill_at)) = self.stopping {
-            while is_alive(group) && Instant::now() < kill_at {
-                sleep(LOOK_EVERY).await;
+            while !self.remaining().is_empty() && Instant::now() < kill_at {
+                tokio::time::sleep(ENDED_EVERY).await;
             }
-            if is_alive(group) {
+            if !self.remaining().is_empty() {
                 self.signal(Signal::KILL);
                 self.stage.step("processes that it had started did not end and were killed").await;
             }
             let given_up = Instant::now() + DEATH;
-            while is_alive(group) && Instant::now() < given_up {
-                sleep(LOOK_EVERY).await;
+            while !self.remaining().is_empty() && Instant::now() < given_up {
+                tokio::time::sleep(ENDED_EVERY).await;
             }
         }
-        if is_alive(group) {
-            let text = format!("processes that it started are still there, in group {group}");
+        let strays: Vec<String> =
+            self.remaining().iter().map(|process| process.pid.to_string()).collect();
+        if !strays.is_empty() {
+            let text = format!("processes that it started are still there: {}", strays.join(", "));
             self.stage.reporter.send(ActionStage::Output(format!("[{text}]")));
             self.stage.step(text).await;
         }
@@ -225,6 +256,7 @@ impl Running<'_> {
             (Some((Interruption::TimedOut, _)), _) => {
                 (Claim::Unclear, format!("its time was up and it was stopped, {how}"))
             }
+            (Some((why, _)), _) => (Claim::Unclear, format!("{}, {how}", why.words())),
             (None, Some(0)) => (Claim::Done, how),
             (None, Some(_)) => (Claim::Refused, how),
             (None, None) => (Claim::Unclear, how),
@@ -239,32 +271,4 @@ impl Running<'_> {
             None => ended,
         }
     }
-}
-
-/// Whether a process of the group still runs. One that has ended and waits to be taken
-/// note of by its parent does not.
-fn is_alive(group: Pid) -> bool {
-    if test_kill_process_group(group).is_err() {
-        return false;
-    }
-    let Ok(processes) = std::fs::read_dir("/proc") else {
-        return true;
-    };
-    let member = |stat: &str| {
-        // pid (name) state parent group …; the name may hold anything.
-        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-        let (state, of) = (fields.next()?, fields.nth(1)?);
-        let ours = of.parse() == Ok(group.as_raw_nonzero().get());
-        Some(ours && !matches!(state, "Z" | "X"))
-    };
-    let mut seen = false;
-    for process in processes.flatten() {
-        if let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) {
-            seen = true;
-            if member(&stat) == Some(true) {
-                return true;
-            }
-        }
-    }
-    !seen
 }

@@ -6,12 +6,12 @@ use tokio::time::timeout;
 
 use crate::{
     actions::{
-        Clock, Order,
+        Clock,
         journal::{
             Journal, JournalError,
             entry::{Entry, Kind},
         },
-        plan::Plan,
+        process::ProcessId,
     },
     domain::{
         action::RunResult,
@@ -24,7 +24,7 @@ use crate::{
 const DISK_LIMIT: Duration = Duration::from_secs(10);
 
 /// Writes the lines of one run.
-pub(super) struct Log {
+pub(in crate::actions) struct Log {
     journal: Arc<Journal>,
     clock: Clock,
     run: RunId,
@@ -37,28 +37,28 @@ impl Log {
     pub(super) fn new(
         journal: Arc<Journal>,
         clock: Clock,
-        order: &Order,
+        run: RunId,
+        target: String,
         action: ActionId,
     ) -> Self {
-        Self { journal, clock, run: order.run.clone(), action, target: order.target.clone() }
+        Self { journal, clock, run, action, target }
     }
 
-    /// What was confirmed, and what would be sent for it.
-    pub(super) async fn intent(&self, plan: &Plan, order: &Order) -> Result<(), JournalError> {
-        self.write(Entry {
-            request: plan.request.clone(),
-            digest: Some(order.digest.clone()),
-            reason: Some(order.reason.clone()),
-            confirmation: Some(order.confirmation.clone()),
-            before: order.before.clone(),
-            ..Entry::new(Kind::Intent)
-        })
-        .await
+    /// Whether somebody wants it to stop.
+    pub(super) async fn is_cancelled(&self) -> bool {
+        let (journal, run) = (Arc::clone(&self.journal), self.run.clone());
+        let looking = tokio::task::spawn_blocking(move || journal.record(&run));
+        matches!(looking.await, Ok(Some(record)) if record.cancelled.is_some())
     }
 
     /// From here on it may have acted.
     pub(super) async fn start(&self) -> Result<(), JournalError> {
         self.write(Entry::new(Kind::Start)).await
+    }
+
+    /// The program of the action runs.
+    pub(super) async fn process(&self, process: ProcessId) -> Result<(), JournalError> {
+        self.write(Entry { process: Some(process), ..Entry::new(Kind::Process) }).await
     }
 
     /// Something on the way.

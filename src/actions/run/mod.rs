@@ -1,9 +1,8 @@
 //! Carrying an action out.
 //!
-//! The order is always the same: intent into the journal, the plan made again and
-//! compared, everything that can fail without consequence (connecting, finding the
-//! program), the start into the journal, the deed, the finish into the journal. Nothing is
-//! ever repeated.
+//! The order is always the same: the plan made again and compared, the locks, everything
+//! that can fail without consequence (connecting, finding the program), the start into the
+//! journal, the deed, the finish into the journal. Nothing is ever repeated.
 
 mod command;
 
@@ -19,11 +18,10 @@ mod reporter;
 
 use std::{
     collections::BTreeMap,
-    fs::{DirBuilder, File, OpenOptions, TryLockError},
     future::Future,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::{Path, PathBuf},
-    sync::Arc,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use tokio::{sync::mpsc, time::Instant};
@@ -31,9 +29,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::{log::Log, reporter::Reporter};
 use super::{
-    Clock, Order,
+    Clock,
     journal::{Journal, JournalError},
+    locks::{self, Conflict, Held, Owner},
     plan::{Job, Plan},
+    process::ProcessId,
     words,
 };
 use crate::{
@@ -41,27 +41,63 @@ use crate::{
     domain::{
         action::{ActionEvent, ActionStage, Claim, RunResult},
         failure::Failure,
-        ids::{ActionId, ReadingName},
+        ids::{ReadingName, RunId},
         value::Value,
     },
 };
+
+/// How long a lock is waited for that somebody may only be looking at.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+/// How long the holder of a lock that is taken over may take to stop.
+const TAKE_OVER: Duration = Duration::from_secs(30);
+/// Between two attempts to take a lock.
+const LOCK_RETRY: Duration = Duration::from_millis(50);
+/// How long the end of a run is tried to be written, where the disk is full.
+const FINISH_WITHIN: Duration = Duration::from_secs(300);
+const FINISH_RETRY: Duration = Duration::from_secs(1);
 
 /// Everything that a run needs.
 pub(super) struct Task {
     /// How it is carried out.
     pub(super) config: ActionConfig,
-    /// What was confirmed.
-    pub(super) order: Order,
+    /// Its name.
+    pub(super) run: RunId,
+    /// What it acts on.
+    pub(super) target: String,
+    /// The digest of the plan that was confirmed.
+    pub(super) digest: String,
+    /// Why somebody else's lock is taken over, where it is.
+    pub(super) take_over: Option<String>,
     /// Where it is written down.
     pub(super) journal: Arc<Journal>,
-    /// Where the output of commands is kept.
+    /// Where locks and the output of commands are kept.
     pub(super) state_dir: PathBuf,
     /// The time.
     pub(super) clock: Clock,
     /// Where its events go.
     pub(super) events: mpsc::Sender<ActionEvent>,
     /// Stops it.
-    pub(super) cancel: CancellationToken,
+    pub(super) stop: Arc<Stop>,
+}
+
+/// Stops a run, once, for the first reason given.
+#[derive(Debug, Default)]
+pub(super) struct Stop {
+    token: CancellationToken,
+    why: OnceLock<Interruption>,
+}
+
+impl Stop {
+    /// Stops it, where nobody has done so before.
+    pub(super) fn now(&self, why: Interruption) {
+        // The first reason stands.
+        let _ = self.why.set(why);
+        self.token.cancel();
+    }
+
+    fn why(&self) -> Interruption {
+        self.why.get().copied().unwrap_or(Interruption::Cancelled)
+    }
 }
 
 /// How the carrying out ended.
@@ -89,11 +125,15 @@ impl Ended {
 
 /// Why waiting for something ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Interruption {
+pub(super) enum Interruption {
     /// A person stopped it.
     Cancelled,
     /// Its time was up.
     TimedOut,
+    /// The system asked its runner to end, as it does when the machine is shut down.
+    Ended,
+    /// It belongs to a demo, which is over.
+    DemoOver,
 }
 
 impl Interruption {
@@ -101,6 +141,8 @@ impl Interruption {
         match self {
             Self::Cancelled => "stopped by the operator",
             Self::TimedOut => "given up, its time was up",
+            Self::Ended => "the system asked its runner to end",
+            Self::DemoOver => "ended with the demo that it belongs to",
         }
     }
 }
@@ -109,7 +151,8 @@ impl Interruption {
 struct Stage<'a> {
     log: &'a Log,
     reporter: &'a Reporter,
-    cancel: &'a CancellationToken,
+    stop: &'a Stop,
+    run: &'a RunId,
     deadline: Instant,
     /// A directory for this run alone; not there yet.
     directory: PathBuf,
@@ -119,8 +162,11 @@ impl Stage<'_> {
     /// From here on the action may have an effect. Without this line in the journal it
     /// must not go on.
     async fn start(&self) -> Result<(), Ended> {
-        if self.cancel.is_cancelled() {
-            return Err(Ended::not_sent(Interruption::Cancelled.words()));
+        if self.log.is_cancelled().await {
+            self.stop.now(Interruption::Cancelled);
+        }
+        if self.stop.token.is_cancelled() {
+            return Err(Ended::not_sent(self.stop.why().words()));
         }
         self.log.start().await.map_err(|error| {
             Ended::not_sent(format!("the start could not be written to the journal: {error}"))
@@ -137,6 +183,17 @@ impl Stage<'_> {
         }
     }
 
+    /// The program runs. That it could not be written down does not stop it any more.
+    async fn process(&self, process: Option<ProcessId>, pid: u32) {
+        let written = match process {
+            Some(process) => self.log.process(process).await,
+            None => self.log.step(format!("process {pid} was started")).await,
+        };
+        if let Err(error) = written {
+            self.reporter.send(ActionStage::Output(format!("[not in the journal: {error}]")));
+        }
+    }
+
     fn progress(&self, done: u64, note: impl Into<String>) {
         self.reporter.send(ActionStage::Progress { done, total: None, note: note.into() });
     }
@@ -145,7 +202,7 @@ impl Stage<'_> {
     async fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T, Interruption> {
         tokio::select! {
             biased;
-            () = self.cancel.cancelled() => Err(Interruption::Cancelled),
+            () = self.stop.token.cancelled() => Err(self.stop.why()),
             done = work => Ok(done),
             () = tokio::time::sleep_until(self.deadline) => Err(Interruption::TimedOut),
         }
@@ -161,83 +218,118 @@ impl Stage<'_> {
     }
 }
 
-/// Runs an action to its end.
-pub(super) async fn run(task: Task) {
-    let Task { config, order, journal, state_dir, clock, events, cancel } = task;
+/// Carries an action out, up to its result. The result is not in the journal yet.
+pub(super) async fn run(task: Task) -> (Log, RunResult) {
+    let Task { config, journal, state_dir, clock, events, stop, run, target, digest, .. } = &task;
     let began = clock();
+    let reporter = Reporter::new(run.clone(), config.id.clone(), Arc::clone(clock), events.clone());
     let action = config.id.clone();
-    let reporter = Reporter::new(order.run.clone(), config.id.clone(), Arc::clone(&clock), events);
-    let log = Log::new(journal, Arc::clone(&clock), &order, config.id.clone());
-    let plan = tokio::task::spawn_blocking(move || Plan::make(&config)).await;
-    let ended = match plan {
+    let log = Log::new(Arc::clone(journal), Arc::clone(clock), run.clone(), target.clone(), action);
+    let own = config.clone();
+    let ended = match tokio::task::spawn_blocking(move || Plan::make(&own)).await {
         Err(_) => Ended::not_sent("the plan could not be made"),
-        Ok(plan) => match log.intent(&plan, &order).await {
-            Err(JournalError::KnownRun(run)) => {
-                // Its events belong to the run that was there first.
-                tracing::error!(%run, "a run was ordered twice; the second was not started");
-                return;
-            }
-            Err(error) => {
-                Ended::not_sent(format!("the intent could not be written to the journal: {error}"))
-            }
-            Ok(()) => {
-                reporter.send(ActionStage::Journaled);
-                let stage = Stage {
-                    log: &log,
-                    reporter: &reporter,
-                    cancel: &cancel,
-                    deadline: Instant::now() + plan.timeout,
-                    directory: state_dir.join("runs").join(order.run.as_str()),
-                };
-                match lock(&state_dir, &action) {
-                    Ok(_held) => carry_out(&plan, &order, &stage).await,
+        Ok(plan) => {
+            let stage = Stage {
+                log: &log,
+                reporter: &reporter,
+                stop,
+                run,
+                deadline: Instant::now() + plan.timeout,
+                directory: super::place_of(state_dir, run),
+            };
+            match objection(&plan, digest) {
+                Some(why) => Ended::not_sent(why),
+                None => match hold(&task, &stage).await {
+                    Ok(_held) => carry_out(&plan, &stage).await,
                     Err(why) => Ended::not_sent(why),
-                }
+                },
             }
-        },
+        }
     };
-    let mut result = RunResult {
+    let result = RunResult {
         claim: ended.claim,
         summary: words::plain(&ended.summary),
         readings: ended.readings,
         took: clock().since(began),
     };
-    if let Err(error) = log.finish(&result).await {
-        result.summary.push_str(&format!(" (not in the journal: {error})"));
-    }
-    reporter.send(ActionStage::Finished(result));
+    (log, result)
 }
 
-/// Keeps any other console on this machine from running the same action until it is
-/// dropped, also by the end of the process.
-fn lock(state_dir: &Path, action: &ActionId) -> Result<File, String> {
-    let directory = state_dir.join("locks");
-    let file = directory.join(format!("{action}.lock"));
-    let failed = |error: std::io::Error| format!("{}: {error}", file.display());
-    DirBuilder::new().mode(0o700).recursive(true).create(&directory).map_err(failed)?;
-    let opened = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&file)
-        .map_err(failed)?;
-    match opened.try_lock() {
-        Ok(()) => Ok(opened),
-        Err(TryLockError::WouldBlock) => {
-            Err("another console on this machine is running it now".to_owned())
+/// Writes the end of a run down. A full disk may have room again in a while, so it is tried
+/// for long: without this line the next console can only say "unknown".
+pub(super) async fn finish(log: &Log, result: &RunResult) -> Result<(), JournalError> {
+    let give_up = Instant::now() + FINISH_WITHIN;
+    while let Err(error) = log.finish(result).await {
+        // A journal that is gone, as that of a demo that was killed, does not come back.
+        let passes = matches!(
+            error,
+            JournalError::Io { .. } | JournalError::Locked(_) | JournalError::Slow(_)
+        );
+        if !passes || Instant::now() >= give_up {
+            return Err(error);
         }
-        Err(TryLockError::Error(error)) => Err(failed(error)),
+        tokio::time::sleep(FINISH_RETRY).await;
+    }
+    Ok(())
+}
+
+/// Why a plan must not be carried out: it is another one than was confirmed, or impossible.
+pub(super) fn objection(plan: &Plan, digest: &str) -> Option<String> {
+    if plan.digest != digest {
+        return Some("what would be sent now is not what was confirmed".to_owned());
+    }
+    (!plan.refusals.is_empty()).then(|| plan.refusals.join("; "))
+}
+
+/// Keeps off whatever must not happen at the same time, until it is dropped.
+async fn hold(task: &Task, stage: &Stage<'_>) -> Result<Held, String> {
+    let scopes = locks::scopes(&task.config.id, &task.config.locks);
+    let owner = Owner {
+        run: task.run.clone(),
+        action: task.config.id.clone(),
+        by: task.journal.who().name(),
+        since: (task.clock)().wall,
+    };
+    let began = Instant::now();
+    let mut asked = false;
+    loop {
+        let running = |run: &RunId| super::still_running(&task.journal, run);
+        let conflict = match locks::take(&task.state_dir, &scopes, &owner, &running) {
+            Ok(held) => return Ok(held),
+            Err(conflict) => conflict,
+        };
+        let patience = match (&conflict, &task.take_over) {
+            (Conflict::Held { owner: Some(holder), .. }, Some(reason)) => {
+                if !asked {
+                    asked = true;
+                    stage.step(format!("takes over from {}: {reason}", holder.run)).await;
+                    task.journal
+                        .append(
+                            &super::cancel_line(&holder.run, &holder.action, reason),
+                            (task.clock)().wall,
+                        )
+                        .map_err(|error| error.to_string())?;
+                }
+                TAKE_OVER
+            }
+            (Conflict::Unsupervised { owner: holder, pid, .. }, Some(reason)) => {
+                let text = format!("takes over from {} (process {pid}): {reason}", holder.run);
+                stage.step(text).await;
+                // Only that run's own mark stands in the way; it is replaced.
+                return locks::take(&task.state_dir, &scopes, &owner, &|_| None)
+                    .map_err(|conflict| conflict.to_string());
+            }
+            (Conflict::Held { .. }, _) => LOCK_PATIENCE,
+            _ => Duration::ZERO,
+        };
+        if began.elapsed() >= patience || stage.stop.token.is_cancelled() {
+            return Err(conflict.to_string());
+        }
+        tokio::time::sleep(LOCK_RETRY).await;
     }
 }
 
-async fn carry_out(plan: &Plan, order: &Order, stage: &Stage<'_>) -> Ended {
-    if plan.digest != order.digest {
-        return Ended::not_sent("what would be sent now is not what was confirmed");
-    }
-    if !plan.refusals.is_empty() {
-        return Ended::not_sent(plan.refusals.join("; "));
-    }
+async fn carry_out(plan: &Plan, stage: &Stage<'_>) -> Ended {
     let ended = match &plan.job {
         Some(Job::Http(job)) => http::run(job, stage).await,
         Some(Job::Redis(job)) => redis::run(job, stage).await,
@@ -245,21 +337,4 @@ async fn carry_out(plan: &Plan, order: &Order, stage: &Stage<'_>) -> Ended {
         None => Err(Ended::not_sent("it cannot be carried out as configured")),
     };
     ended.unwrap_or_else(|early| early)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_action_is_run_by_one_console_at_a_time() {
-        let directory = tempfile::tempdir().unwrap();
-        let (warm, clear) = (ActionId::from("warm"), ActionId::from("clear"));
-        let held = lock(directory.path(), &warm).unwrap();
-        let second = lock(directory.path(), &warm).unwrap_err();
-        assert!(second.contains("another console"), "{second}");
-        assert!(lock(directory.path(), &clear).is_ok(), "another action is free");
-        drop(held);
-        assert!(lock(directory.path(), &warm).is_ok(), "free when the first is done");
-    }
 }

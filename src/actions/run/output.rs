@@ -1,16 +1,16 @@
 //! What a command prints: followed while it runs, kept without secrets.
 //!
 //! The command writes into a file and not into a pipe, so that it does not die with
-//! whoever reads it. That file has no name: secrets that the command prints never stand in
-//! the state directory. What is kept under a name is cleaned first; what a command prints
-//! after its runner is gone is lost with the file.
+//! whoever reads it. What is kept is cleaned first, and the raw file goes away when the
+//! command is over. Only where the runner was killed does it stay, for its owner alone: what
+//! the command printed from then on stands nowhere else.
 
 use std::{
     collections::VecDeque,
     fs::{self, File},
     io::{self, Write},
     os::unix::fs::FileExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use crate::actions::{
@@ -20,6 +20,8 @@ use crate::actions::{
 
 /// The cleaned output in the directory of the run.
 const KEPT: &str = "output.log";
+/// What it printed, as it printed it, while it runs.
+const RAW: &str = "output.raw";
 /// The most of it that is kept, bytes. The rest is still followed.
 const MOST_KEPT: u64 = 8 << 20;
 /// Read in one go.
@@ -34,6 +36,7 @@ const REPORTED: usize = 200;
 /// Follows the output of one command. All methods block on the disk.
 pub(super) struct Follower {
     raw: File,
+    raw_path: PathBuf,
     read_to: u64,
     /// The start of a line whose end has not come yet.
     line: Vec<u8>,
@@ -57,13 +60,13 @@ impl Follower {
             path: path.to_owned(),
             source,
         };
-        let path = directory.join("output.raw");
-        let raw = place::new_file(&path).map_err(|error| failed(&path, error))?;
-        fs::remove_file(&path).map_err(|error| failed(&path, error))?;
+        let raw_path = directory.join(RAW);
+        let raw = place::new_file(&raw_path).map_err(|error| failed(&raw_path, error))?;
         let path = directory.join(KEPT);
         let kept = place::new_file(&path).map_err(|error| failed(&path, error))?;
         Ok(Self {
             raw,
+            raw_path,
             read_to: 0,
             line: Vec::new(),
             cut: false,
@@ -116,6 +119,9 @@ impl Follower {
         }
         if let Err(error) = self.kept.sync_data() {
             self.complain(format!("the output cannot be kept: {error}"));
+        }
+        if let Err(error) = fs::remove_file(&self.raw_path) {
+            self.complain(format!("the raw output stays behind: {error}"));
         }
         lines.extend(self.trouble.take());
         lines

@@ -240,6 +240,9 @@ impl Sweep<'_> {
             Stop::Interrupted(Interruption::TimedOut) => {
                 Ended::new(Claim::Refused, format!("its time was up: {count} deleted, not all"))
             }
+            Stop::Interrupted(why @ (Interruption::Ended | Interruption::DemoOver)) => {
+                Ended::new(Claim::Refused, format!("{}: {count} deleted, not all", why.words()))
+            }
             Stop::Failed(failure) if !self.acted => Ended::not_sent(failure),
             Stop::Failed(failure) => {
                 Ended::new(Claim::Refused, format!("{count} deleted, not all: {failure}"))

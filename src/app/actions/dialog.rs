@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::view::{Context, Line},
     domain::{
-        action::Preview,
+        action::{Approval, Preview},
         catalog::ActionSpec,
         failure::Failure,
         ids::{ActionId, RunId},
@@ -45,6 +45,12 @@ pub struct Dialog {
     pub stage_since: Moment,
     /// The reason, once given.
     pub reason: String,
+    /// Who agreed, where a second person was asked.
+    pub approval: Option<Approval>,
+    /// It goes on without the second person that it needs.
+    pub break_glass: bool,
+    /// The digest of the plan that a second person was asked about.
+    pub pinned: Option<String>,
     /// What was wrong with the last input.
     pub complaint: Option<String>,
     /// How far the text is scrolled.
@@ -63,6 +69,13 @@ pub enum Stage {
     Reason(Line),
     /// The target's name is being typed.
     Phrase(Line),
+    /// A second person is waited for, on another login; or the glass is broken by typing.
+    Approval {
+        /// What is typed.
+        line: Line,
+        /// Until when.
+        until: Moment,
+    },
     /// `y` starts it.
     Confirm,
     /// It starts when this is over; any key stops it.
@@ -85,6 +98,9 @@ impl Dialog {
             stage: Stage::Previewing,
             stage_since: now,
             reason: String::new(),
+            approval: None,
+            break_glass: false,
+            pinned: None,
             complaint: None,
             scroll: 0,
         }
@@ -93,7 +109,7 @@ impl Dialog {
     /// Which keys mean what.
     pub fn context(&self) -> Context {
         match self.stage {
-            Stage::Reason(_) | Stage::Phrase(_) => Context::Line,
+            Stage::Reason(_) | Stage::Phrase(_) | Stage::Approval { .. } => Context::Line,
             Stage::Confirm => Context::Confirm,
             Stage::Countdown { .. } => Context::Countdown,
             Stage::Previewing | Stage::Blocked | Stage::Running => Context::Run,
@@ -116,7 +132,7 @@ impl Dialog {
     /// The line that is being typed.
     pub fn line_mut(&mut self) -> Option<&mut Line> {
         match &mut self.stage {
-            Stage::Reason(line) | Stage::Phrase(line) => Some(line),
+            Stage::Reason(line) | Stage::Phrase(line) | Stage::Approval { line, .. } => Some(line),
             _ => None,
         }
     }
@@ -128,10 +144,20 @@ impl Dialog {
         spec: &ActionSpec,
         now: Moment,
     ) {
+        let mut outcome = outcome;
+        let pinned = self.pinned.as_deref();
+        if let (Ok(preview), Some(pinned)) = (&mut outcome, pinned)
+            && preview.digest != pinned
+        {
+            let text = "what the second person was asked about is not what would be sent now";
+            preview.refusals.push(text.to_owned());
+        }
         let blocked = outcome.as_ref().map_or(true, |preview| !preview.refusals.is_empty());
         self.preview = Some(outcome);
         let stage = if blocked {
             Stage::Blocked
+        } else if self.approval.is_some() || self.break_glass {
+            Stage::Countdown { until: now.plus(COUNTDOWN) }
         } else if spec.guard.wants_reason() {
             Stage::Reason(Line::default())
         } else {

@@ -15,7 +15,7 @@ pub use self::{
 };
 use super::state::World;
 use crate::domain::{
-    action::PastRun,
+    action::{PastRun, Trace},
     catalog::ActionSpec,
     guard::Guard,
     ids::{ActionId, RunId},
@@ -105,9 +105,17 @@ impl ActionsState {
         self.runs.iter_mut().find(|run| run.id == *id)
     }
 
-    /// The run that is not over yet.
+    /// The run that is not over yet: one of this console before one that it only follows.
     pub fn in_flight(&self) -> Option<&Run> {
-        self.runs.iter().find(|run| run.outcome.is_none())
+        let open = || self.runs.iter().filter(|run| run.outcome.is_none());
+        open().find(|run| run.by.is_none()).or_else(|| open().next())
+    }
+
+    /// The run that keeps an action from being started: any of this console, and of others
+    /// one of the same action. What else must not happen at the same time is for locks.
+    fn blocking(&self, action: &ActionId) -> Option<&Run> {
+        let open = self.runs.iter().filter(|run| run.outcome.is_none());
+        open.into_iter().find(|run| run.by.is_none() || run.action == *action)
     }
 
     /// Remembers a run.
@@ -133,9 +141,10 @@ impl ActionsState {
                 run: run.id.clone(),
                 action: run.action.clone(),
                 wall: run.started.wall,
-                by: "here".to_owned(),
+                by: run.by.clone().unwrap_or_else(|| "here".to_owned()),
                 outcome: run.outcome.unwrap_or(crate::domain::action::ActionOutcome::Unknown),
                 resolved: run.outcome.is_some(),
+                trace: Trace::default(),
             });
         }
         noted.cloned()
@@ -151,10 +160,7 @@ pub fn why_not(world: &World, spec: &ActionSpec) -> Option<String> {
     if let Some(failure) = &actions.journal_failure {
         return Some(format!("the journal cannot be written: {failure}"));
     }
-    if spec.guard >= Guard::G4 {
-        return Some("needs a second person, which is not possible in this version".to_owned());
-    }
-    if let Some(run) = actions.in_flight() {
+    if let Some(run) = actions.blocking(&spec.id) {
         let how = if run.is_verifying() {
             "is not proven yet (:cancel stops waiting)"
         } else {

@@ -15,12 +15,12 @@ use crate::{
         state::World,
     },
     domain::{
-        action::{ActionEvent, ActionOutcome, ActionStage, Claim, RunResult},
+        action::{ActionEvent, ActionOutcome, ActionStage, Claim, PastRun, RunResult},
         catalog::{ActionSpec, Proof},
         condition::{Condition, Operand},
         ids::{ActionId, ReadingName, RunId, SourceId},
         text,
-        time::Moment,
+        time::{Moment, coarse_age},
         value::Value,
     },
 };
@@ -31,7 +31,10 @@ const OUTPUT: usize = 200;
 /// A source named so reads the action's own answer.
 pub const RESULT: &str = "result";
 
-/// A run of this console.
+/// How long the effect of a run is looked for that says that it failed.
+const LOOK_AFTER_NO: Duration = Duration::from_secs(15);
+
+/// A run of this console, or one that it follows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Its name.
@@ -40,6 +43,8 @@ pub struct Run {
     pub action: ActionId,
     /// The title of the action.
     pub title: String,
+    /// Who started it, where that was not this console.
+    pub by: Option<String>,
     /// When it was handed to the runner.
     pub started: Moment,
     /// Whether the intent is in the journal.
@@ -109,6 +114,7 @@ impl Run {
             id,
             action: spec.id.clone(),
             title: spec.title.clone(),
+            by: None,
             started: world.now,
             journaled: false,
             sent: false,
@@ -124,6 +130,31 @@ impl Run {
             before,
             servers,
         }
+    }
+
+    /// A run of another console, as the journal tells of it.
+    pub fn adopted(past: &PastRun, spec: &ActionSpec, world: &World) -> Self {
+        let age = Duration::try_from(world.now.wall.duration_since(past.wall)).unwrap_or_default();
+        let started = Moment { mono: world.now.mono.saturating_sub(age), wall: past.wall };
+        Self {
+            by: Some(past.by.clone()),
+            started,
+            before: past.trace.before.clone(),
+            servers: past.trace.servers.clone(),
+            ..Self::new(past.run.clone(), spec, world)
+        }
+    }
+
+    /// The readings before the run, for its proof in a later console.
+    pub fn readings(&self) -> (BTreeMap<ReadingName, Value>, BTreeMap<ReadingName, Value>) {
+        (self.before.clone(), self.servers.clone())
+    }
+
+    /// It said that it failed, and yet all that would prove its effect is there.
+    pub fn failed_but_effective(&self) -> bool {
+        self.outcome == Some(ActionOutcome::Failed)
+            && !self.proofs.is_empty()
+            && self.proofs.iter().all(|proof| proof.holds == Some(true))
     }
 
     /// The readings before the run, in words, for the journal.
@@ -173,13 +204,15 @@ impl Run {
     }
 
     fn finish(&mut self, result: RunResult, at: Moment) {
-        if !matches!(result.claim, Claim::Done | Claim::Unclear) {
+        if matches!(result.claim, Claim::NotSent | Claim::Cancelled) {
             for proof in &mut self.proofs {
                 proof.seen = "not looked at".to_owned();
             }
         }
         match result.claim {
-            Claim::Refused => self.end(ActionOutcome::Failed, at),
+            // Also what says no may have had its effect: that is looked at, but not for long.
+            Claim::Refused if self.proofs.is_empty() => self.end(ActionOutcome::Failed, at),
+            Claim::Refused => self.deadline = Some(at.plus(self.proof_within.min(LOOK_AFTER_NO))),
             Claim::NotSent => self.end(ActionOutcome::NeverStarted, at),
             Claim::Cancelled => self.end(ActionOutcome::Cancelled, at),
             Claim::Done | Claim::Unclear if self.proofs.is_empty() => {
@@ -195,7 +228,8 @@ impl Run {
         for proof in self.proofs.iter_mut().filter(|proof| proof.holds.is_none()) {
             proof.seen.push_str("; the operator stopped waiting");
         }
-        self.end(ActionOutcome::Unknown, at);
+        let no = self.result.as_ref().is_some_and(|(result, _)| result.claim == Claim::Refused);
+        self.end(if no { ActionOutcome::Failed } else { ActionOutcome::Unknown }, at);
     }
 
     fn end(&mut self, outcome: ActionOutcome, at: Moment) {
@@ -224,6 +258,14 @@ impl Run {
             .collect();
         if lines.is_empty() {
             lines.push("no proof is configured for this action".to_owned());
+        }
+        if self.failed_but_effective() {
+            lines.push("it said that it failed, but its effect is there".to_owned());
+        }
+        if let (Some(by), Some(at)) = (&self.by, self.ended) {
+            let after = coarse_age(at.since(self.started));
+            lines
+                .push(format!("looked at by another console than {by}'s, {after} after the start"));
         }
         lines
     }
@@ -285,7 +327,12 @@ pub fn verify(world: &World, run: &Run) -> Option<Run> {
     let all_seen = next.proofs.iter().all(|proof| proof.holds.is_some());
     let failed_answer = next.proofs.iter().any(|p| p.is_of_the_answer() && p.holds == Some(false));
     let only_claims = next.proofs.iter().all(ProofState::is_a_mere_claim);
-    if all_hold && only_claims {
+    if result.claim == Claim::Refused {
+        // Its own word stands; whether its effect is there all the same is in the evidence.
+        if over || all_hold {
+            next.end(ActionOutcome::Failed, world.now);
+        }
+    } else if all_hold && only_claims {
         next.end(ActionOutcome::Unknown, world.now);
     } else if all_hold {
         next.end(ActionOutcome::Confirmed, world.now);

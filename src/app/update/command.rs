@@ -11,7 +11,6 @@ use crate::app::{
     state::{MarkKind, State},
     view::{Layer, Line, Pane},
 };
-use crate::domain::action::ActionOutcome;
 
 /// A second Ctrl-C within this time leaves.
 const INTERRUPT_TWICE: Duration = Duration::from_secs(2);
@@ -138,29 +137,20 @@ fn quit_now(state: &mut State, effects: &mut Vec<Effect>) {
     let again = state.view.interrupted.is_some_and(|at| now.since(at) < INTERRUPT_TWICE);
     if let (Some(run), false) = (state.world.actions.in_flight(), again) {
         let text = format!(
-            "{} is under way and not proven; once more within 2 s leaves all the same, and what \
-             it started may go on",
+            "{} is under way and not proven; once more within 2 s leaves all the same: it goes \
+             on, and the next console follows it",
             run.title
         );
         state.view.interrupted = Some(now);
         say(&mut state.world, Notice::warning(text), effects);
         return;
     }
-    leave(state, effects);
+    leave(effects);
 }
 
-/// Leaves. A run that is still under way is written down as what it is now: unknown.
-fn leave(state: &mut State, effects: &mut Vec<Effect>) {
-    if let Some(run) = state.world.actions.in_flight() {
-        let mut evidence = run.evidence();
-        evidence.push("the operator left the console before it was proven".to_owned());
-        effects.push(Effect::Conclude {
-            run: run.id.clone(),
-            action: run.action.clone(),
-            outcome: ActionOutcome::Unknown,
-            evidence,
-        });
-    }
+/// Leaves. A run that is still under way goes on without the console; its end stays open in
+/// the journal until somebody has looked at its proof.
+fn leave(effects: &mut Vec<Effect>) {
     effects.push(Effect::Quit);
 }
 
@@ -170,7 +160,7 @@ fn interrupt(state: &mut State, effects: &mut Vec<Effect>) {
     }
     let now = state.world.now;
     if state.view.interrupted.is_some_and(|at| now.since(at) < INTERRUPT_TWICE) {
-        leave(state, effects);
+        leave(effects);
         return;
     }
     state.view.interrupted = Some(now);

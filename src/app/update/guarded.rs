@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::say;
+use super::{say, second};
 use crate::app::{
     actions::{Armed, Dialog, LONGEST_ARMED, Run, Stage, dialog, why_not},
     command::Command,
@@ -11,7 +11,12 @@ use crate::app::{
     state::{MarkKind, State},
     view::{Layer, Line},
 };
-use crate::domain::{action::Previewed, catalog::ActionSpec, ids::ActionId, time::Moment};
+use crate::domain::{
+    action::{Preview, Previewed},
+    catalog::ActionSpec,
+    ids::ActionId,
+    time::Moment,
+};
 
 /// The dialog, where it is the topmost layer.
 pub(super) fn dialog_mut(state: &mut State) -> Option<&mut Dialog> {
@@ -21,7 +26,7 @@ pub(super) fn dialog_mut(state: &mut State) -> Option<&mut Dialog> {
     }
 }
 
-fn dialog_of(state: &State) -> Option<&Dialog> {
+pub(super) fn dialog_of(state: &State) -> Option<&Dialog> {
     match state.view.layers.last() {
         Some(Layer::Dialog(dialog)) => Some(dialog),
         _ => None,
@@ -166,8 +171,12 @@ pub(super) fn accept_line(state: &mut State, effects: &mut Vec<Effect>) {
             dialog.enter(next, now);
         }
         Stage::Phrase(line) if line.text == dialog.target => {
+            if spec.guard.wants_second_person() {
+                return second::ask(state, effects);
+            }
             dialog.enter(Stage::Countdown { until: now.plus(dialog::COUNTDOWN) }, now);
         }
+        Stage::Approval { line, .. } => second::typed(state, line.text.trim(), effects),
         Stage::Phrase(_) => {
             dialog.complaint = Some(format!("that is not {}", dialog.target));
         }
@@ -185,6 +194,7 @@ pub(super) fn tick(state: &mut State, effects: &mut Vec<Effect>) {
             let phrase = dialog.target.clone();
             start(state, &phrase, effects);
         }
+        Stage::Approval { until, .. } if now >= until => second::in_vain(state, effects),
         Stage::Confirm | Stage::Phrase(_) | Stage::Reason(_) if preview_too_old(dialog, now) => {
             renew_preview(state, effects);
         }
@@ -196,13 +206,18 @@ fn preview_too_old(dialog: &Dialog, now: Moment) -> bool {
     dialog.clear_preview().is_some_and(|preview| now.since(preview.at) > dialog::PREVIEW_LASTS)
 }
 
-/// Measures again: what was shown is too old to be agreed to.
-fn renew_preview(state: &mut State, effects: &mut Vec<Effect>) {
+/// Measures again what an open dialog would do.
+pub(super) fn measure_again(state: &mut State, effects: &mut Vec<Effect>) {
     let now = state.world.now;
     let Some(dialog) = dialog_mut(state) else { return };
     dialog.preview = None;
     dialog.enter(Stage::Previewing, now);
     effects.push(Effect::Preview { run: dialog.run.clone(), action: dialog.action.clone() });
+}
+
+/// Measures again: what was shown is too old to be agreed to.
+fn renew_preview(state: &mut State, effects: &mut Vec<Effect>) {
+    measure_again(state, effects);
     say(&mut state.world, Notice::warning("the preview was too old and is made again"), effects);
 }
 
@@ -234,7 +249,26 @@ fn start(state: &mut State, confirmation: &str, effects: &mut Vec<Effect>) {
         return;
     }
     let run = Run::new(dialog.run.clone(), &spec, &state.world);
-    effects.push(Effect::Start(Box::new(StartRun {
+    let order = order(&dialog, &spec, preview, &run, confirmation);
+    effects.push(Effect::Start(Box::new(order)));
+    state.world.actions.push(run);
+    state.world.mark(MarkKind::Action, spec.title);
+    if let Some(dialog) = dialog_mut(state) {
+        dialog.enter(Stage::Running, now);
+    }
+    effects.push(Effect::Draw);
+}
+
+/// What the runner is handed: exactly what was shown and confirmed.
+pub(super) fn order(
+    dialog: &Dialog,
+    spec: &ActionSpec,
+    preview: &Preview,
+    run: &Run,
+    confirmation: &str,
+) -> StartRun {
+    let (readings, servers) = run.readings();
+    StartRun {
         run: dialog.run.clone(),
         action: spec.id.clone(),
         digest: preview.digest.clone(),
@@ -242,13 +276,13 @@ fn start(state: &mut State, confirmation: &str, effects: &mut Vec<Effect>) {
         reason: dialog.reason.clone(),
         confirmation: confirmation.to_owned(),
         before: run.before(),
-    })));
-    state.world.actions.push(run);
-    state.world.mark(MarkKind::Action, spec.title);
-    if let Some(dialog) = dialog_mut(state) {
-        dialog.enter(Stage::Running, now);
+        readings,
+        servers,
+        cooldown: spec.cooldown,
+        needs_second: spec.guard.wants_second_person(),
+        break_glass: dialog.break_glass,
+        take_over: None,
     }
-    effects.push(Effect::Draw);
 }
 
 /// Asks the runner to stop; where the run is over and only its proof is waited for, stops
@@ -258,7 +292,8 @@ pub(super) fn cancel(state: &mut State, effects: &mut Vec<Effect>) {
         say(&mut state.world, Notice::info("nothing is running"), effects);
         return;
     };
-    let (id, verifying, now) = (run.id.clone(), run.is_verifying(), state.world.now);
+    let (id, action) = (run.id.clone(), run.action.clone());
+    let (verifying, now) = (run.is_verifying(), state.world.now);
     if let Some(run) = state.world.actions.run_mut(&id) {
         if verifying {
             run.give_up(now);
@@ -270,6 +305,6 @@ pub(super) fn cancel(state: &mut State, effects: &mut Vec<Effect>) {
         super::conclude(&mut state.world, &id, effects);
         return;
     }
-    effects.push(Effect::Cancel(id));
+    effects.push(Effect::Cancel { run: id, action });
     say(&mut state.world, Notice::warning("asked the runner to stop"), effects);
 }

@@ -83,7 +83,8 @@ fn change(line: &mut Line, edit: &Edit) {
 fn paste(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
     let phrase = matches!(
         state.view.layers.last(),
-        Some(Layer::Dialog(dialog)) if matches!(dialog.stage, Stage::Phrase(_))
+        Some(Layer::Dialog(dialog))
+            if matches!(dialog.stage, Stage::Phrase(_) | Stage::Approval { .. })
     );
     if phrase {
         if let Some(dialog) = guarded::dialog_mut(state) {

@@ -8,21 +8,26 @@ mod guarded;
 
 mod line;
 
+mod second;
+
 #[cfg(test)]
 mod tests;
 
 use super::{
-    actions::run,
+    actions::run::{self, Run},
     msg::{Effect, Event, Msg, Notice},
     state::{MarkKind, State, World},
 };
 use crate::domain::{
-    action::ActionEvent,
+    action::{ActionEvent, PastRun, Standing},
     catalog::Catalog,
     ids::RunId,
     observation::{KeyScan, Observation},
     time::{Moment, coarse_age},
 };
+
+/// Runs of other consoles that are followed at most.
+const ADOPTED: usize = 8;
 
 /// How often the sources behind open proofs are asked.
 const PROOF_STEP: u64 = 2;
@@ -49,6 +54,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
         }
         Event::Previewed(previewed) => guarded::previewed(state, *previewed, &mut effects),
         Event::Action(event) => action(&mut state.world, &event, &mut effects),
+        Event::Approved(approval) => second::approved(state, *approval, &mut effects),
         Event::History(history) => history_loaded(&mut state.world, history, &mut effects),
         Event::JournalFailed(why) => {
             say(
@@ -138,7 +144,7 @@ fn action(world: &mut World, event: &ActionEvent, effects: &mut Vec<Effect>) {
 
 /// Looks at the proofs of every run that waits for them, and ends the runs that can be ended.
 fn verify(world: &mut World, effects: &mut Vec<Effect>) {
-    let changed: Vec<run::Run> =
+    let changed: Vec<Run> =
         world.actions.runs.iter().filter_map(|run| run::verify(world, run)).collect();
     for next in changed {
         let (id, ended) = (next.id.clone(), next.outcome.is_some());
@@ -158,7 +164,8 @@ fn conclude(world: &mut World, id: &RunId, effects: &mut Vec<Effect>) {
     let Some(outcome) = run.outcome else { return };
     let evidence = run.evidence();
     let summary = run.result.as_ref().map_or("", |(result, _)| result.summary.as_str());
-    let text = format!("{} {}: {summary}", run.title, outcome.word());
+    let but = if run.failed_but_effective() { ", BUT its effect is there" } else { "" };
+    let text = format!("{} {}{but}: {summary}", run.title, outcome.word());
     let notice = match outcome {
         ActionOutcome::Confirmed => Notice::info(text),
         ActionOutcome::Cancelled | ActionOutcome::NeverStarted => Notice::warning(text),
@@ -175,23 +182,42 @@ fn conclude(world: &mut World, id: &RunId, effects: &mut Vec<Effect>) {
     say(world, notice, effects);
 }
 
-fn history_loaded(
-    world: &mut World,
-    history: Vec<crate::domain::action::PastRun>,
-    effects: &mut Vec<Effect>,
-) {
-    let known = world.actions.unresolved();
-    let own: Vec<RunId> = world.actions.runs.iter().map(|run| run.id.clone()).collect();
-    world.actions.history = history;
-    world.actions.history.retain(|past| !own.contains(&past.run));
-    let unresolved = world.actions.unresolved();
-    if unresolved > known {
-        let s = if unresolved == 1 { "" } else { "s" };
-        let text = format!(
-            "{unresolved} action{s} of an earlier console has no known end: look before trying again (x)"
-        );
-        say(world, Notice::error(text), effects);
+/// Takes the runs of earlier and of other consoles over. Those without an end are followed,
+/// whoever started them, and proven when they are over.
+fn history_loaded(world: &mut World, history: Vec<PastRun>, effects: &mut Vec<Effect>) {
+    let before = world.actions.unresolved();
+    let is_known = |world: &World, past: &PastRun| world.actions.run(&past.run).is_some();
+    let open = |past: &&PastRun| !past.resolved && past.trace.standing.is_some();
+    let new: Vec<PastRun> = history
+        .iter()
+        .filter(|past| open(past) && !is_known(world, past))
+        .take(ADOPTED)
+        .cloned()
+        .collect();
+    let mut lines = Vec::new();
+    for past in new.iter().rev() {
+        let Some(spec) = world.catalog.action(&past.action).cloned() else { continue };
+        let standing = past.trace.standing.map(Standing::words).unwrap_or_default();
+        lines.push(format!("{} by {}: {standing}", spec.title, past.by));
+        let run = Run::adopted(past, &spec, world);
+        world.actions.push(run);
+        effects.push(Effect::Follow { run: past.run.clone(), action: past.action.clone() });
     }
+    world.actions.history = history;
+    let known: Vec<RunId> = world.actions.runs.iter().map(|run| run.id.clone()).collect();
+    world.actions.history.retain(|past| !known.contains(&past.run));
+    let left = world.actions.unresolved();
+    let count = lines.len() + if left > before { left } else { 0 };
+    if count == 0 {
+        return;
+    }
+    let s = if count == 1 { "" } else { "s" };
+    let what = if lines.is_empty() {
+        "no known end: look before trying again (x)".to_owned()
+    } else {
+        lines.join("; ")
+    };
+    say(world, Notice::error(format!("{count} action{s} unresolved: {what}")), effects);
 }
 
 fn scanned(world: &mut World, scan: KeyScan, effects: &mut Vec<Effect>) {

@@ -70,6 +70,8 @@ pub struct Guarding<'a> {
     pub cooldown: &'a DurationText,
     /// When it is given up.
     pub timeout: &'a DurationText,
+    /// What it keeps others from doing meanwhile.
+    pub locks: &'a [String],
     /// Whether it is there at all.
     pub enabled: bool,
     /// Left out where a variable is not set.
@@ -110,6 +112,11 @@ macro_rules! action {
             /// When the run itself is given up.
             #[serde(default = "half_a_minute")]
             pub timeout: DurationText,
+            /// What it keeps others on this machine from doing meanwhile, such as
+            /// `shop/deploy`; that also keeps off what locks all of `shop`. The action
+            /// itself where nothing is said.
+            #[serde(default)]
+            pub locks: Vec<String>,
             /// Whether it can be started at all.
             #[serde(default = "yes")]
             pub enabled: bool,
@@ -132,6 +139,7 @@ macro_rules! action {
                     proof_within: &self.proof_within,
                     cooldown: &self.cooldown,
                     timeout: &self.timeout,
+                    locks: &self.locks,
                     enabled: self.enabled,
                     optional: self.optional,
                 }

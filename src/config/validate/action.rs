@@ -51,10 +51,9 @@ pub fn actions(
                 catalog.unavailable.insert(id.clone(), why);
             }
             (Some(kind), None) => {
-                actions.insert(
-                    id.clone(),
-                    ActionConfig { id: id.clone(), kind, timeout: spec.timeout },
-                );
+                let locks = locks(cx, &path, guarding.locks);
+                let timeout = spec.timeout;
+                actions.insert(id.clone(), ActionConfig { id: id.clone(), kind, timeout, locks });
             }
             (None, None) => {}
         }
@@ -94,6 +93,22 @@ fn unavailable(
         }
     }
     proof.iter().filter_map(|proof| proof.when.source.as_deref()).find_map(needed)
+}
+
+/// Names such as `shop/deploy`: they become names of files.
+fn locks(cx: &mut Cx<'_>, path: &Path, written: &[String]) -> Vec<String> {
+    let sound = |name: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        name.split('/').all(|part| !part.is_empty() && part.len() < 64 && part.chars().all(plain))
+    };
+    for (position, name) in written.iter().enumerate().filter(|(_, name)| !sound(name)) {
+        cx.error(
+            &path.key("locks").index(position),
+            format!("{name:?} cannot be the name of a lock"),
+            "letters, digits, `-`, `_` and `.`, in parts divided by `/`, such as \"shop/deploy\"",
+        );
+    }
+    written.to_vec()
 }
 
 /// What the logic and the screen need to know of an action.

@@ -1,6 +1,6 @@
 //! Programs that actions run.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{Cx, Path};
 use crate::config::{
@@ -13,15 +13,7 @@ impl Cx<'_> {
     /// A program to run.
     pub fn command_action(&mut self, path: &Path, raw: &RawCommandAction) -> Option<CommandAction> {
         let argv = path.key("argv");
-        let mut sound = true;
-        if raw.argv.first().is_none_or(|program| program.trim().is_empty()) {
-            self.error(
-                &argv,
-                "there is no program to run",
-                "such as argv = [\"systemctl\", \"restart\", \"api\"]",
-            );
-            sound = false;
-        }
+        let mut sound = self.has_program(&argv, &raw.argv, "[\"systemctl\", \"restart\", \"api\"]");
         if raw.shell && raw.argv.len() > 1 {
             self.error(
                 &argv,
@@ -31,15 +23,8 @@ impl Cx<'_> {
             sound = false;
         }
         self.known_trap(&argv, raw);
-        let directory =
-            raw.directory.as_deref().map(|written| self.file_path(&path.key("directory"), written));
-        if let Some(directory) = directory.as_ref().filter(|directory| !directory.is_dir()) {
-            self.warning(
-                &path.key("directory"),
-                format!("{} is not a directory now", directory.display()),
-                "the action cannot start without it",
-            );
-        }
+        let without = "the action cannot start without it";
+        let directory = self.directory(path, raw.directory.as_deref(), without);
         let environment = self.environment(&path.key("environment"), &raw.environment);
         let stdin = match &raw.stdin {
             Some(value) => self.text(&path.key("stdin"), value, false).map(Some),
@@ -55,8 +40,33 @@ impl Cx<'_> {
         })
     }
 
+    /// Whether a list of arguments begins with a program. `such_as` is one that does.
+    pub fn has_program(&mut self, path: &Path, argv: &[String], such_as: &str) -> bool {
+        let empty = argv.first().is_none_or(|program| program.trim().is_empty());
+        if empty {
+            self.error(path, "there is no program to run", format!("such as argv = {such_as}"));
+        }
+        !empty
+    }
+
+    /// The directory of a program. `without` is what becomes of it where there is none.
+    pub fn directory(
+        &mut self,
+        path: &Path,
+        written: Option<&str>,
+        without: &str,
+    ) -> Option<PathBuf> {
+        let path = path.key("directory");
+        let directory = self.file_path(&path, written?);
+        if !directory.is_dir() {
+            let message = format!("{} is not a directory now", directory.display());
+            self.warning(&path, message, without);
+        }
+        Some(directory)
+    }
+
     /// Variables for a program.
-    fn environment(
+    pub fn environment(
         &mut self,
         path: &Path,
         raw: &BTreeMap<String, TextValue>,

@@ -57,6 +57,10 @@ impl Cx<'_> {
         };
         let right = match url.scheme() {
             "http" | "https" => None,
+            // No other kind of target would take it either.
+            _ if kind == "webhook" => {
+                Some(("not a web address", "it must begin with https:// or http://"))
+            }
             "redis" | "rediss" | "unix" => Some(("a Redis address", "kind = \"redis\"")),
             "postgres" | "postgresql" => Some(("a Postgres address", "kind = \"postgres\"")),
             _ => Some(("not a web address", "it must begin with https:// or http://")),
@@ -107,6 +111,11 @@ impl Cx<'_> {
         let secret = headers
             .iter()
             .any(|(_, text)| matches!(text, crate::config::profile::Text::Secret { .. }));
+        self.secret_in_clear(path, url, secret);
+    }
+
+    /// The same where it is known whether a secret goes there.
+    pub fn secret_in_clear(&mut self, path: &Path, url: &Url, secret: bool) {
         if secret && url.scheme() == "http" && !is_local(url.host_str().unwrap_or("")) {
             self.warning(
                 &path.key("url"),

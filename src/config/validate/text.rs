@@ -17,10 +17,10 @@ use crate::config::{
 /// Larger files hold more roots than any system trusts.
 const LARGEST_PEM: u64 = 4 << 20;
 
-/// Variables that a `{ env = … }` of a source or an action names and that are not set.
+/// Variables that a `{ env = … }` of a source, an action or a target names and that are not set.
 pub fn unset_references(root: &Node, request: &Request) -> Vec<Unset> {
     let mut unset = Vec::new();
-    for section in ["source", "action"] {
+    for section in ["source", "action", "notify"] {
         if let Some(node) = root.child(section) {
             collect(node, &Path::root(section), request, &mut unset);
         }

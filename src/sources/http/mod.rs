@@ -9,8 +9,6 @@ pub(super) mod exchange;
 
 mod extract;
 
-mod retry;
-
 pub(super) mod status;
 
 mod violations;

@@ -3,14 +3,13 @@
 use hyper::HeaderMap;
 use jiff::Timestamp;
 
-use super::retry;
 use crate::{
     config::profile::Text,
     domain::{
         failure::{Failure, FailureKind},
         time::clock,
     },
-    net::http::status_line,
+    net::{http::status_line, retry},
 };
 
 /// An answer whose status is not an accepted one.

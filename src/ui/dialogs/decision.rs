@@ -12,7 +12,12 @@ use crate::{
         actions::{Dialog, Run, Stage},
         state::State,
     },
-    domain::{catalog::ActionSpec, verdict::Verdict},
+    domain::{
+        action::BREAK_GLASS,
+        catalog::ActionSpec,
+        time::{Moment, clock},
+        verdict::Verdict,
+    },
 };
 
 /// The prompt of a line that is typed.
@@ -50,6 +55,9 @@ pub fn lines(
             let asks = format!("Type {} to go on.", dialog.target);
             lines.extend(typing(dialog, &asks, &typed.text, next, width, theme));
         }
+        Stage::Approval { line: typed, until } => {
+            lines.extend(second_person(state, dialog, &typed.text, *until, width, theme));
+        }
         Stage::Confirm => {
             let note = "Enter does nothing here; only y sends it.";
             let note = if note.len() > width { "only y sends it" } else { note };
@@ -62,6 +70,7 @@ pub fn lines(
             let left = until.mono.saturating_sub(state.world.now.mono);
             let seconds = left.as_millis().div_ceil(1_000);
             let text = format!(" STARTS IN {seconds} s: any key stops it, and nothing is sent");
+            lines.extend(agreed(dialog, width, theme));
             let text = format::fit(&text, width, theme.glyphs().ellipsis);
             lines.push(Line::styled(text, theme.band(Verdict::Critical)));
         }
@@ -101,10 +110,50 @@ pub fn cursor(
     width: usize,
     theme: Theme,
 ) -> Option<(u16, u16)> {
-    let (Stage::Reason(typed) | Stage::Phrase(typed)) = &dialog.stage else { return None };
+    let (Stage::Reason(typed) | Stage::Phrase(typed) | Stage::Approval { line: typed, .. }) =
+        &dialog.stage
+    else {
+        return None;
+    };
     let (_, column) = line::prompt(PROMPT, &typed.text, width, theme);
     let row = u16::try_from(bottom.len()).ok()?.checked_sub(2)?;
     Some((row, column))
+}
+
+/// Waiting for a second person: how they agree, how long it counts, and the way around.
+fn second_person(
+    state: &State,
+    dialog: &Dialog,
+    typed: &str,
+    until: Moment,
+    width: usize,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let left = clock(until.mono.saturating_sub(state.world.now.mono));
+    let head = format!(" WAITING for a second person, {left} left; nothing is sent");
+    let head = format::fit(&head, width, theme.glyphs().ellipsis);
+    let mut lines = vec![Line::styled(head, theme.band(Verdict::Warning))];
+    // Without the phrase, the command says itself what is missing.
+    let how = format!("watchfloor approve {}", dialog.action);
+    let whole = format!("{how} --confirm {}", dialog.target);
+    let how = if whole.len() + 11 <= width { whole } else { how };
+    let lead = if width < 60 { "" } else { "elsewhere  " };
+    lines.extend(paint::wrapped(lead, &how, width, theme.quiet(), theme.strong()));
+    let later = if width < 60 { "." } else { "; that is reviewed later." };
+    let asks = format!("Or type {BREAK_GLASS} to go on alone{later}");
+    let next = ("Enter", "go on alone", "alone");
+    lines.extend(typing(dialog, &asks, typed, next, width, theme));
+    lines
+}
+
+/// Who agreed, before it starts.
+fn agreed(dialog: &Dialog, width: usize, theme: Theme) -> Vec<Line<'static>> {
+    let text = match (&dialog.approval, dialog.break_glass) {
+        (Some(approval), _) => format!("asked by you; agreed by {}", approval.words()),
+        (None, true) => "BREAK GLASS: nobody agreed; that is reviewed later".to_owned(),
+        (None, false) => return Vec::new(),
+    };
+    paint::wrapped("", &text, width, theme.text(), theme.critical())
 }
 
 /// A question that is answered by typing.

@@ -26,7 +26,10 @@ const OUTPUT: usize = 30;
 
 /// Where a run is, in one line.
 pub fn in_words(run: &Run, now: Moment) -> String {
-    let title = &run.title;
+    let title = &match &run.by {
+        Some(by) => format!("{} (by {by})", run.title),
+        None => run.title.clone(),
+    };
     let since = clock(now.since(run.started));
     if let Some(outcome) = run.outcome {
         return format!("{}: {title}", outcome.word());
@@ -63,13 +66,20 @@ fn means(outcome: ActionOutcome) -> &'static str {
     }
 }
 
+fn meaning(run: &Run, outcome: ActionOutcome) -> &'static str {
+    if run.failed_but_effective() {
+        return "it said that it failed, BUT its effect is there";
+    }
+    means(outcome)
+}
+
 /// The run in full.
 pub fn lines(run: &Run, state: &State, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     if let Some(outcome) = run.outcome {
         let style = theme.band(outcome_verdict(outcome));
         let text = super::super::format::fit(
-            &format!("  {}: {}", outcome.word(), means(outcome)),
+            &format!("  {}: {}", outcome.word(), meaning(run, outcome)),
             width,
             theme.glyphs().ellipsis,
         );

@@ -110,10 +110,17 @@ fn unresolved(state: &State, width: u16, theme: Theme) -> Vec<Line<'static>> {
         .take(UNRESOLVED)
         .map(|run| {
             let when = run.wall.strftime("%Y-%m-%d %H:%MZ");
-            let text = format!(
-                "  UNRESOLVED {} of {when} by {}: it may have acted; look before trying again",
-                run.action, run.by
-            );
+            let (action, by) = (&run.action, &run.by);
+            let text = match run.trace.standing {
+                Some(standing) => {
+                    let standing = standing.words();
+                    format!("  UNRESOLVED {action}: {standing}; {when} by {by}")
+                }
+                None => format!(
+                    "  UNRESOLVED {action} of {when} by {by}: it may have acted; look before \
+                     trying again"
+                ),
+            };
             let text = format::fit(&text, usize::from(width), theme.glyphs().ellipsis);
             Line::styled(text, theme.unknown())
         })

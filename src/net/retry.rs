@@ -17,7 +17,7 @@ const EPOCH_MILLIS: f64 = 1e11;
 /// The wait that the headers of an answer ask for. `Retry-After` (RFC 9110, 10.2.3) counts
 /// before the various forms of `X-RateLimit-Reset`. Points in time are taken by the
 /// service's own clock, where the answer has a `Date`.
-pub(super) fn after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+pub fn after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let now = text("date").and_then(http_date).unwrap_or(now);
     let wait = match text("retry-after") {

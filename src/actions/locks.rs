@@ -1,0 +1,285 @@
+//! Who may act on what at the same time.
+//!
+//! A lock is a file that the runner has locked: it is free when the runner is gone, however
+//! it ended. Names form a tree; whoever locks `shop/deploy` also keeps off what wants all
+//! of `shop`, but not what wants `shop/cache`. The file says who holds it.
+
+use std::{
+    fmt,
+    fs::{self, File, TryLockError},
+    io::{Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::journal::place;
+use crate::domain::ids::{ActionId, RunId};
+
+/// Longer than any owner that this program writes.
+const LONGEST: u64 = 64 << 10;
+/// Stands for `/` in the name of a file; no name of a lock has it.
+const DIVIDES: &str = "+";
+
+/// Who holds a lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Owner {
+    /// The run.
+    pub(super) run: RunId,
+    /// Of which action.
+    pub(super) action: ActionId,
+    /// By whom.
+    pub(super) by: String,
+    /// Since when.
+    pub(super) since: Timestamp,
+}
+
+/// Why a lock is not to be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Conflict {
+    /// Somebody holds it.
+    Held {
+        /// The lock.
+        scope: String,
+        /// Who, where that is known already.
+        owner: Option<Owner>,
+    },
+    /// The runner that held it is gone, but the program that it started goes on.
+    Unsupervised {
+        /// The lock.
+        scope: String,
+        /// Whose it was.
+        owner: Owner,
+        /// The process.
+        pid: i32,
+    },
+    /// The files cannot be used.
+    Unusable(String),
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held { scope, owner: Some(owner) } => {
+                let since = owner.since.strftime("%H:%M:%SZ");
+                let Owner { by, action, run, .. } = owner;
+                write!(f, "{by} has been running {action} since {since} (run {run}, lock {scope})")
+            }
+            Self::Held { scope, owner: None } => {
+                write!(f, "somebody else on this machine is just taking the lock {scope}")
+            }
+            Self::Unsupervised { scope, owner, pid } => write!(
+                f,
+                "process {pid} of {} by {} still runs, UNSUPERVISED (run {}, lock {scope})",
+                owner.action, owner.by, owner.run
+            ),
+            Self::Unusable(why) => f.write_str(why),
+        }
+    }
+}
+
+/// Locks that are held until this is dropped, also by the end of the process.
+#[derive(Debug)]
+pub(super) struct Held {
+    _files: Vec<File>,
+}
+
+/// The locks of an action: what is configured, or the action itself.
+pub(super) fn scopes(action: &ActionId, configured: &[String]) -> Vec<String> {
+    if configured.is_empty() {
+        return vec![format!("action/{action}")];
+    }
+    let mut scopes = configured.to_vec();
+    scopes.sort();
+    scopes.dedup();
+    // Whoever holds all of `shop` needs no `shop/deploy` besides.
+    let all = scopes.clone();
+    scopes.retain(|scope| !all.iter().any(|other| scope.starts_with(&format!("{other}/"))));
+    scopes
+}
+
+/// Takes all the locks, or none. `running` tells whether the program of a run still runs.
+pub(super) fn take(
+    state_dir: &Path,
+    scopes: &[String],
+    owner: &Owner,
+    running: &dyn Fn(&RunId) -> Option<i32>,
+) -> Result<Held, Conflict> {
+    let directory = prepare(state_dir)?;
+    let (files, mut own) = lock_all(&directory, scopes)?;
+    for (scope, file) in &mut own {
+        if let Some(owner) = owner_in(file)
+            && let Some(pid) = running(&owner.run)
+        {
+            return Err(Conflict::Unsupervised { scope: scope.clone(), owner, pid });
+        }
+    }
+    for (_, file) in &mut own {
+        write_owner(file, owner).map_err(|error| unusable(&directory, &error))?;
+    }
+    Ok(Held { _files: files.into_iter().chain(own.into_iter().map(|(_, file)| file)).collect() })
+}
+
+/// Why the locks could not be taken now, without taking them.
+pub(super) fn probe(
+    state_dir: &Path,
+    scopes: &[String],
+    running: &dyn Fn(&RunId) -> Option<i32>,
+) -> Option<Conflict> {
+    let directory = match prepare(state_dir) {
+        Ok(directory) => directory,
+        Err(conflict) => return Some(conflict),
+    };
+    match lock_all(&directory, scopes) {
+        Err(conflict) => Some(conflict),
+        Ok((_, mut own)) => own.iter_mut().find_map(|(scope, file)| {
+            let owner = owner_in(file)?;
+            let pid = running(&owner.run)?;
+            Some(Conflict::Unsupervised { scope: scope.clone(), owner, pid })
+        }),
+    }
+}
+
+fn prepare(state_dir: &Path) -> Result<PathBuf, Conflict> {
+    let directory = state_dir.join("locks");
+    place::directory(&directory).map_err(|error| Conflict::Unusable(error.to_string()))?;
+    Ok(directory)
+}
+
+type Locked = (Vec<File>, Vec<(String, File)>);
+
+/// What stands above each is shared; each itself is exclusive.
+fn lock_all(directory: &Path, scopes: &[String]) -> Result<Locked, Conflict> {
+    let mut above = Vec::new();
+    let mut own = Vec::new();
+    for scope in scopes {
+        for (at, _) in scope.match_indices('/') {
+            above.push(lock(directory, &scope[..at], false)?);
+        }
+        let file = lock(directory, scope, true)?;
+        own.push((scope.clone(), file));
+    }
+    Ok((above, own))
+}
+
+fn lock(directory: &Path, scope: &str, alone: bool) -> Result<File, Conflict> {
+    let path = file_of(directory, scope);
+    let mut file = place::lock_file(&path).map_err(|error| unusable(&path, &error))?;
+    let locked = if alone { file.try_lock() } else { file.try_lock_shared() };
+    match locked {
+        Ok(()) => Ok(file),
+        Err(TryLockError::Error(error)) => Err(unusable(&path, &error)),
+        Err(TryLockError::WouldBlock) => {
+            // Held alone by its owner, or shared by those who hold something below it.
+            let own = if held_alone(&path) { owner_in(&mut file) } else { None };
+            let owner = own.or_else(|| owner_below(directory, scope));
+            Err(Conflict::Held { scope: scope.to_owned(), owner })
+        }
+    }
+}
+
+/// Whether somebody holds the file for themselves alone.
+fn held_alone(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+}
+
+/// Who holds something below a lock.
+fn owner_below(directory: &Path, scope: &str) -> Option<Owner> {
+    let begins = format!("{}{DIVIDES}", scope.replace('/', DIVIDES));
+    fs::read_dir(directory).ok()?.flatten().find_map(|entry| {
+        let below = entry.file_name().to_str().is_some_and(|name| name.starts_with(&begins));
+        let path = entry.path();
+        if !below || !held_alone(&path) {
+            return None;
+        }
+        owner_in(&mut File::open(path).ok()?)
+    })
+}
+
+fn file_of(directory: &Path, scope: &str) -> PathBuf {
+    directory.join(format!("{}.lock", scope.replace('/', DIVIDES)))
+}
+
+fn owner_in(file: &mut File) -> Option<Owner> {
+    let mut text = String::new();
+    file.seek(SeekFrom::Start(0)).ok()?;
+    file.take(LONGEST).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn write_owner(file: &mut File, owner: &Owner) -> std::io::Result<()> {
+    let text = serde_json::to_vec(owner)?;
+    file.set_len(0)?;
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(&text)
+}
+
+fn unusable(path: &Path, error: &std::io::Error) -> Conflict {
+    Conflict::Unusable(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(run: &str) -> Owner {
+        Owner {
+            run: run.into(),
+            action: "deploy".into(),
+            by: "alice@bastion".to_owned(),
+            since: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn some(names: &[&str]) -> Vec<String> {
+        scopes(&"x".into(), &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+    }
+
+    fn nothing_runs(_: &RunId) -> Option<i32> {
+        None
+    }
+
+    #[test]
+    fn a_lock_keeps_off_itself_and_what_is_above_and_below() {
+        let place = tempfile::tempdir().expect("a directory");
+        let _held = take(place.path(), &some(&["shop/env"]), &owner("r1"), &nothing_runs);
+        let table = [
+            (vec!["shop/env"], false),
+            (vec!["shop"], false),
+            (vec!["shop/env/prod"], false),
+            (vec!["shop/cache"], true),
+            (vec!["shopping"], true),
+            (vec!["other", "shop/env"], false),
+            (vec!["other"], true),
+        ];
+        for (names, free) in table {
+            let conflict = probe(place.path(), &some(&names), &nothing_runs);
+            assert_eq!(conflict.is_none(), free, "{names:?}: {conflict:?}");
+            if let Some(Conflict::Held { owner: Some(found), .. }) = conflict {
+                assert_eq!(found, owner("r1"), "{names:?}");
+            } else {
+                assert!(free, "{names:?}: the owner is not named: {conflict:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_lock_ends_with_its_holder_but_not_with_what_still_runs() {
+        let place = tempfile::tempdir().expect("a directory");
+        let scopes = some(&["shop/env", "shop/env/deep"]);
+        assert_eq!(scopes, ["shop/env"]);
+        drop(take(place.path(), &scopes, &owner("r1"), &nothing_runs).expect("free"));
+        assert_eq!(probe(place.path(), &scopes, &nothing_runs), None);
+        let runs = |run: &RunId| (run.as_str() == "r1").then_some(77);
+        let conflict = take(place.path(), &scopes, &owner("r2"), &runs).expect_err("still runs");
+        assert!(conflict.to_string().contains("process 77"), "{conflict}");
+        assert!(take(place.path(), &scopes, &owner("r2"), &nothing_runs).is_ok());
+    }
+
+    #[test]
+    fn an_action_without_locks_keeps_off_itself() {
+        assert_eq!(scopes(&"warm".into(), &[]), ["action/warm"]);
+    }
+}

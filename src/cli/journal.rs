@@ -1,0 +1,98 @@
+//! `journal verify` and `journal show`.
+
+use std::process::ExitCode;
+
+use super::{
+    args::{Common, JournalCommand, Output, Show},
+    configuration, out,
+};
+use crate::{
+    actions::{
+        JournalError,
+        journal::{self, entry::Line},
+    },
+    domain::text,
+};
+
+/// The chain is broken.
+const BROKEN: u8 = 1;
+
+/// Verifies or prints the journal.
+pub(super) fn run(common: &Common, command: &JournalCommand) -> color_eyre::Result<ExitCode> {
+    let loaded = match configuration::load(common, &configuration::request(common)) {
+        Ok(loaded) => loaded,
+        Err(code) => return Ok(code),
+    };
+    let path = loaded.profile.state_dir.join(journal::FILE);
+    match command {
+        JournalCommand::Verify(output) => verify(&path, output),
+        JournalCommand::Show(options) => show(&path, options),
+    }
+}
+
+fn verify(path: &std::path::Path, output: &Output) -> color_eyre::Result<ExitCode> {
+    let (document, words, code) = match journal::verify(path) {
+        Ok(found) => {
+            let mut words =
+                format!("{}: {} lines, intact, head {}", path.display(), found.lines, found.head);
+            if found.torn {
+                words.push_str("; the last line is cut off, the next console closes it");
+            }
+            let document = serde_json::json!({
+                "schema": 1, "intact": true, "lines": found.lines, "head": found.head,
+                "repaired": found.repaired, "torn": found.torn, "first_bad_line": null,
+            });
+            (document, words, 0)
+        }
+        Err(JournalError::Broken { bad, .. }) => {
+            let document = serde_json::json!({
+                "schema": 1, "intact": false, "first_bad_line": bad.line, "why": bad.why,
+            });
+            (document, format!("BROKEN: {}: {bad}", path.display()), BROKEN)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if output.json {
+        out::json(&document)?;
+    } else {
+        out::line(&words)?;
+    }
+    Ok(ExitCode::from(code))
+}
+
+fn show(path: &std::path::Path, options: &Show) -> color_eyre::Result<ExitCode> {
+    let wanted = |line: &Line| {
+        let Some(of) = options.of.as_deref() else { return true };
+        let run = line.entry.run.as_ref().is_some_and(|run| run.as_str() == of);
+        run || line.entry.action.as_ref().is_some_and(|action| action.as_str() == of)
+    };
+    let lines = journal::lines(path, options.last, &wanted)?;
+    if options.json {
+        return out::json(&lines);
+    }
+    for line in &lines {
+        out::line(&in_words(line))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line for the eyes.
+fn in_words(line: &Line) -> String {
+    let entry = &line.entry;
+    let mut words = vec![
+        line.seq.to_string(),
+        line.ts.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+        line.who.name(),
+        entry.kind.word().to_owned(),
+    ];
+    words.extend(entry.about.clone());
+    words.extend(entry.action.as_ref().map(ToString::to_string));
+    words.extend(entry.run.as_ref().map(ToString::to_string));
+    words.extend(entry.process.as_ref().map(|process| format!("process {}", process.pid)));
+    words.extend(entry.outcome.map(|outcome| outcome.word().to_owned()));
+    words.extend(entry.result.as_ref().map(|result| result.summary.clone()));
+    words.extend(entry.reason.as_ref().map(|reason| format!("because: {reason}")));
+    words.extend(entry.text.clone());
+    words.extend(entry.evidence.iter().cloned());
+    text::safe(&words.join("  ")).into_owned()
+}

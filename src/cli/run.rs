@@ -1,0 +1,172 @@
+//! `run`: one action without the screen. `supervise`: the process that carries a run out.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::{
+    args::{Common, Run},
+    configuration, live, logging, out,
+};
+use crate::{
+    actions,
+    domain::action::{ActionOutcome, Claim, Preview},
+    runtime::one_action::{self, Asked, Ended, Word},
+};
+
+/// Confirmed.
+const CONFIRMED: u8 = 0;
+/// Failed or refuted.
+const FAILED: u8 = 1;
+/// Refused: nothing was sent.
+const REFUSED: u8 = 2;
+/// Nobody knows.
+const UNKNOWN: u8 = 3;
+
+/// How a run ended, as JSON.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    action: &'a str,
+    run: Option<&'a str>,
+    outcome: Option<ActionOutcome>,
+    claim: Option<Claim>,
+    summary: Option<&'a str>,
+    /// The outcome is FAILED, and yet every proof holds.
+    effect_is_there: bool,
+    evidence: Vec<String>,
+    refused: Option<&'a str>,
+    detached: bool,
+    preview: Option<&'a Preview>,
+}
+
+/// Carries out one action and exits by its outcome.
+pub(super) fn run(common: &Common, options: &Run) -> color_eyre::Result<ExitCode> {
+    let loaded = match configuration::load(common, &configuration::request(common)) {
+        Ok(loaded) => loaded,
+        Err(code) => return Ok(code),
+    };
+    let _log =
+        logging::start(&loaded.profile.state_dir, common.verbose).map_err(|why| out::error(&why));
+    let asked = Asked {
+        action: options.action.clone(),
+        confirm: options.confirm.clone(),
+        reason: options.reason.clone().unwrap_or_default(),
+        dry_run: options.dry_run,
+        detach: options.detach,
+        break_glass: options.break_glass,
+        take_over: options.take_over.clone(),
+    };
+    let json = options.json;
+    let mut say = |word: Word| match word {
+        Word::Output(line) if !json => {
+            // Nobody reads any more: the run goes on all the same.
+            let _ = out::line(&line);
+        }
+        Word::Output(line) | Word::Note(line) => out::error(&line),
+    };
+    let tokio = live::tokio()?;
+    let ended = tokio.block_on(one_action::carry_out(loaded.profile, asked, &mut say))?;
+    tokio.shutdown_timeout(live::SHUTDOWN);
+    let (document, code) = told(&options.action, &ended);
+    if json {
+        out::json(&document)?;
+    } else {
+        in_words(&ended)?;
+    }
+    Ok(ExitCode::from(code))
+}
+
+fn told<'a>(action: &'a str, ended: &'a Ended) -> (Document<'a>, u8) {
+    let document = Document {
+        schema: 1,
+        action,
+        run: None,
+        outcome: None,
+        claim: None,
+        summary: None,
+        effect_is_there: false,
+        evidence: Vec::new(),
+        refused: None,
+        detached: false,
+        preview: None,
+    };
+    match ended {
+        Ended::Refused(why) => (Document { refused: Some(why), ..document }, REFUSED),
+        Ended::Possible(preview) => {
+            (Document { preview: Some(preview.as_ref()), ..document }, CONFIRMED)
+        }
+        Ended::Detached(run) => {
+            (Document { run: Some(run.as_str()), detached: true, ..document }, UNKNOWN)
+        }
+        Ended::Over(run) => {
+            let code = match run.outcome {
+                Some(ActionOutcome::Confirmed) => CONFIRMED,
+                Some(ActionOutcome::Failed | ActionOutcome::Refuted | ActionOutcome::Cancelled) => {
+                    FAILED
+                }
+                Some(ActionOutcome::NeverStarted) => REFUSED,
+                Some(ActionOutcome::Unknown) | None => UNKNOWN,
+            };
+            let result = run.result.as_ref().map(|(result, _)| result);
+            let document = Document {
+                run: Some(run.id.as_str()),
+                outcome: run.outcome,
+                claim: result.map(|result| result.claim),
+                summary: result.map(|result| result.summary.as_str()),
+                effect_is_there: run.failed_but_effective(),
+                evidence: run.evidence(),
+                ..document
+            };
+            (document, code)
+        }
+    }
+}
+
+fn in_words(ended: &Ended) -> color_eyre::Result<()> {
+    let text = match ended {
+        Ended::Refused(why) => {
+            out::error(&format!("REFUSED, nothing was sent: {why}"));
+            return Ok(());
+        }
+        Ended::Possible(preview) => {
+            let mut lines = vec!["it would send:".to_owned()];
+            lines.extend(preview.request.iter().map(|line| format!("  {line}")));
+            for group in &preview.groups {
+                let what = if group.protected { "kept" } else { "affected" };
+                lines.push(format!("{} keys {what}: {}", group.keys, group.pattern));
+            }
+            lines.extend(preview.findings.iter().cloned());
+            lines.push("nothing was sent".to_owned());
+            lines.join("\n")
+        }
+        Ended::Detached(run) => {
+            format!("goes on without us as {run}; how it ends: watchfloor journal show {run}")
+        }
+        Ended::Over(run) => {
+            let word = run.outcome.map_or("UNKNOWN", ActionOutcome::word);
+            let but = if run.failed_but_effective() { ", BUT its effect is there" } else { "" };
+            let summary = run.result.as_ref().map_or("", |(result, _)| result.summary.as_str());
+            let mut lines = vec![format!("{word}{but}: {summary}")];
+            lines.extend(run.evidence().into_iter().map(|line| format!("  {line}")));
+            lines.join("\n")
+        }
+    };
+    out::line(&text)?;
+    Ok(())
+}
+
+/// Carries out the run that is handed over on standard input.
+pub(super) fn supervise() -> color_eyre::Result<ExitCode> {
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let done = tokio.block_on(actions::supervise());
+    // Whatever still waits for the disk has had its time.
+    tokio.shutdown_background();
+    Ok(match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            out::error(&why);
+            ExitCode::from(super::SOFTWARE)
+        }
+    })
+}

@@ -1,0 +1,73 @@
+//! Who sends, with the clock of the test.
+
+use super::*;
+use crate::{config::profile::NotifyCommand, domain::notification::Severity};
+
+fn config() -> NotifyConfig {
+    let argv = vec!["true".to_owned()];
+    let command = NotifyCommand { argv, directory: None, environment: Vec::new() };
+    let target = NotifyTarget {
+        name: "desk".to_owned(),
+        kind: NotifyKind::Command(Box::new(command)),
+        severities: vec![Severity::Critical],
+        resolved: true,
+        timeout: Duration::from_secs(10),
+        retry_for: Duration::from_secs(3600),
+    };
+    NotifyConfig { targets: vec![target], ..NotifyConfig::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_console_that_is_stopped_while_it_holds_the_lock_is_not_relied_on() {
+    let state = tempfile::tempdir().unwrap();
+    let path = lock::place(state.path(), "shop", "test");
+    // Nobody but this test shows signs of life, and only when it says so.
+    let now = Moment::at_seconds(0.0);
+    let Tried::Ours(held, _) = lock::take(&path, now.wall) else { panic!("free") };
+    let place = Place {
+        service: "shop".to_owned(),
+        environment: "test".to_owned(),
+        state_dir: state.path().to_owned(),
+        clock: Arc::new(move || now),
+    };
+    let (notifier, _reports) = Notifier::spawn(config(), place);
+    let mut sender = notifier.sender();
+    let elsewhere = |sender: &Sender| matches!(sender, Sender::Elsewhere { .. });
+    sender.wait_for(elsewhere).await.unwrap();
+    let start = Instant::now();
+    sender.wait_for(Sender::is_here).await.unwrap();
+    assert!(start.elapsed() >= SILENT - TAKE_OVER, "{:?}", start.elapsed());
+    let words = sender.borrow().words().unwrap();
+    let pid = std::process::id();
+    let expected = format!("the console that has to send (pid {pid}) is stopped");
+    assert!(words.ends_with(&expected), "{words}");
+    // It goes on.
+    held.beat();
+    sender.wait_for(elsewhere).await.unwrap();
+    // It ends.
+    drop(held);
+    sender.wait_for(|sender| *sender == Sender::Here).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_sends_shows_that_it_runs() {
+    let state = tempfile::tempdir().unwrap();
+    let path = lock::place(state.path(), "shop", "test");
+    let now = Moment::at_seconds(0.0);
+    let place = Place {
+        service: "shop".to_owned(),
+        environment: "test".to_owned(),
+        state_dir: state.path().to_owned(),
+        clock: Arc::new(move || now),
+    };
+    let (notifier, _reports) = Notifier::spawn(config(), place);
+    notifier.sender().wait_for(Sender::is_here).await.unwrap();
+    let beat = |path: &std::path::Path| match lock::take(path, now.wall) {
+        Tried::Theirs(record) => record.beat,
+        other => panic!("{other:?}"),
+    };
+    let first = beat(&path);
+    while beat(&path) == first {
+        sleep(BEAT).await;
+    }
+}

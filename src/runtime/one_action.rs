@@ -1,0 +1,386 @@
+//! One action without a screen: the same guards, journal, locks and proof as in the
+//! console, with the answers given beforehand instead of typed.
+
+mod guard;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
+};
+
+use super::{
+    clock::Clock,
+    engine::{Engine, HISTORY, Outlets},
+    event_loop::Hands,
+    poller::Said,
+};
+use crate::{
+    actions::{Actions, new_run_id},
+    app::{
+        actions::{Armed, Run},
+        msg::{Effect, Event, Msg, StartRun},
+        state::{Settings, State},
+        update::update,
+    },
+    config::profile::Profile,
+    domain::{
+        action::{APPROVAL_LASTS, ActionEvent, ActionOutcome, ActionStage, LOCKED, Preview},
+        catalog::ActionSpec,
+        ids::{ActionId, RunId},
+    },
+    terminal::signals::{Signal, Signals},
+};
+
+/// How long the sources of the proof are waited for, so that what was before is known.
+const BEFORE: Duration = Duration::from_secs(6);
+/// How long a preview may take, its own limit and some more.
+const PREVIEW: Duration = Duration::from_secs(8);
+
+/// What is asked for, and the answers to every question of the guard.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// The action.
+    pub action: String,
+    /// The target, typed.
+    pub confirm: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Only what it would do.
+    pub dry_run: bool,
+    /// Leave once it is running.
+    pub detach: bool,
+    /// Without the second person that it needs.
+    pub break_glass: bool,
+    /// Why a lock is taken over.
+    pub take_over: Option<String>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ended {
+    /// The guard, a lock or the preview speaks against it; nothing was sent.
+    Refused(String),
+    /// It would be possible; nothing was sent.
+    Possible(Box<Preview>),
+    /// It goes on without us.
+    Detached(RunId),
+    /// It is over.
+    Over(Box<Run>),
+}
+
+/// What is said on the way.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Word {
+    /// A line that the action printed.
+    Output(String),
+    /// Where it stands.
+    Note(String),
+}
+
+/// A session without a screen.
+struct Session<'a> {
+    state: State,
+    engine: Engine,
+    clock: Clock,
+    actions: mpsc::Receiver<ActionEvent>,
+    events: mpsc::Receiver<Event>,
+    said: mpsc::Receiver<Said>,
+    signals: Signals,
+    ticks: Interval,
+    journal: Arc<Actions>,
+    say: &'a mut dyn FnMut(Word),
+    asked: Asked,
+    run: RunId,
+}
+
+/// What came next.
+enum Came {
+    Event(Event),
+    Signal(Signal),
+    TooLate,
+}
+
+/// Carries one action out, as far as its guard lets it.
+///
+/// # Errors
+/// Where signals cannot be listened to.
+pub async fn carry_out(
+    mut profile: Profile,
+    asked: Asked,
+    say: &mut dyn FnMut(Word),
+) -> std::io::Result<Ended> {
+    let id = ActionId::from(asked.action.as_str());
+    let Some(spec) = profile.catalog.action(&id).cloned() else {
+        return Ok(Ended::Refused(format!("there is no action {id}")));
+    };
+    let clock = Clock::start();
+    let opened = Actions::open(&profile.state_dir, Arc::new(move || clock.now()));
+    let journal = match opened {
+        Ok((actions, report)) => {
+            report.remarks().into_iter().for_each(|remark| say(Word::Note(remark)));
+            Arc::new(actions)
+        }
+        Err(error) => return Ok(Ended::Refused(format!("nothing can be started: {error}"))),
+    };
+    let read_only = profile.display.read_only;
+    let settings = Settings {
+        operator: crate::actions::journal::who::Who::current().name(),
+        read_only,
+        utc: true,
+        ..Settings::default()
+    };
+    let mut state = State::new(profile.catalog.clone(), clock.now(), settings);
+    state.world.actions.history = journal.history(HISTORY);
+    // The command itself is what arms it.
+    state.world.actions.armed = Some(Armed {
+        since: state.world.now,
+        until: state.world.now.plus(APPROVAL_LASTS * 6),
+        reason: asked.reason.clone(),
+    });
+    let run = new_run_id();
+    let wanted = Run::new(run.clone(), &spec, &state.world).proof_sources();
+    profile.sources.retain(|id, _| wanted.contains(id));
+    let (actions_to, actions) = mpsc::channel(256);
+    let (events_to, events) = mpsc::channel(256);
+    let (said_to, said) = mpsc::channel(256);
+    let outlets = Outlets { actions: actions_to, events: events_to, said: said_to };
+    let mut engine = Engine::new(profile, clock, outlets, Some(Arc::clone(&journal)), None);
+    engine.start_polling();
+    let signals = Signals::listen(None)?;
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut session = Session {
+        state,
+        engine,
+        clock,
+        actions,
+        events,
+        said,
+        signals,
+        ticks,
+        journal,
+        say,
+        asked,
+        run,
+    };
+    let ended = session.carry_out(&spec).await;
+    session.engine.stop().await;
+    Ok(ended)
+}
+
+impl Session<'_> {
+    async fn carry_out(&mut self, spec: &ActionSpec) -> Ended {
+        if let Some(why) = self.objection(spec) {
+            return Ended::Refused(why);
+        }
+        if let Some(ended) = self.wait_for_readings(spec).await {
+            return ended;
+        }
+        let mut preview = match self.preview(spec).await {
+            Ok(preview) => preview,
+            Err(ended) => return ended,
+        };
+        if self.asked.dry_run {
+            return Ended::Possible(Box::new(preview));
+        }
+        if let Some(why) = self.missing(spec) {
+            return Ended::Refused(why);
+        }
+        if spec.guard.wants_second_person() && !self.asked.break_glass {
+            if let Some(ended) = self.second_person(spec, &preview).await {
+                return ended;
+            }
+            // It may have changed while somebody was waited for.
+            preview = match self.preview(spec).await {
+                Ok(again) if again.digest == preview.digest => again,
+                Ok(_) => {
+                    let why = "what was agreed to is not what would be sent now";
+                    return Ended::Refused(why.to_owned());
+                }
+                Err(ended) => return ended,
+            };
+        }
+        if spec.guard.wants_target_typed()
+            && let Some(ended) = self.count_down().await
+        {
+            return ended;
+        }
+        self.start(spec, &preview);
+        self.follow().await
+    }
+
+    fn note(&mut self, text: impl Into<String>) {
+        (self.say)(Word::Note(text.into()));
+    }
+
+    /// The next thing that happens, until `until`. Time passes by itself.
+    async fn next(&mut self, until: Option<Instant>) -> Came {
+        let late = async {
+            match until {
+                Some(until) => sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            signal = self.signals.next() => Came::Signal(signal),
+            Some(event) = self.actions.recv() => Came::Event(Event::Action(Box::new(event))),
+            Some(event) = self.events.recv() => Came::Event(event),
+            Some(said) = self.said.recv() => Came::Event(match said {
+                Said::Observed(observation) => Event::Observed(observation),
+                Said::Skipped { source, waited } => Event::Skipped { source, waited },
+            }),
+            () = late => Came::TooLate,
+            _ = self.ticks.tick() => Came::Event(Event::Tick),
+        }
+    }
+
+    fn apply(&mut self, event: Event) {
+        match &event {
+            Event::Action(event) if event.run == self.run => match &event.stage {
+                ActionStage::Output(line) => (self.say)(Word::Output(line.clone())),
+                ActionStage::Started => {
+                    self.note(format!("running as {}", self.run));
+                }
+                ActionStage::Finished(result) => {
+                    let text = format!("over: {}; looking at the proof", result.summary);
+                    self.note(text);
+                }
+                _ => {}
+            },
+            Event::Notice(notice) => self.note(notice.text.clone()),
+            _ => {}
+        }
+        let at = self.clock.now();
+        for effect in update(&mut self.state, Msg { at, event }) {
+            self.engine.carry_out(effect, &self.state);
+        }
+    }
+
+    /// Waits until every source of the proof has answered, or failed, once.
+    async fn wait_for_readings(&mut self, spec: &ActionSpec) -> Option<Ended> {
+        let wanted = Run::new(self.run.clone(), spec, &self.state.world).proof_sources();
+        let until = Instant::now() + BEFORE;
+        loop {
+            let sources = &self.state.world.sources;
+            let all =
+                wanted.iter().all(|id| sources.get(id).is_none_or(|source| source.last.is_some()));
+            if all {
+                return None;
+            }
+            match self.next(Some(until)).await {
+                Came::Event(event) => self.apply(event),
+                Came::TooLate => return None,
+                Came::Signal(signal) if signal.exit_code().is_some() => return Some(stopped()),
+                Came::Signal(_) => {}
+            }
+        }
+    }
+
+    async fn preview(&mut self, spec: &ActionSpec) -> Result<Preview, Ended> {
+        let effect = Effect::Preview { run: self.run.clone(), action: spec.id.clone() };
+        self.engine.carry_out(effect, &self.state);
+        let until = Instant::now() + PREVIEW;
+        loop {
+            match self.next(Some(until)).await {
+                Came::Event(Event::Previewed(previewed)) => {
+                    let mut preview =
+                        previewed.outcome.map_err(|failure| Ended::Refused(failure.to_string()))?;
+                    if self.asked.take_over.is_some() {
+                        preview.refusals.retain(|why| !why.starts_with(LOCKED));
+                    }
+                    if preview.refusals.is_empty() {
+                        return Ok(preview);
+                    }
+                    return Err(Ended::Refused(preview.refusals.join("; ")));
+                }
+                // What others run meanwhile is not followed from here.
+                Came::Event(Event::History(history)) => self.state.world.actions.history = history,
+                Came::Event(event) => self.apply(event),
+                Came::TooLate => return Err(Ended::Refused("no preview could be made".to_owned())),
+                Came::Signal(signal) if signal.exit_code().is_some() => return Err(stopped()),
+                Came::Signal(_) => {}
+            }
+        }
+    }
+
+    fn order(&self, spec: &ActionSpec, preview: &Preview) -> (StartRun, Run) {
+        let run = Run::new(self.run.clone(), spec, &self.state.world);
+        let (readings, servers) = run.readings();
+        let start = StartRun {
+            run: self.run.clone(),
+            action: spec.id.clone(),
+            digest: preview.digest.clone(),
+            target: self.state.world.catalog.target(),
+            reason: self.asked.reason.clone(),
+            confirmation: self.asked.confirm.clone().unwrap_or_else(|| "run".to_owned()),
+            before: run.before(),
+            readings,
+            servers,
+            cooldown: spec.cooldown,
+            needs_second: spec.guard.wants_second_person(),
+            break_glass: self.asked.break_glass,
+            take_over: self.asked.take_over.clone(),
+        };
+        (start, run)
+    }
+
+    fn start(&mut self, spec: &ActionSpec, preview: &Preview) {
+        let (start, run) = self.order(spec, preview);
+        self.state.world.actions.push(run);
+        self.engine.carry_out(Effect::Start(Box::new(start)), &self.state);
+    }
+
+    /// Follows it to its outcome. The first Ctrl-C asks it to stop; anything further, and a
+    /// hangup, leaves it alone: it goes on by itself.
+    async fn follow(&mut self) -> Ended {
+        let mut asked_to_stop = false;
+        loop {
+            let Some(run) = self.state.world.actions.run(&self.run) else {
+                return Ended::Detached(self.run.clone());
+            };
+            if let Some(outcome) = run.outcome {
+                let run = run.clone();
+                return self.conclude(run, outcome).await;
+            }
+            if run.sent && self.asked.detach {
+                return Ended::Detached(self.run.clone());
+            }
+            match self.next(None).await {
+                Came::Event(event) => self.apply(event),
+                Came::Signal(Signal::Interrupt) if !asked_to_stop => {
+                    asked_to_stop = true;
+                    let action = ActionId::from(self.asked.action.as_str());
+                    let effect = Effect::Cancel { run: self.run.clone(), action };
+                    self.engine.carry_out(effect, &self.state);
+                    self.note("asked it to stop; once more leaves it alone");
+                }
+                Came::Signal(signal) if signal.exit_code().is_some() => {
+                    return Ended::Detached(self.run.clone());
+                }
+                Came::Signal(_) | Came::TooLate => {}
+            }
+        }
+    }
+
+    /// The outcome is in the journal before it is told: whoever reads the exit code may
+    /// look there next.
+    async fn conclude(&mut self, run: Run, outcome: ActionOutcome) -> Ended {
+        let (journal, own) = (Arc::clone(&self.journal), run.clone());
+        let written = tokio::task::spawn_blocking(move || {
+            journal.conclude(&own.id, &own.action, outcome, &own.evidence())
+        });
+        match written.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.note(format!("the outcome is not in the journal: {error}")),
+            Err(_) => self.note("the outcome is perhaps not in the journal"),
+        }
+        Ended::Over(Box::new(run))
+    }
+}
+
+fn stopped() -> Ended {
+    Ended::Refused("stopped before it was started".to_owned())
+}

@@ -1,0 +1,95 @@
+//! The questions of the guard, answered beforehand or waited for.
+
+use tokio::time::Instant;
+
+use super::{Came, Ended, Session, stopped};
+use crate::{
+    app::{
+        actions::{dialog, why_not},
+        msg::{Effect, Event},
+    },
+    domain::{
+        action::{APPROVAL_LASTS, BREAK_GLASS_REASON, Preview},
+        catalog::ActionSpec,
+    },
+    runtime::event_loop::Hands,
+};
+
+impl Session<'_> {
+    /// Why it cannot be started at all.
+    pub(super) fn objection(&self, spec: &ActionSpec) -> Option<String> {
+        if self.asked.dry_run {
+            return self.state.world.catalog.why_unavailable(&spec.id).map(str::to_owned);
+        }
+        why_not(&self.state.world, spec)
+    }
+
+    /// What its guard demands and was not given.
+    pub(super) fn missing(&self, spec: &ActionSpec) -> Option<String> {
+        let (asked, target) = (&self.asked, self.state.world.catalog.target());
+        let reason = asked.reason.trim().chars().count();
+        if spec.guard.wants_reason() && reason < dialog::SHORTEST_REASON {
+            return Some(format!("{:?} wants a reason: --reason TEXT", spec.guard));
+        }
+        match &asked.confirm {
+            Some(typed) if *typed != target => {
+                return Some(format!("--confirm {typed} is not the target: {target}"));
+            }
+            None if spec.guard.wants_target_typed() => {
+                return Some(format!("{:?} wants the target: --confirm {target}", spec.guard));
+            }
+            _ => {}
+        }
+        if asked.break_glass && reason < BREAK_GLASS_REASON {
+            return Some(format!(
+                "--break-glass takes a reason of {BREAK_GLASS_REASON} characters at least"
+            ));
+        }
+        None
+    }
+
+    /// Asks for a second person and waits; `Some` where nobody agrees.
+    pub(super) async fn second_person(
+        &mut self,
+        spec: &ActionSpec,
+        preview: &Preview,
+    ) -> Option<Ended> {
+        let (start, _) = self.order(spec, preview);
+        let target = start.target.clone();
+        let request = preview.request.clone();
+        self.engine.carry_out(Effect::Ask { start: Box::new(start), request }, &self.state);
+        let run = self.run.clone();
+        self.note(format!(
+            "waiting 10 minutes for a second person; elsewhere: watchfloor approve {run} --confirm \
+             {target}"
+        ));
+        let until = Instant::now() + APPROVAL_LASTS;
+        loop {
+            match self.next(Some(until)).await {
+                Came::Event(Event::Approved(approval)) if approval.run == run => {
+                    self.note(format!("agreed by {}", approval.words()));
+                    return None;
+                }
+                Came::Event(event) => self.apply(event),
+                Came::TooLate => {
+                    return Some(Ended::Refused("nobody agreed within 10 minutes".to_owned()));
+                }
+                Came::Signal(signal) if signal.exit_code().is_some() => return Some(stopped()),
+                Came::Signal(_) => {}
+            }
+        }
+    }
+
+    pub(super) async fn count_down(&mut self) -> Option<Ended> {
+        self.note(format!("starts in {} s; Ctrl-C stops it", dialog::COUNTDOWN.as_secs()));
+        let until = Instant::now() + dialog::COUNTDOWN;
+        loop {
+            match self.next(Some(until)).await {
+                Came::Event(event) => self.apply(event),
+                Came::TooLate => return None,
+                Came::Signal(signal) if signal.exit_code().is_some() => return Some(stopped()),
+                Came::Signal(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The console in a terminal: what it starts goes on without it, and the next one follows.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::{
+    PROGRAM, Place,
+    common::pty::{Pty, limit},
+    eventually, fs, runs,
+};
+
+const SLOW: &str = r#"
+[action.slow]
+title = "Do it slowly"
+kind = "command"
+guard = "G1"
+cooldown = "0s"
+timeout = "60s"
+shell = true
+argv = ["echo begun; while [ ! -e @/go ]; do sleep 0.05; done; echo x >> @/done; echo over"]
+"#;
+
+fn console(place: &Place) -> Pty {
+    let file = place.path("watchfloor.toml");
+    let pty = Pty::spawn(PROGRAM, &["--config", file.to_str().unwrap()], &[], (100, 30));
+    pty.wait_for_text("sources answer");
+    pty
+}
+
+/// A console in which the action has begun.
+fn begun(place: &Place) -> Pty {
+    let mut pty = console(place);
+    pty.send(":arm 10m trying it out\r");
+    pty.wait_for_text("ARMED");
+    pty.send(":slow\r");
+    pty.wait_for_text("send it now");
+    let began = Instant::now();
+    while pty.contents().contains("send it now") {
+        assert!(began.elapsed() < limit(), "{}", pty.contents());
+        pty.send("y");
+        pty.wait_until_quiet(Duration::from_millis(100));
+    }
+    pty.wait_for_text("begun");
+    pty
+}
+
+fn runner(place: &Place) -> i64 {
+    place.of_kind("supervisor")[0]["process"]["pid"].as_i64().unwrap()
+}
+
+#[test]
+fn a_run_outlives_its_terminal_and_the_next_console_follows_it() {
+    for gone in [Some(Signal::KILL), Some(Signal::HUP), None] {
+        let place = Place::new(SLOW);
+        let mut pty = begun(&place);
+        match gone {
+            Some(signal) => pty.signal(signal),
+            None => pty.hang_up(),
+        }
+        pty.wait_for_death();
+        drop(pty);
+        assert!(runs(runner(&place)), "{gone:?}: the runner goes on");
+        let next = console(&place);
+        next.wait_for_text("1 action unresolved");
+        next.wait_for_text("running, supervised");
+        next.wait_for_text("RUNNING: Do it slowly");
+        fs::write(place.path("go"), "").unwrap();
+        eventually("the outcome", || place.of_kind("outcome").len() == 1);
+        assert_eq!(place.done(), 1, "{gone:?}");
+        assert_eq!(place.of_kind("finish")[0]["result"]["claim"], "done", "{gone:?}");
+        place.verify();
+    }
+}
+
+#[test]
+fn what_was_interrupted_is_said_so_by_the_next_console() {
+    let place = Place::new(SLOW);
+    let pty = begun(&place);
+    let program = place.of_kind("process")[0]["process"]["pid"].as_i64().unwrap();
+    pty.signal(Signal::KILL);
+    pty.wait_for_death();
+    for pid in [runner(&place), program] {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+        rustix::process::kill_process_group(pid, Signal::KILL)
+            .or_else(|_| rustix::process::kill_process(pid, Signal::KILL))
+            .unwrap();
+    }
+    eventually("all to be gone", || !runs(program) && !runs(runner(&place)));
+    let next = console(&place);
+    next.wait_for_text("interrupted");
+    eventually("the outcome", || place.of_kind("outcome").len() == 1);
+    assert_eq!(place.of_kind("outcome")[0]["outcome"], "unknown");
+    assert_eq!(place.done(), 0);
+}
+
+/// A run of somebody else can be opened and stopped from here.
+#[test]
+fn a_run_of_another_console_can_be_stopped() {
+    let place = Place::new(SLOW);
+    let first = begun(&place);
+    let mut second = console(&place);
+    second.wait_for_text("RUNNING: Do it slowly");
+    second.send(":slow\r");
+    second.wait_for_text("Ask it to stop");
+    second.send("S");
+    second.wait_for_text("CANCELLED");
+    first.wait_for_text("CANCELLED");
+    assert_eq!(place.of_kind("outcome").len(), 1, "written once, seen twice");
+    assert_eq!(place.of_kind("finish")[0]["result"]["claim"], "cancelled");
+    assert_eq!(place.done(), 0);
+}

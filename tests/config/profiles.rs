@@ -32,6 +32,8 @@ fn variables() -> BTreeMap<String, String> {
         ("RENDER_API", "http://127.0.0.1:4000/render"),
         ("RENDER_API_KEY", "token-of-render"),
         ("RENDER_SERVICE_ID", "srv-1"),
+        ("SLACK_WEBHOOK_URL", "http://127.0.0.1:4000/slack-hook"),
+        ("PAGERDUTY_ROUTING_KEY", "key-of-pagerduty"),
         ("BICI_INFRASTRUCTURE", "+49 30 1"),
         ("BICI_INCIDENT_TEAM", "+49 30 2"),
     ]

@@ -3,6 +3,7 @@
 
 pub mod action;
 pub mod pane;
+pub mod program;
 pub mod rule;
 pub mod source;
 pub mod value;

@@ -9,6 +9,7 @@ mod known;
 mod pane;
 mod pattern;
 mod postgres;
+mod program;
 mod redis;
 mod rule;
 mod source;

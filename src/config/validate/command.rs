@@ -56,7 +56,7 @@ impl Cx<'_> {
     }
 
     /// Variables for a program.
-    fn environment(
+    pub fn environment(
         &mut self,
         path: &Path,
         raw: &BTreeMap<String, TextValue>,

@@ -4,6 +4,9 @@
 
 mod common;
 
+#[path = "sources/command.rs"]
+mod command;
+
 #[path = "sources/http.rs"]
 mod http;
 

@@ -2,19 +2,24 @@
 
 mod display;
 mod notify;
+mod program;
+mod source;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
-
-use serde_json_path::JsonPath;
 
 pub use self::display::{ColorMode, Display};
 pub use self::notify::{
     Address, Bell, NotifyCommand, NotifyConfig, NotifyKind, NotifyTarget, Webhook, WebhookFormat,
 };
+pub use self::program::{CommandReading, CommandSource, OutputPart, Program};
+pub use self::source::{
+    Extract, HttpSource, PostgresSource, PressureConfig, ReadingConfig, RedisAddress, RedisSource,
+    SourceKind, SslMode, StatusRange, UpstashSource, ViolationsConfig,
+};
 use super::secret::Secret;
 use crate::domain::{
     catalog::Catalog,
-    ids::{ActionId, ReadingName, SourceId},
+    ids::{ActionId, SourceId},
 };
 
 /// A complete, validated configuration.
@@ -53,19 +58,6 @@ pub struct SourceConfig {
     pub backoff_max: Duration,
     /// Not asked at all, with the reason.
     pub disabled: Option<String>,
-}
-
-/// The kinds of source.
-#[derive(Clone, Debug)]
-pub enum SourceKind {
-    /// An HTTP endpoint.
-    Http(Box<HttpSource>),
-    /// A Redis-protocol server.
-    Redis(Box<RedisSource>),
-    /// Upstash's REST interface to Redis.
-    Upstash(Box<UpstashSource>),
-    /// A PostgreSQL server.
-    Postgres(Box<PostgresSource>),
 }
 
 /// Whom to trust over TLS.
@@ -107,177 +99,6 @@ impl Text {
             Self::Secret { prefix, secret } => format!("{prefix}{}", secret.placeholder()),
         }
     }
-}
-
-/// An HTTP endpoint that is asked with GET.
-#[derive(Clone, Debug)]
-pub struct HttpSource {
-    /// The address.
-    pub url: url::Url,
-    /// Header names and values.
-    pub headers: Vec<(String, Text)>,
-    /// Statuses whose body is read as an answer; any other is a failure.
-    pub accept: Vec<StatusRange>,
-    /// The largest body that is read, bytes after decoding.
-    pub max_body: u64,
-    /// Redirects followed; each further hop must stay on the same scheme, host and port to
-    /// keep its credentials. 0: a redirect is an answer like any other.
-    pub redirects: u8,
-    /// Whom to trust.
-    pub tls: TlsOptions,
-    /// Values to take out of the answer.
-    pub readings: Vec<ReadingConfig>,
-    /// Where a page of rate-limit violations stands in the answer.
-    pub violations: Option<ViolationsConfig>,
-}
-
-/// A range of HTTP statuses, both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StatusRange {
-    /// First.
-    pub from: u16,
-    /// Last.
-    pub to: u16,
-}
-
-impl StatusRange {
-    /// Whether the status lies in the range.
-    pub fn contains(self, status: u16) -> bool {
-        (self.from..=self.to).contains(&status)
-    }
-}
-
-/// One value to take out of an answer.
-#[derive(Clone, Debug)]
-pub struct ReadingConfig {
-    /// Its name.
-    pub name: ReadingName,
-    /// Where it stands.
-    pub from: Extract,
-}
-
-/// Where a value stands in an answer.
-#[derive(Clone, Debug)]
-pub enum Extract {
-    /// In the JSON body: the first of these paths that matches exactly one node.
-    Json(Vec<JsonPath>),
-    /// How many nodes a path matches in the JSON body.
-    Count(JsonPath),
-    /// In a header.
-    Header(String),
-    /// In a field of Redis's INFO.
-    Info(String),
-}
-
-/// Where rate-limit violations stand in a JSON answer.
-#[derive(Clone, Debug)]
-pub struct ViolationsConfig {
-    /// Selects the violations, each an object with `timestamp`, `identifier`, `endpoint`,
-    /// `limit`, `windowMs`. Everything else in them is dropped on arrival.
-    pub path: JsonPath,
-}
-
-/// A Redis-protocol server.
-#[derive(Clone, Debug)]
-pub struct RedisSource {
-    /// Host name or address; or the path of a Unix socket.
-    pub address: RedisAddress,
-    /// Database number.
-    pub database: i64,
-    /// ACL user; the default user otherwise.
-    pub username: Option<String>,
-    /// Its password.
-    pub password: Option<Secret>,
-    /// `rediss://`.
-    pub tls: Option<TlsOptions>,
-    /// Further INFO fields to take.
-    pub readings: Vec<ReadingConfig>,
-    /// Slow-log entries fetched per poll; 0 asks for none.
-    pub slowlog: u32,
-    /// Rate-limit windows to look into, by bounded SCAN and ZCOUNT.
-    pub pressure: Vec<PressureConfig>,
-    /// The most keys that one poll may visit for that.
-    pub scan_budget: u32,
-}
-
-/// Where a Redis server listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RedisAddress {
-    /// Over TCP.
-    Tcp {
-        /// Name or address.
-        host: String,
-        /// Port.
-        port: u16,
-    },
-    /// On a Unix socket.
-    Unix(PathBuf),
-}
-
-/// Sorted sets in which an application keeps its rate-limit windows: one member per
-/// request, scored by its time in milliseconds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PressureConfig {
-    /// The keys: literal characters and one `*`, which stands for the identifier.
-    pub pattern: String,
-    /// The name of the tier.
-    pub tier: String,
-    /// Requests allowed per window.
-    pub limit: u64,
-    /// The window.
-    pub window: Duration,
-}
-
-/// Upstash's REST interface.
-#[derive(Clone, Debug)]
-pub struct UpstashSource {
-    /// The address, `https://….upstash.io`.
-    pub url: url::Url,
-    /// The bearer token.
-    pub token: Secret,
-    /// Whom to trust.
-    pub tls: TlsOptions,
-    /// Further INFO fields to take.
-    pub readings: Vec<ReadingConfig>,
-}
-
-/// How a Postgres connection is encrypted, as libpq names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SslMode {
-    /// Never.
-    Disable,
-    /// Where the server offers it; not verified.
-    Prefer,
-    /// Always; not verified. Said so on the screen.
-    Require,
-    /// Always, with the certificate and the host name verified.
-    VerifyFull,
-}
-
-/// A PostgreSQL server.
-#[derive(Clone, Debug)]
-pub struct PostgresSource {
-    /// Host name, address, or the directory of a Unix socket.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Database.
-    pub database: String,
-    /// Role.
-    pub user: String,
-    /// Its password.
-    pub password: Option<Secret>,
-    /// Encryption.
-    pub sslmode: SslMode,
-    /// Whom to trust.
-    pub tls: TlsOptions,
-    /// `statement_timeout` of the session.
-    pub statement_timeout: Duration,
-    /// Statements that run longer than this are listed.
-    pub long_query: Duration,
-    /// The operator's own statements: each must be a single SELECT of one row, and each
-    /// column becomes a reading of that name.
-    pub queries: Vec<String>,
 }
 
 /// How an action is carried out.

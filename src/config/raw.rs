@@ -4,6 +4,7 @@
 pub mod action;
 pub mod notify;
 pub mod pane;
+pub mod program;
 pub mod rule;
 pub mod source;
 pub mod value;

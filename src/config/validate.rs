@@ -10,6 +10,7 @@ mod notify;
 mod pane;
 mod pattern;
 mod postgres;
+mod program;
 mod redis;
 mod rule;
 mod source;

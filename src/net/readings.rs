@@ -26,6 +26,14 @@ pub fn read(from: &Extract, json: Option<&Json>, headers: &HeaderMap) -> Result<
     }
 }
 
+/// One value out of a JSON document that did not come over HTTP.
+///
+/// # Errors
+/// As [`read`].
+pub fn in_json(from: &Extract, json: &Json) -> Result<Value, String> {
+    read(from, Some(json), &HeaderMap::new())
+}
+
 /// The value at the first path that leads to one.
 fn first(paths: &[JsonPath], json: &Json) -> Result<Value, String> {
     let mut reason = None;
@@ -64,7 +72,11 @@ fn value(json: &Json) -> Result<Value, String> {
     }
 }
 
-fn from_text(text: &str) -> Result<Value, String> {
+/// The number, the bound or the text that a text spells.
+///
+/// # Errors
+/// It says nothing, or that there is no number.
+pub fn from_text(text: &str) -> Result<Value, String> {
     match text.trim() {
         "" => Err("is empty".to_owned()),
         odd

@@ -4,7 +4,13 @@
 //! longer than the configured timeout, and answers with facts or with a [`Failure`] that
 //! says in words what happened and what can be done about it. When to ask is decided above.
 
+mod child;
+
+mod command;
+
 mod http;
+
+mod kind;
 
 mod postgres;
 
@@ -17,9 +23,10 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use self::kind::{Described, Kind};
 pub use self::redis::scan::scan;
 use crate::{
-    config::profile::{SourceConfig, SourceKind},
+    config::profile::SourceConfig,
     domain::{
         failure::Failure,
         ids::SourceId,
@@ -27,7 +34,7 @@ use crate::{
         time::Moment,
         value::Value,
     },
-    net::{progress::Progress, redis as server, words::clip},
+    net::{progress::Progress, words::clip},
 };
 
 /// Where moments come from: the wall clock, and a monotonic clock that started with the
@@ -69,38 +76,10 @@ pub struct Source {
     kind: Kind,
 }
 
-enum Kind {
-    Http(Box<http::Http>),
-    Redis(Box<redis::Redis>),
-    Upstash(Box<upstash::Upstash>),
-    Postgres(Box<postgres::Postgres>),
-}
-
 impl Source {
     /// A source that was not asked yet. Opens nothing.
     pub fn new(config: &SourceConfig) -> Self {
-        let (kind, target, request) = match &config.kind {
-            SourceKind::Http(http) => (
-                Kind::Http(Box::new(http::Http::new(http))),
-                http::shown(&http.url),
-                format!("GET {}", http::shown(&http.url)),
-            ),
-            SourceKind::Redis(redis) => (
-                Kind::Redis(Box::new(redis::Redis::new(redis))),
-                server::shown(redis),
-                redis::request(redis),
-            ),
-            SourceKind::Upstash(upstash) => (
-                Kind::Upstash(Box::new(upstash::Upstash::new(upstash))),
-                http::shown(&upstash.url),
-                format!("POST {}: INFO, DBSIZE", http::shown(&upstash::pipeline(&upstash.url))),
-            ),
-            SourceKind::Postgres(postgres) => (
-                Kind::Postgres(Box::new(postgres::Postgres::new(postgres, config.timeout))),
-                postgres::target(postgres),
-                postgres::request(postgres),
-            ),
-        };
+        let Described { kind, target, request } = kind::describe(config);
         Self {
             id: config.id.clone(),
             timeout: config.timeout,
@@ -129,12 +108,11 @@ impl Source {
         let asked = tokio::time::timeout(self.timeout, self.kind.ask(now, &mut progress)).await;
         let outcome = asked.unwrap_or_else(|_| {
             self.kind.abandon();
-            Err(self.kind.explain(progress.too_late(self.timeout), &progress))
+            Err(self.kind.explain(progress.too_late(self.timeout), &progress, self.timeout))
         });
-        let over_http = matches!(self.kind, Kind::Http(_) | Kind::Upstash(_));
         Polled {
             request: Arc::clone(&self.request),
-            phases: over_http.then_some(progress.phases),
+            phases: self.kind.is_over_http().then_some(progress.phases),
             outcome: match outcome {
                 Ok(facts) => Ok(clean_facts(facts)),
                 Err(failure) => Err(clean_failure(failure)),
@@ -154,34 +132,6 @@ impl Source {
             request: polled.request,
             phases: polled.phases,
             outcome: polled.outcome,
-        }
-    }
-}
-
-impl Kind {
-    async fn ask(&mut self, now: Moment, progress: &mut Progress) -> Result<Facts, Failure> {
-        match self {
-            Self::Http(http) => http.poll(now, progress).await,
-            Self::Redis(redis) => redis.poll(now, progress).await,
-            Self::Upstash(upstash) => upstash.poll(now, progress).await,
-            Self::Postgres(postgres) => postgres.poll(progress).await,
-        }
-    }
-
-    /// Lets go of whatever a poll that ran out of time was waiting for.
-    fn abandon(&mut self) {
-        match self {
-            Self::Http(_) | Self::Upstash(_) => {}
-            Self::Redis(redis) => redis.abandon(),
-            Self::Postgres(postgres) => postgres.abandon(),
-        }
-    }
-
-    /// Adds what the kind of source knows about running out of time at that stage.
-    fn explain(&self, failure: Failure, progress: &Progress) -> Failure {
-        match self {
-            Self::Redis(redis) => redis.explain_timeout(failure, progress),
-            _ => failure,
         }
     }
 }

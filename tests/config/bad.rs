@@ -54,6 +54,14 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "command",
+        &[
+            "[source.x]\nkind = \"command\"\nargv = []\naccept = []\nmax_output = \"1\"\nreadings = { exit_code = { output = \"number\" } }\n",
+            "[source.x]\nkind = \"command\"\nargv = [\"\"]\nenvironment = { API_TOKEN = \"hunter22\", \"A=B\" = \"c\" }\n",
+            "[source.x]\nkind = \"command\"\nargv = [\"df\"]\n[source.x.readings]\na = { regex = \"a(\" }\nb = { regex = \"none\" }\nc = { regex = \"(a)(b)\" }\nd = { count = \"x\", output = \"text\" }\ne = { where = { Name = \"a\" }, regex = \"(a)\" }\nf = { output = \"nmber\" }\ng = {}\nh = { json = \"$.[\" }\n",
+        ],
+    ),
+    (
         "rules",
         &[
             "[rule.a]\nwhen = \"p95(api.total_ms, 5m) > 70%\"\n[rule.b]\nwhen = \"apii.up == false\"\n[rule.c]\nwhen = \"api.staet == 1\"\n[rule.d]\nwhen = \"up == false\"\n[rule.e]\nfor = \"5m\"\n",

@@ -47,7 +47,7 @@ fn it_is_right_as_it_stands() {
     assert!(loaded.warnings.is_empty(), "{}", loaded.warnings.render(false));
     let catalog = &loaded.profile.catalog;
     assert_eq!(catalog.target(), "shop/production");
-    assert_eq!(catalog.sources.len(), 4);
+    assert_eq!(catalog.sources.len(), 5);
     assert_eq!(catalog.why_unavailable(&"restart".into()), Some("switched off: enabled = false"));
 }
 
@@ -99,9 +99,14 @@ fn it_names_every_key_there_is() {
     let somewhere = |(section, key): &(String, String)| {
         let (outer, _) = section.split_once('.').unwrap_or((section, ""));
         let kinds = match outer {
-            "source" => {
-                ["source.http", "source.redis", "source.upstash", "source.postgres"].as_slice()
-            }
+            "source" => [
+                "source.http",
+                "source.redis",
+                "source.upstash",
+                "source.postgres",
+                "source.command",
+            ]
+            .as_slice(),
             "action" => ["action.http", "action.redis", "action.command"].as_slice(),
             "notify" if section != "notify" => &TARGETS,
             _ => return named.contains(&(section.clone(), key.clone())),

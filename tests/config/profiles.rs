@@ -29,6 +29,13 @@ fn variables() -> BTreeMap<String, String> {
         ("EDGE_CONFIG_ID", "ecfg_1"),
         ("ROLLBACK_TO", "dpl_good"),
         ("PROMOTE_TO", "dpl_new"),
+        ("RENDER_API", "http://127.0.0.1:4000/render"),
+        ("RENDER_API_KEY", "token-of-render"),
+        ("RENDER_SERVICE_ID", "srv-1"),
+        ("SLACK_WEBHOOK_URL", "http://127.0.0.1:4000/slack-hook"),
+        ("PAGERDUTY_ROUTING_KEY", "key-of-pagerduty"),
+        ("BICI_INFRASTRUCTURE", "+49 30 1"),
+        ("BICI_INCIDENT_TEAM", "+49 30 2"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into()
@@ -189,23 +196,93 @@ fn exodrive_is_what_its_runbook_says() {
 }
 
 #[test]
+fn bici_is_what_its_platform_really_does() {
+    let profile = loaded("bici", variables()).profile;
+    let catalog = &profile.catalog;
+    let http = |action: &str| match &profile.actions[action].kind {
+        ActionKind::Http(http) => http.as_ref().clone(),
+        other => panic!("{action} is {other:?}"),
+    };
+    let off = http("switch_off");
+    assert_eq!(
+        (off.method.as_str(), off.body),
+        ("PUT", Some(serde_json::json!({"value": "false"})))
+    );
+    assert_eq!(
+        off.url.as_str(),
+        "http://127.0.0.1:4000/render/v1/services/srv-1/env-vars/REDIS_ENABLED",
+        "never the list, which would replace every variable"
+    );
+    let deploy = http("deploy_off");
+    assert_eq!(deploy.url.as_str(), "http://127.0.0.1:4000/render/v1/services/srv-1/deploys");
+    assert_eq!(deploy.body, Some(serde_json::json!({"deployMode": "deploy_only"})));
+    let proofs = |action: &str| -> Vec<String> {
+        let spec = catalog.actions.iter().find(|spec| spec.id.as_str() == action).unwrap();
+        spec.proof.iter().map(|proof| proof.when.to_string()).collect()
+    };
+    assert!(proofs("deploy_off").contains(&"redis_health.enabled == false".to_owned()));
+    let ActionKind::Redis(clear) = &profile.actions["cache_clear"].kind else { panic!() };
+    assert_eq!(clear.protect, ["bici:sess:human:*", "bici:sms:auto:*"]);
+    assert!(
+        !clear
+            .delete
+            .iter()
+            .any(|pattern| pattern.starts_with("bici:s") && pattern != "bici:sum:*")
+    );
+    // Two levels of the runbook are no people, two nobody has filled in.
+    let mut vars = variables();
+    vars.retain(|name, _| !name.starts_with("BICI_I"));
+    let contacts = loaded("bici", vars).profile.catalog.contacts;
+    let configured: Vec<_> = contacts.iter().map(|c| (c.level, c.is_configured())).collect();
+    assert_eq!(configured, [(1, true), (2, false), (3, true), (4, false)]);
+    assert!(contacts[0].name.starts_with("No person"));
+}
+
+#[test]
+fn bici_needs_only_its_address() {
+    let only = BTreeMap::from([("BICI_URL".to_owned(), "https://agent.example".to_owned())]);
+    let catalog = loaded("bici", only).profile.catalog;
+    let off = |source: &str| catalog.sources[source].disabled.clone();
+    for source in ["health", "redis_health", "performance", "alerts", "webhook", "roundtrip"] {
+        assert_eq!(off(source), None, "{source}");
+    }
+    assert_eq!(
+        off("flag").as_deref(),
+        Some("not configured: set RENDER_API_KEY, RENDER_SERVICE_ID")
+    );
+    assert_eq!(off("redis").as_deref(), Some("not configured: set REDIS_URL"));
+    assert!(catalog.actions.iter().all(|spec| catalog.why_unavailable(&spec.id).is_some()));
+}
+
+/// What `init` writes for a profile names every variable of it, and is right once the one
+/// that must be set is set.
+#[test]
+fn what_init_writes_for_a_profile_is_whole() {
+    let profiles = [
+        ("exodrive", "EXODRIVE_URL", include_str!("../../assets/profiles/exodrive.toml")),
+        ("bici", "BICI_URL", include_str!("../../assets/profiles/bici.toml")),
+    ];
+    for (name, needed, profile) in profiles {
+        let start = template(Some(name)).unwrap();
+        let filled = start.replace(&format!("#{needed}"), needed);
+        let target = Place::new(&filled).sound().profile.catalog.target();
+        assert_eq!(target, format!("{name}/production"));
+        let interpolated =
+            profile.split("${").skip(1).filter_map(|rest| rest.split(['}', ':', '+']).next());
+        let referenced =
+            profile.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next());
+        let internal = ["today", "VERCEL_API", "RENDER_API"];
+        for variable in interpolated.chain(referenced).filter(|name| !internal.contains(name)) {
+            assert!(start.contains(variable), "init of {name} does not mention {variable}");
+        }
+    }
+}
+
+#[test]
 fn what_init_writes_is_right_once_it_is_filled_in() {
     let generic = Place::new(&template(None).unwrap());
     let warnings = generic.warnings();
     assert!(warnings.contains("the contact of level 1 is not filled in"), "{warnings}");
-    let exodrive = template(Some("exodrive")).unwrap();
-    let filled = exodrive.replace("#EXODRIVE_URL", "EXODRIVE_URL");
-    assert_eq!(Place::new(&filled).sound().profile.catalog.target(), "exodrive/production");
-    // Every variable of the profile is explained.
-    let profile = include_str!("../../assets/profiles/exodrive.toml");
-    let interpolated =
-        profile.split("${").skip(1).filter_map(|rest| rest.split(['}', ':', '+']).next());
-    let referenced = profile.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next());
-    for name in
-        interpolated.chain(referenced).filter(|name| !["today", "VERCEL_API"].contains(name))
-    {
-        assert!(exodrive.contains(name), "init does not mention {name}");
-    }
     assert!(
         template(Some("exodrvie")).unwrap_err().render(false).contains("did you mean `exodrive`?")
     );

@@ -4,4 +4,5 @@
 mod command;
 mod differential;
 mod notified;
+mod profiles;
 mod restart;

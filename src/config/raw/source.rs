@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::value::{
-    DurationText, Headers, HttpReading, InfoReading, PathText, SizeText, StatusText, TextValue,
-    success,
+use super::{
+    program::RawCommand,
+    value::{
+        DurationText, Headers, HttpReading, InfoReading, PathText, SizeText, StatusText, TextValue,
+        success,
+    },
 };
 
 /// A source, by kind.
@@ -22,6 +25,8 @@ pub enum RawSource {
     Upstash(Box<RawUpstash>),
     /// A PostgreSQL server.
     Postgres(Box<RawPostgres>),
+    /// A program that is run for each poll, and read.
+    Command(Box<RawCommand>),
 }
 
 /// What every kind of source has.
@@ -55,15 +60,15 @@ macro_rules! source {
             pub title: Option<String>,
             /// How often it is asked; otherwise `defaults.interval`, and `60s` for Upstash,
             /// where every command is billed.
-            pub interval: Option<DurationText>,
+            pub interval: Option<$crate::config::raw::value::DurationText>,
             /// Each poll is moved by up to this share of the interval; otherwise `defaults.jitter`.
             pub jitter: Option<f64>,
             /// When a poll is given up; otherwise `defaults.timeout`.
-            pub timeout: Option<DurationText>,
+            pub timeout: Option<$crate::config::raw::value::DurationText>,
             /// After failures the interval grows up to this; otherwise `defaults.backoff_max`.
-            pub backoff_max: Option<DurationText>,
+            pub backoff_max: Option<$crate::config::raw::value::DurationText>,
             /// Whether it is asked at all.
-            #[serde(default = "yes")]
+            #[serde(default = "crate::config::raw::source::yes")]
             pub enabled: bool,
             /// Where one of its variables is not set: shown as not configured, not an error.
             #[serde(default)]
@@ -75,8 +80,9 @@ macro_rules! source {
         }
 
         impl $name {
-            fn polling(&self) -> Polling<'_> {
-                Polling {
+            /// What every kind of source has.
+            pub fn polling(&self) -> $crate::config::raw::source::Polling<'_> {
+                $crate::config::raw::source::Polling {
                     title: self.title.as_deref(),
                     interval: self.interval.as_ref(),
                     jitter: self.jitter,
@@ -90,6 +96,8 @@ macro_rules! source {
         }
     };
 }
+
+pub(super) use source;
 
 source! {
     /// An HTTP endpoint that is asked with GET.
@@ -237,6 +245,7 @@ impl RawSource {
             Self::Redis(source) => source.polling(),
             Self::Upstash(source) => source.polling(),
             Self::Postgres(source) => source.polling(),
+            Self::Command(source) => source.polling(),
         }
     }
 
@@ -247,6 +256,7 @@ impl RawSource {
             Self::Redis(_) => "redis",
             Self::Upstash(_) => "upstash",
             Self::Postgres(_) => "postgres",
+            Self::Command(_) => "command",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_json_path::JsonPath;
 use url::Url;
 
 use super::{Cx, Path, known::HTTP};
@@ -152,7 +153,7 @@ impl Cx<'_> {
                 HttpReading::Path(text) => {
                     self.json_path(&path, text).map(|path| Extract::Json(vec![path]))
                 }
-                HttpReading::FirstOf(texts) => self.first_of(&path, texts),
+                HttpReading::FirstOf(texts) => self.json_paths(&path, texts).map(Extract::Json),
                 HttpReading::Other(table) => self.other_reading(&path, table),
             };
             if let Some(from) = from {
@@ -162,11 +163,12 @@ impl Cx<'_> {
         (out.len() == raw.len()).then_some(out)
     }
 
-    fn first_of(
+    /// Places in JSON, of which the first that is there counts.
+    pub fn json_paths(
         &mut self,
         path: &Path,
         texts: &[crate::config::raw::value::PathText],
-    ) -> Option<Extract> {
+    ) -> Option<Vec<JsonPath>> {
         if texts.is_empty() {
             self.error(
                 path,
@@ -179,7 +181,7 @@ impl Cx<'_> {
         for (position, text) in texts.iter().enumerate() {
             paths.extend(self.json_path(&path.index(position), text));
         }
-        (paths.len() == texts.len()).then_some(Extract::Json(paths))
+        (paths.len() == texts.len()).then_some(paths)
     }
 
     fn other_reading(&mut self, path: &Path, table: &HttpReadingTable) -> Option<Extract> {

@@ -17,6 +17,9 @@ pub const HTTP: [&str; 9] = [
     "cert_days",
 ];
 
+/// What a command source always measures.
+pub const COMMAND: [&str; 3] = ["up", "exit_code", "total_ms"];
+
 /// What a Redis source has beside the fields of INFO.
 const REDIS: [&str; 3] = ["up", "keys", "ping_ms"];
 
@@ -133,6 +136,9 @@ impl Known {
             // The columns of the operator's own statements are not known before they ran.
             RawSource::Postgres(postgres) => {
                 (POSTGRES.to_vec(), Vec::new(), !postgres.queries.is_empty())
+            }
+            RawSource::Command(command) => {
+                (COMMAND.to_vec(), command.readings.keys().collect(), false)
             }
         };
         let names = fixed.into_iter().map(str::to_owned).chain(own.into_iter().cloned()).collect();

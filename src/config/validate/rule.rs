@@ -284,7 +284,7 @@ fn never(clause: &Clause, rule: &Rule, interval: Duration) -> Option<(String, St
 fn out_of_reach(clause: &Clause) -> Option<(String, String)> {
     let Test::Against(op, Value::Number(limit)) = &clause.test else { return None };
     let unit = rule::unit_of(&clause.subject);
-    let bounded = !matches!(clause.subject, Subject::Change(..));
+    let bounded = !matches!(clause.subject, Subject::Change(..) | Subject::Used { .. });
     let cure = |text: &str| Some(text.to_owned());
     let (message, cure) = match (op, unit) {
         (Op::Greater, Unit::Ratio) if *limit >= 1.0 && bounded => {

@@ -165,6 +165,9 @@ impl Cx<'_> {
             RawSource::Postgres(raw) => {
                 self.postgres(path, raw).map(|postgres| SourceKind::Postgres(Box::new(postgres)))
             }
+            RawSource::Command(raw) => {
+                self.command(path, raw).map(|command| SourceKind::Command(Box::new(command)))
+            }
         };
         self.switched_off = false;
         kind
@@ -283,6 +286,7 @@ fn target(kind: &SourceKind) -> String {
         SourceKind::Postgres(pg) => {
             format!("postgres://{}@{}:{}/{}", pg.user, pg.host, pg.port, pg.database)
         }
+        SourceKind::Command(command) => command.program.shown(),
     };
     redact(&text)
 }

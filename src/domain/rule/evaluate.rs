@@ -140,6 +140,9 @@ fn figure(subject: &Subject, data: &Data<'_>, now: Moment) -> Finding {
                 })
             })
         }
+        Subject::Used { part, limit } => with_series(part, data, now, |_, used| {
+            with_series(limit, data, now, |_, limit| share_used(used, limit))
+        }),
         Subject::Age(name) => {
             with_series(name, data, now, |_, look| age(look, now, data.clock_ahead))
         }
@@ -212,6 +215,21 @@ fn latest(look: &Look) -> Finding {
         Point::NotANumber => Finding::unknown(Quality::NoTraffic, "the value is no number"),
         Point::Infinite(_) => Finding::unknown(Quality::NoTraffic, "the value has no bounds"),
         Point::Gone => Finding::unknown(Quality::Stale, "the value is gone"),
+    }
+}
+
+/// A gauge as a share of what it may be. A limit of zero is none, as with Redis' maxmemory.
+fn share_used(used: &Look, limit: &Look) -> Finding {
+    let number = |look: &Look| match &look.point {
+        Point::Value(value) => value.as_number(),
+        _ => None,
+    };
+    match (number(used), number(limit)) {
+        (Some(_), Some(limit)) if limit <= 0.0 => {
+            Finding::unknown(Quality::NoTraffic, "nothing limits it: the limit is zero")
+        }
+        (Some(used), Some(limit)) => Finding::known(None, Value::Number(used / limit), 1),
+        _ => Finding::unknown(Quality::NoTraffic, "one of the two is no number"),
     }
 }
 

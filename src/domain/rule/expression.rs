@@ -21,6 +21,7 @@ use crate::domain::{
 ///          | "share" "(" series op constant "," window ")"
 ///          | "ratio" "(" part "," whole "," window ")"    of two counters
 ///          | "hit_rate" "(" hits "," misses "," window ")"
+///          | "used" "(" part "," limit ")"                of two gauges, their newest values
 ///          | "age" "(" series ")"                         the reading is a point in time
 ///          | "change" "(" subject "," window ")"          against the window before
 /// absent   = "absent" "(" series "," window ")"
@@ -104,6 +105,14 @@ pub enum Subject {
         /// Over how long.
         window: Duration,
     },
+    /// The newest value of one gauge over that of another: memory in use of the memory that
+    /// may be used.
+    Used {
+        /// What is used.
+        part: SeriesName,
+        /// What may be used. Zero means that nothing limits it.
+        limit: SeriesName,
+    },
     /// The time since the point in time that the newest value is, by the server's clock.
     Age(SeriesName),
     /// Whether nothing was seen for so long.
@@ -186,6 +195,7 @@ impl Subject {
             | Self::Spike(series) => vec![series],
             Self::CountOf(passing, _) | Self::ShareOf(passing, _) => vec![&passing.series],
             Self::Ratio { part, other, .. } => vec![part, other],
+            Self::Used { part, limit } => vec![part, limit],
             Self::Change(inner, _) => inner.series(),
         }
     }
@@ -193,7 +203,7 @@ impl Subject {
     /// How far it looks back.
     pub fn reach(&self) -> Duration {
         match self {
-            Self::Latest(_) | Self::Age(_) => Duration::ZERO,
+            Self::Latest(_) | Self::Used { .. } | Self::Age(_) => Duration::ZERO,
             Self::Window(_, _, window)
             | Self::CountOf(_, window)
             | Self::ShareOf(_, window)

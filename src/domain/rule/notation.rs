@@ -6,9 +6,15 @@
 //! * `_` is a missing value, `_xn` are `n` of them
 //! * `stale` says that the series ends there
 //!
+//! Services also report words and yes or no, which Prometheus does not know: `true`, `false`
+//! and `"text"`, each with `xn` for `n` more of it.
+//!
 //! Source: "Unit testing for rules" in the documentation of Prometheus.
 
+use std::sync::Arc;
+
 use super::series::Point;
+use crate::domain::value::Value;
 
 /// The most values that one series may have.
 pub const LONGEST: usize = 100_000;
@@ -47,7 +53,8 @@ pub fn parse(text: &str) -> Result<Vec<Option<Point>>, NotationError> {
             }
             None => {
                 let message = format!(
-                    "{token:?} is no value of a series; write 5, 5x3, 0+10x5, _ , _x3, NaN or stale"
+                    "{token:?} is no value of a series; write 5, 5x3, 0+10x5, _ , _x3, NaN, stale, \
+                     true or \"text\""
                 );
                 return Err(NotationError { message, offset });
             }
@@ -59,7 +66,8 @@ pub fn parse(text: &str) -> Result<Vec<Option<Point>>, NotationError> {
 /// A value and what comes of it.
 struct Run {
     first: Option<Point>,
-    step: f64,
+    /// How much each value is more than the one before; none for what is no number.
+    step: Option<f64>,
     values: usize,
 }
 
@@ -69,7 +77,8 @@ impl Run {
     }
 
     fn into_points(self) -> impl Iterator<Item = Option<Point>> {
-        let start = self.first.as_ref().and_then(Point::as_float);
+        // Only a number has a next one.
+        let start = self.step.and_then(|_| self.first.as_ref()?.as_float());
         let mut value = start.unwrap_or(0.0);
         (0..self.values).map(move |_| {
             let point = match start {
@@ -77,13 +86,21 @@ impl Run {
                 None => self.first.clone(),
             };
             // Added up one by one, as Prometheus does it, so that the last digits agree.
-            value += self.step;
+            value += self.step.unwrap_or(0.0);
             point
         })
     }
 }
 
 fn values(token: &str) -> Result<Option<Run>, String> {
+    if let Some((value, rest)) = word(token) {
+        let values = match rest.strip_prefix('x') {
+            Some(times) => repeats(times)? + 1,
+            None if rest.is_empty() => 1,
+            None => return Ok(None),
+        };
+        return Ok(Some(Run { first: Some(Point::Value(value)), step: None, values }));
+    }
     for (word, first) in [("_", None), ("stale", Some(Point::Gone))] {
         if let Some(rest) = token.strip_prefix(word) {
             let values = match rest.strip_prefix('x') {
@@ -91,13 +108,13 @@ fn values(token: &str) -> Result<Option<Run>, String> {
                 None if rest.is_empty() => 1,
                 None => return Ok(None),
             };
-            return Ok(Some(Run { first, step: 0.0, values }));
+            return Ok(Some(Run { first, step: None, values }));
         }
     }
     let Some((first, rest)) = number(token) else { return Ok(None) };
     let first = Some(Point::from_float(first));
     if rest.is_empty() {
-        return Ok(Some(Run { first, step: 0.0, values: 1 }));
+        return Ok(Some(Run { first, step: Some(0.0), values: 1 }));
     }
     let (step, rest) = match rest.strip_prefix('x') {
         Some(_) => (0.0, rest),
@@ -107,7 +124,7 @@ fn values(token: &str) -> Result<Option<Run>, String> {
         },
     };
     match rest.strip_prefix('x') {
-        Some(times) => Ok(Some(Run { first, step, values: repeats(times)? + 1 })),
+        Some(times) => Ok(Some(Run { first, step: Some(step), values: repeats(times)? + 1 })),
         None => Ok(None),
     }
 }
@@ -118,6 +135,16 @@ fn repeats(times: &str) -> Result<usize, String> {
         Ok(_) => Err(format!("a series has at most {LONGEST} values")),
         Err(_) => Err(format!("after x comes how often, not {times:?}")),
     }
+}
+
+/// Yes, no or a quoted text without spaces at the start of a token, and what follows it.
+fn word(token: &str) -> Option<(Value, &str)> {
+    if let Some((text, rest)) = token.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
+        return Some((Value::Text(Arc::from(text)), rest));
+    }
+    [("true", true), ("false", false)]
+        .into_iter()
+        .find_map(|(word, yes)| Some((Value::Bool(yes), token.strip_prefix(word)?)))
 }
 
 /// The number at the start of a text, and what follows it.
@@ -149,7 +176,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::value::Value;
 
     fn shown(text: &str) -> String {
         let points = parse(text).unwrap();
@@ -159,6 +185,7 @@ mod tests {
                 None => "_".to_owned(),
                 Some(Point::Gone) => "stale".to_owned(),
                 Some(Point::Value(Value::Number(number))) => number.to_string(),
+                Some(Point::Value(value)) => value.to_string(),
                 Some(point) => point.as_float().map_or("?".to_owned(), |f| f.to_string()),
             })
             .collect();
@@ -178,6 +205,8 @@ mod tests {
             ("1e2x1 1e+1+1x2 2.5E-1", "100 100 10 11 12 0.25"),
             ("NaN Inf -Inf +inf", "NaN inf -inf inf"),
             ("7x0", "7"),
+            ("true falsex1 1", "yes no no 1"),
+            ("\"on\"x1 \"1\"", "on on 1"),
             ("stalex2 _x0", "stale stale"),
         ];
         for (text, expected) in cases {
@@ -195,6 +224,9 @@ mod tests {
             ("5x-1", 0),
             ("1x999999", 0),
             ("_3", 0),
+            ("\"a b\"", 0),
+            ("1 \"on", 2),
+            ("true+1x2", 0),
         ];
         for (text, offset) in cases {
             assert_eq!(parse(text).unwrap_err().offset, offset, "{text}");

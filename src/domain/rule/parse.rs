@@ -43,7 +43,8 @@ const FUNCTIONS: [(&str, Function); 10] = [
 ];
 
 /// The functions with a form of their own.
-const OTHERS: [&str; 7] = ["share", "ratio", "hit_rate", "age", "change", "absent", "spike"];
+const OTHERS: [&str; 8] =
+    ["share", "ratio", "hit_rate", "used", "age", "change", "absent", "spike"];
 
 /// The longest window: series are not kept for longer.
 pub const LONGEST: Duration = Duration::from_secs(6 * 3_600);
@@ -174,6 +175,11 @@ fn arguments(cursor: &mut Cursor<'_>, name: &str, start: usize) -> Read<Subject>
             let of_rest = name == "hit_rate";
             Ok(Subject::Ratio { part, other, of_rest, window: window(cursor)? })
         }
+        "used" => {
+            let part = series(cursor)?;
+            cursor.expect(",", "`,` and what may be used")?;
+            Ok(Subject::Used { part, limit: series(cursor)? })
+        }
         "age" => Ok(Subject::Age(series(cursor)?)),
         "absent" => Ok(Subject::Absent(series(cursor)?, window(cursor)?)),
         "spike" => Ok(Subject::Spike(series(cursor)?)),
@@ -182,7 +188,11 @@ fn arguments(cursor: &mut Cursor<'_>, name: &str, start: usize) -> Read<Subject>
             let inner = subject(cursor)?;
             if matches!(
                 inner,
-                Subject::Change(..) | Subject::Absent(..) | Subject::Spike(_) | Subject::Age(_)
+                Subject::Change(..)
+                    | Subject::Absent(..)
+                    | Subject::Spike(_)
+                    | Subject::Used { .. }
+                    | Subject::Age(_)
             ) {
                 let message = "only a value or a figure over a window can change".to_owned();
                 return Err(ConditionError { message, offset: inner_at });

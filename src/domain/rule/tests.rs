@@ -95,6 +95,26 @@ fn how_an_alert_comes_and_goes() {
 }
 
 #[test]
+fn what_is_used_of_a_limit() {
+    let story = |used: &str, limit: &str| {
+        let series = [("m.memory", used), ("m.limit", limit)];
+        letters(&steps(rule("used(m.memory, m.limit) > 80%", 0, 0), &series, None))
+    };
+    assert_eq!(story("80 81 99", "100x2"), "oFF");
+    assert_eq!(story("81x1", "100 200"), "Fo", "the newest of both");
+    assert_eq!(story("81x1", "0x1"), "uu", "no limit is no share of one");
+    assert_eq!(story("81 \"much\"", "100x1"), "FF", "what is no number resolves nothing");
+    let found = steps(rule("used(m.memory, m.limit) > 80%", 0, 0), &[("m.memory", "81")], None);
+    assert_eq!((found[0].state, found[0].quality), (Phase::Unknown, Quality::Unconfigured));
+}
+
+#[test]
+fn yes_no_and_words_can_be_compared() {
+    assert_eq!(story("a.b == false", 0, 0, "true falsex1 true"), "oFFo");
+    assert_eq!(story("a.b == \"down\"", 0, 0, "\"up\" \"down\"x1 \"up\""), "oFFo");
+}
+
+#[test]
 fn missing_data_resolves_nothing_and_earns_nothing() {
     let cases = [
         // Firing stays; only a good look ends it.
@@ -375,6 +395,8 @@ fn what_does_not_fit_is_said_with_its_place() {
     let cases = [
         ("hit_rate(c.h, c.m, 5m) < 200ms", 25, "a ratio cannot be compared with a length of time"),
         ("hit_rate(c.h, c.m, 5m) < 70", 25, "write 70%"),
+        ("used(m.memory, m.limit) > 80", 27, "write 80%"),
+        ("used(m.memory) > 80%", 13, "what may be used"),
         ("p95(a.total_ms, 5m) > 70%", 22, "a length of time cannot be compared with a share"),
         ("increase(a.b, 1h) > 5s", 20, "a number of events cannot be compared"),
         ("a.used_memory > 5m", 16, "an amount of memory"),

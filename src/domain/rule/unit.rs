@@ -32,7 +32,10 @@ pub fn of(subject: &Subject) -> Unit {
             Unit::Unknown => Unit::Unknown,
             unit => unit,
         },
-        Subject::ShareOf(..) | Subject::Ratio { .. } | Subject::Change(..) => Unit::Ratio,
+        Subject::ShareOf(..)
+        | Subject::Ratio { .. }
+        | Subject::Used { .. }
+        | Subject::Change(..) => Unit::Ratio,
         Subject::Age(_) | Subject::Absent(..) => Unit::Seconds,
         Subject::Spike(_) => Unit::Count,
     }

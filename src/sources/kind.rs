@@ -1,0 +1,109 @@
+//! The kinds of source: how each is made, asked and let go of.
+
+use std::time::Duration;
+
+use super::{command, http, postgres, redis, upstash};
+use crate::{
+    config::profile::{SourceConfig, SourceKind},
+    domain::{
+        failure::Failure,
+        observation::Facts,
+        time::{Moment, short_duration},
+    },
+    net::{progress::Progress, redis as server},
+};
+
+pub(super) enum Kind {
+    Http(Box<http::Http>),
+    Redis(Box<redis::Redis>),
+    Upstash(Box<upstash::Upstash>),
+    Postgres(Box<postgres::Postgres>),
+    Command(Box<command::Command>),
+}
+
+/// A source and what is shown of it.
+pub(super) struct Described {
+    /// The source.
+    pub(super) kind: Kind,
+    /// Where it is, without secrets.
+    pub(super) target: String,
+    /// What it is asked, without secrets.
+    pub(super) request: String,
+}
+
+/// The source of a configuration. Opens nothing.
+pub(super) fn describe(config: &SourceConfig) -> Described {
+    let (kind, target, request) = match &config.kind {
+        SourceKind::Http(http) => (
+            Kind::Http(Box::new(http::Http::new(http))),
+            http::shown(&http.url),
+            format!("GET {}", http::shown(&http.url)),
+        ),
+        SourceKind::Redis(redis) => (
+            Kind::Redis(Box::new(redis::Redis::new(redis))),
+            server::shown(redis),
+            redis::request(redis),
+        ),
+        SourceKind::Upstash(upstash) => (
+            Kind::Upstash(Box::new(upstash::Upstash::new(upstash))),
+            http::shown(&upstash.url),
+            format!("POST {}: INFO, DBSIZE", http::shown(&upstash::pipeline(&upstash.url))),
+        ),
+        SourceKind::Postgres(postgres) => (
+            Kind::Postgres(Box::new(postgres::Postgres::new(postgres, config.timeout))),
+            postgres::target(postgres),
+            postgres::request(postgres),
+        ),
+        SourceKind::Command(command) => (
+            Kind::Command(Box::new(command::Command::new(command))),
+            command.program.shown(),
+            command.program.shown(),
+        ),
+    };
+    Described { kind, target, request }
+}
+
+impl Kind {
+    /// Asks once.
+    pub(super) async fn ask(
+        &mut self,
+        now: Moment,
+        progress: &mut Progress,
+    ) -> Result<Facts, Failure> {
+        match self {
+            Self::Http(http) => http.poll(now, progress).await,
+            Self::Redis(redis) => redis.poll(now, progress).await,
+            Self::Upstash(upstash) => upstash.poll(now, progress).await,
+            Self::Postgres(postgres) => postgres.poll(progress).await,
+            Self::Command(command) => command.poll(progress).await,
+        }
+    }
+
+    /// Lets go of whatever a poll that ran out of time was waiting for.
+    pub(super) fn abandon(&mut self) {
+        match self {
+            Self::Http(_) | Self::Upstash(_) | Self::Command(_) => {}
+            Self::Redis(redis) => redis.abandon(),
+            Self::Postgres(postgres) => postgres.abandon(),
+        }
+    }
+
+    /// Adds what the kind of source knows about running out of time at that stage.
+    pub(super) fn explain(
+        &self,
+        failure: Failure,
+        progress: &Progress,
+        limit: Duration,
+    ) -> Failure {
+        match self {
+            Self::Redis(redis) => redis.explain_timeout(failure, progress),
+            Self::Command(_) => command::too_late(failure, &short_duration(limit)),
+            _ => failure,
+        }
+    }
+
+    /// Whether its polls are exchanges over HTTP, whose phases are shown.
+    pub(super) fn is_over_http(&self) -> bool {
+        matches!(self, Self::Http(_) | Self::Upstash(_))
+    }
+}

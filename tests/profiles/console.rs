@@ -1,0 +1,132 @@
+//! The program on a profile, with what a test sets over it.
+
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use watchfloor::actions::journal::FILE;
+
+use super::common::{
+    pty::{Pty, limit},
+    servers::wait_until,
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_watchfloor");
+
+/// A configuration in a directory of its own, and the environment that goes with it.
+pub struct Place {
+    directory: TempDir,
+    environment: Vec<(String, String)>,
+}
+
+/// A console without a screen.
+pub struct Headless(Child);
+
+impl Place {
+    /// `text` is put over the profile that it names.
+    pub fn new(text: &str, environment: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let state = directory.path().join("state");
+        let text = format!("{text}\n[state]\ndir = {:?}\n", state.to_str().unwrap());
+        std::fs::write(directory.path().join("watchfloor.toml"), text).unwrap();
+        let environment =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Self { directory, environment: environment.collect() }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.directory.path().join("watchfloor.toml")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--config").arg(self.file()).args(arguments);
+        command.env_clear().env("HOME", self.directory.path()).stdin(Stdio::null());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(self.environment.iter().cloned());
+        command
+    }
+
+    /// One look at everything: the exit code and the document.
+    pub fn check(&self) -> (i32, Value) {
+        let output = self.command(&["check", "--json"]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        let document = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"));
+        (output.status.code().unwrap(), document)
+    }
+
+    /// Watches for so many seconds.
+    pub fn watch(&self, seconds: u32) -> Headless {
+        let lasting = format!("{seconds}s");
+        let mut command = self.command(&["--headless", "--for", &lasting]);
+        Headless(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+    }
+
+    /// The console in a terminal, armed.
+    pub fn armed(&self) -> Console {
+        let file = self.file();
+        let home = self.directory.path().to_str().unwrap().to_owned();
+        let mut environment: Vec<(&str, &str)> =
+            self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        environment.push(("HOME", &home));
+        let arguments = ["--config", file.to_str().unwrap()];
+        let mut pty = Pty::spawn(PROGRAM, &arguments, &environment, (120, 40));
+        pty.wait_for_text("sources answer");
+        pty.send(":arm 10m trying it out\r");
+        pty.wait_for_text("ARMED");
+        let journal = self.directory.path().join("state").join(FILE);
+        Console { pty, journal }
+    }
+}
+
+impl Headless {
+    /// The state at its end.
+    pub fn state(self) -> Value {
+        let output = self.0.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{said}"))
+    }
+}
+
+/// A console in a terminal, in which actions may be started.
+pub struct Console {
+    pty: Pty,
+    journal: PathBuf,
+}
+
+impl Console {
+    /// Starts an action of guard level G2; how it ended, by the journal.
+    pub fn run(&mut self, action: &str) -> String {
+        let before = self.outcomes().len();
+        let pty = &mut self.pty;
+        pty.send(format!(":{action}\r"));
+        pty.wait_for_text("Why?");
+        // What is typed in the first moments is dropped.
+        pty.wait_until_quiet(Duration::from_millis(400));
+        pty.send("trying it out\r");
+        pty.wait_for_text("send it now");
+        let began = Instant::now();
+        while pty.contents().contains("send it now") {
+            assert!(began.elapsed() < limit(), "{}", pty.contents());
+            pty.send("y");
+            pty.wait_until_quiet(Duration::from_millis(100));
+        }
+        wait_until("the run is over", || self.outcomes().len() > before);
+        self.pty.wait_for_text("Close");
+        self.pty.send("\x1b");
+        self.pty.wait_for("the dialog to be closed", |screen| !screen.contents().contains("Close"));
+        self.outcomes().pop().unwrap()
+    }
+
+    /// How the runs ended so far.
+    fn outcomes(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(&self.journal).unwrap_or_default();
+        // A line that is just being written is not read yet.
+        let entries = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        entries.filter_map(|entry| Some(entry["outcome"].as_str()?.to_owned())).collect()
+    }
+}

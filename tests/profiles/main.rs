@@ -1,0 +1,9 @@
+//! The built-in profiles against services that behave as theirs do, with real servers behind.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bici;
+mod bici_standin;
+mod console;

@@ -29,7 +29,7 @@ pub(super) fn bands(state: &State) -> Vec<Band> {
     let rows = alerts::rows(&state.world);
     let mut bands: Vec<Band> = worst(state, &rows).into_iter().collect();
     if let Some(prompt) = escalation::prompt(&state.world) {
-        bands.push((Tone::Bad(Verdict::Critical), format!("CALL NOW: {prompt}")));
+        bands.push((Tone::Bad(Verdict::Critical), format!("ESCALATE: {prompt}")));
     }
     bands
 }
@@ -71,7 +71,7 @@ fn worst(state: &State, rows: &[AlertRow]) -> Option<Band> {
     let row = rows
         .iter()
         .filter(|row| row.calls())
-        .max_by_key(|row| (row.severity, std::cmp::Reverse(row.priority)))?;
+        .min_by_key(|row| (std::cmp::Reverse(row.severity), row.priority))?;
     let calling = rows.iter().filter(|row| row.calls()).count();
     let pending = rows.iter().filter(|row| row.phase == Phase::Pending).count();
     let mut head = format!("{} {}", row.verdict.word(), text::clip(&row.title, TITLE));
@@ -90,7 +90,8 @@ fn worst(state: &State, rows: &[AlertRow]) -> Option<Band> {
     } else if row.quality != Quality::Fresh {
         parts.push(row.quality.word().to_owned());
     }
-    parts.extend(row.measured.clone());
+    // That a reading is what the title says need not be said again.
+    parts.extend(row.measured.clone().filter(|measured| !measured.contains(" is ")));
     if row.peak != row.value {
         parts.extend(row.peak.as_ref().map(|peak| format!("worst {peak}")));
     }

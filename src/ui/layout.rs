@@ -107,7 +107,7 @@ pub fn grid(state: &State, body: Rect) -> Vec<(Pane, Rect)> {
     // place is always the same, so that nothing moves when something breaks.
     let rules = catalog.rules.len();
     let strip =
-        if rules == 0 { 0 } else { (rules + 4).clamp(5, usize::from(body.height / 5).max(5)) };
+        if rules == 0 { 0 } else { (rules + 3).clamp(5, usize::from(body.height / 5).max(5)) };
     let [alerts, body] =
         Layout::vertical([Constraint::Length(strip as u16), Constraint::Fill(1)]).areas(body);
     let database = rows::panes(&state.world).contains(&Pane::Database);

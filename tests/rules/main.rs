@@ -3,3 +3,4 @@
 
 mod command;
 mod differential;
+mod profile;

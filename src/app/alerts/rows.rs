@@ -99,6 +99,11 @@ impl AlertRow {
         self.phase.is_active() && self.acknowledged.is_none() && self.muted.is_none()
     }
 
+    /// Whether what it looks at is not configured here: it watches nothing.
+    pub fn is_off(&self) -> bool {
+        self.phase == Phase::Unknown && self.quality == Quality::Unconfigured
+    }
+
     /// The state in one word, as loud as it is.
     pub fn word(&self) -> &'static str {
         match self.phase {
@@ -144,8 +149,9 @@ fn rank(
         Phase::Firing => 0,
         Phase::Recovering => 1,
         Phase::Pending => 2,
-        Phase::Unknown => 3,
+        Phase::Unknown if !row.is_off() => 3,
         Phase::Ok => 4,
+        Phase::Unknown => 5,
     };
     let quiet = row.acknowledged.is_some() || row.muted.is_some();
     let severity = std::cmp::Reverse(row.severity);

@@ -96,7 +96,7 @@ pub(super) fn of(context: &Context<'_>, row: &AlertRow, told: &Told) -> Vec<(Str
         parts.push((format!("since {}", context.seconds_of_day(since)), theme.quiet()));
     }
     if row.phase != Phase::Pending {
-        parts.extend(row.suggests.iter().map(|of| suggestion(context, of)));
+        parts.extend(row.suggests.iter().map(|of| suggested(context, of)));
     }
     parts.extend(reason(row).map(|text| (text.to_owned(), theme.quiet())));
     if let (false, Some(peak)) = (told.worst, worst(row)) {
@@ -171,6 +171,12 @@ pub(super) fn suggestion(context: &Context<'_>, of: &Suggestion) -> (String, Sty
         None => (way, theme.key()),
         Some(why) => (format!("{way}: {why}"), theme.quiet()),
     }
+}
+
+/// The same in few words: how to allow actions is told with the details.
+fn suggested(context: &Context<'_>, of: &Suggestion) -> (String, Style) {
+    let why_not = of.why_not.as_ref().and_then(|why| why.split(';').next());
+    suggestion(context, &Suggestion { why_not: why_not.map(str::to_owned), ..of.clone() })
 }
 
 /// How one gets to an action: `x → Disable Redis (d)`.

@@ -17,7 +17,7 @@ use ratatui::{
 
 use super::{
     alert, alert_notes as notes,
-    context::{Context, list_and_detail},
+    context::{Context, list_and_detail, split_top},
     figure,
 };
 use crate::{
@@ -106,7 +106,7 @@ pub(super) fn in_words(scene: &Scene<'_>) -> Option<String> {
     let parts: Vec<String> = [
         (count(|row| row.phase.is_active()), "firing"),
         (count(|row| row.phase == Phase::Pending), "pending"),
-        (count(|row| row.phase == Phase::Unknown), "not known"),
+        (count(|row| row.phase == Phase::Unknown && !row.is_off()), "not known"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
@@ -116,15 +116,19 @@ pub(super) fn in_words(scene: &Scene<'_>) -> Option<String> {
     })
     .collect();
     if parts.is_empty() {
-        return Some(all_ok(rows.len()));
+        return Some(all_ok(&rows));
     }
     let measured = notes::figure(first).unwrap_or_else(|| first.reason.clone());
     Some(format!("{}: {}, {measured}", parts.join(", "), first.title))
 }
 
-fn all_ok(rules: usize) -> String {
-    let s = if rules == 1 { "" } else { "s" };
-    format!("{rules} rule{s} ok")
+/// `12 rules ok, 1 off`: that one looks at what is not configured here.
+fn all_ok(rows: &[AlertRow]) -> String {
+    let off = rows.iter().filter(|row| row.is_off()).count();
+    let ok = rows.len() - off;
+    let s = if ok == 1 { "" } else { "s" };
+    let off = if off > 0 { format!(", {off} off") } else { String::new() };
+    format!("{ok} rule{s} ok{off}")
 }
 
 /// What is ok takes one line, unless somebody looks for it or has moved there.
@@ -134,7 +138,8 @@ fn folded(
     context: &Context<'_>,
     rows: &[AlertRow],
 ) -> Option<String> {
-    let open = rows.iter().take_while(|row| row.phase != Phase::Ok).count();
+    let is_open = |row: &&AlertRow| row.phase != Phase::Ok && !row.is_off();
+    let open = rows.iter().take_while(is_open).count();
     let (shown, ok) = rows.split_at(open);
     let wanted = !context.view.filter.is_empty();
     let moved_there = context.view.selected.is_some() && context.position >= open && open > 0;
@@ -145,13 +150,16 @@ fn folded(
         calm(buffer, area, context, ok);
         return None;
     }
-    let last = u16::from(area.height > 2);
-    let above = Rect { height: area.height - last, ..area };
+    // Beside each other, rows and what is known of them take a line each, and what is left
+    // is for the figures of the others.
+    let last = match (area.height, u16::try_from(shown.len() + 1)) {
+        (0..=2, _) => 0,
+        (height, Ok(rows)) if area.width >= WIDE => height.saturating_sub(rows).max(1),
+        _ => 1,
+    };
+    let (above, below) = split_top(area, area.height - last);
     let note = list(buffer, above, context, shown);
-    if last > 0 {
-        let place = Rect { y: above.bottom(), height: 1, ..area };
-        calm(buffer, place, context, ok);
-    }
+    calm(buffer, below, context, ok);
     note
 }
 
@@ -159,9 +167,10 @@ fn folded(
 fn calm(buffer: &mut Buffer, area: Rect, context: &Context<'_>, ok: &[AlertRow]) {
     let theme = context.theme;
     let glyph = theme.verdict_glyph(Verdict::Ok);
-    let lead = format!("  {glyph} {}  ", all_ok(ok.len()));
+    let lead = format!("  {glyph} {}  ", all_ok(ok));
     let figures: Vec<(String, Style)> = ok
         .iter()
+        .filter(|row| !row.is_off())
         .map(|row| {
             let measured = notes::figure(row).map_or_else(String::new, |text| format!(": {text}"));
             (format!("{}{measured}", row.title), theme.quiet())
@@ -280,7 +289,7 @@ fn cells(context: &Context<'_>, row: &AlertRow, width: u16, aside: bool) -> Vec<
     let count = row.n.filter(|n| *n > 1).map_or_else(String::new, |n| n.to_string());
     let (note, note_style) = notes::short(row).unwrap_or_default();
     let told = notes::Told { since: true, worst: false, count: false };
-    let known = if aside && row.phase != Phase::Ok {
+    let known = if aside && row.phase != Phase::Ok && !row.is_off() {
         notes::joined(&notes::of(context, row, &told), theme)
     } else {
         Vec::new()
@@ -305,6 +314,7 @@ pub(super) fn word(row: &AlertRow, width: u16) -> &'static str {
         (Phase::Firing, false) => "firing",
         (Phase::Recovering, _) if width < figure::NARROW => "ending",
         (Phase::Recovering, _) => "recovering",
+        (Phase::Unknown, _) if row.is_off() => "off",
         (Phase::Unknown, _) if row.quality == Quality::Waiting => "waiting",
         (Phase::Pending | Phase::Ok | Phase::Unknown, _) => row.phase.word(),
     }

@@ -49,8 +49,7 @@ fn notice(world: &World, change: &Change) -> Option<Notice> {
         let peak = row.peak.map(|peak| format!(", worst {peak}")).unwrap_or_default();
         return Some(Notice::info(format!("{title} is over after {}{peak}", coarse_age(lasted))));
     }
-    let value = row.value.unwrap_or_default();
-    let text = format!("{title} fires: {value} ({})", row.threshold);
+    let text = format!("{title} fires: {}", row.measured.as_ref().unwrap_or(&row.reason));
     Some(match (row.severity, row.muted.is_some()) {
         (Severity::Critical, false) => Notice::error(text),
         _ => Notice::warning(text),

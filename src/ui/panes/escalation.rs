@@ -135,17 +135,17 @@ fn list(
     let theme = context.theme;
     let cells = rows.iter().map(|row| cells(context, row)).collect();
     let table = Table::new(&COLUMNS, cells, area.width, theme);
-    // What the columns have no room for stands below, where there are rows to spare.
-    let spare = usize::from(area.height) > rows.len() * 2;
+    // What the columns have no room for stands below, where there are rows to spare; where
+    // there are few, those whose clock runs get them.
+    let mut spare = usize::from(area.height).saturating_sub(rows.len() + 1);
+    let for_all = spare >= rows.len();
     let all_shown = table.shows(3) && table.shows(5) && table.shows(6);
     let below: Vec<Vec<Line<'static>>> = rows
         .iter()
         .map(|row| {
-            (spare && !all_shown)
-                .then(|| more(context, row, &table, area.width))
-                .flatten()
-                .into_iter()
-                .collect()
+            let wanted = !all_shown && (for_all || (spare > 0 && row.contacted.is_some()));
+            spare -= usize::from(wanted && !for_all);
+            wanted.then(|| more(context, row, &table, area.width)).flatten().into_iter().collect()
         })
         .collect();
     let note = context.list(buffer, area, &table, &below);

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use handling::{Acknowledgement, Handling, Maintenance, Muted, Silence, matches};
 pub use kept::{Kept, KeptAlert, kept, restore};
-pub use rows::{AlertRow, Suggestion, row, rows, verdict};
+pub use rows::{AlertRow, Suggestion, in_unit, row, rows, verdict};
 pub use telling::{Tell, Telling, delivered, resume, take_back, tell};
 
 use super::{

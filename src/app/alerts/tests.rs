@@ -183,7 +183,7 @@ fn an_alert_is_told_with_what_it_rests_on() {
     assert_eq!((firing.phase, firing.verdict), (Phase::Firing, Verdict::Warning));
     assert_eq!(firing.value.as_deref(), Some("300 ms"));
     assert_eq!((firing.threshold.as_str(), firing.peak.as_deref()), ("> 200 ms", Some("412 ms")));
-    assert!(console.said("slow fires: 300 ms (> 200 ms)"));
+    assert!(console.said("slow fires: 300 ms > 200 ms"));
     console.rounds(4, 100.0);
     assert_eq!(console.phase("slow"), Phase::Ok);
     assert!(console.said("slow is over after"));

@@ -49,8 +49,7 @@ fn notice(world: &World, change: &Change) -> Option<Notice> {
         let peak = row.peak.map(|peak| format!(", worst {peak}")).unwrap_or_default();
         return Some(Notice::info(format!("{title} is over after {}{peak}", coarse_age(lasted))));
     }
-    let value = row.value.unwrap_or_default();
-    let text = format!("{title} fires: {value} ({})", row.threshold);
+    let text = format!("{title} fires: {}", row.measured.as_ref().unwrap_or(&row.reason));
     Some(match (row.severity, row.muted.is_some()) {
         (Severity::Critical, false) => Notice::error(text),
         _ => Notice::warning(text),
@@ -112,17 +111,22 @@ pub(super) fn apply(state: &mut State, command: AlertCommand, effects: &mut Vec<
     }
 }
 
-/// Opens the palette with the command on the selected alert begun.
+/// Opens the palette with the command on what is selected begun.
 fn begin(state: &mut State, what: Begun, effects: &mut Vec<Effect>) {
-    let selected = rows::selected(state, Pane::Alerts);
-    let Some(rule) = selected.filter(|_| state.view.focus == Pane::Alerts) else {
-        let text = "select an alert in the alerts pane first";
-        return say(&mut state.world, Notice::warning(text), effects);
+    let (pane, missing) = match what {
+        Begun::Taken => (Pane::Escalation, "select a level in the escalation pane first"),
+        _ => (Pane::Alerts, "select an alert in the alerts pane first"),
+    };
+    let selected = rows::selected(state, pane);
+    let Some(selected) = selected.filter(|_| state.view.focus == pane) else {
+        return say(&mut state.world, Notice::warning(missing), effects);
     };
     let text = match what {
-        Begun::Acknowledge => format!("ack {rule} 30m "),
-        Begun::Silence => format!("silence {rule} 30m "),
-        Begun::Priority => format!("priority {rule} "),
+        Begun::Acknowledge => format!("ack {selected} 30m "),
+        Begun::Silence => format!("silence {selected} 30m "),
+        Begun::Priority => format!("priority {selected} "),
+        // A level is named `level 2` in its list.
+        Begun::Taken => format!("taken {} ", selected.trim_start_matches("level ")),
     };
     state.view.layers.push(Layer::Palette(Line { text, chosen: 0 }));
 }

@@ -54,19 +54,27 @@ pub(super) fn figure(row: &AlertRow) -> Option<String> {
     })
 }
 
+/// The figure without its limit; where it is not known to be so now, the last known one.
+pub(super) fn figure_alone(row: &AlertRow) -> Option<String> {
+    let value = row.value.as_ref()?;
+    Some(if row.quality.usable() { value.clone() } else { format!("was {value}") })
+}
+
 /// The shortest words for what must not be missed beside a row; none where there is nothing.
 pub(super) fn short(row: &AlertRow) -> Option<(String, Tone)> {
     let mut words: Vec<&str> = Vec::new();
-    let doubt = row.restored || !row.quality.usable();
+    let unknown = matches!(row.phase, Phase::Unknown | Phase::Ok);
+    let doubt = row.restored || (!row.quality.usable() && !unknown);
     if row.restored {
         words.push("unconfirmed");
-    } else if doubt && row.phase != Phase::Unknown {
+    } else if doubt {
         words.push(row.quality.word());
     }
     if row.acknowledged.is_some() {
         words.push("acked");
     }
-    words.extend(row.muted.as_ref().map(|muted| match muted {
+    let muted = row.muted.as_ref().filter(|_| row.phase != Phase::Ok);
+    words.extend(muted.map(|muted| match muted {
         Muted::Maintenance(_) => "maintenance",
         Muted::Silenced(_) => "silenced",
         Muted::Inhibited(_) => "inhibited",
@@ -95,7 +103,7 @@ pub(super) fn of(context: &Context<'_>, row: &AlertRow, told: &Told) -> Vec<(Str
     if let (false, Some(since)) = (told.since, row.since) {
         parts.push((format!("since {}", context.seconds_of_day(since)), theme.quiet()));
     }
-    if row.phase != Phase::Pending {
+    if row.phase.is_active() {
         parts.extend(row.suggests.iter().map(|of| suggested(context, of)));
     }
     parts.extend(reason(row).map(|text| (text.to_owned(), theme.quiet())));

@@ -73,6 +73,9 @@ const WIDE: u16 = 110;
 /// Narrower than this, the time that something began is left out beside how long ago.
 const TIMES: u16 = 70;
 
+/// Narrower than this, a list beside details leaves the limits to them.
+const DETAILED: u16 = 100;
+
 /// The most lines that stand below a row.
 const MOST_BELOW: usize = 3;
 
@@ -283,7 +286,9 @@ fn cells(context: &Context<'_>, row: &AlertRow, width: u16, aside: bool) -> Vec<
     let weight = if row.calls() { theme.strong() } else { theme.text() };
     let decided = if row.decided { "*" } else { "" };
     let style = if row.quality.usable() { weight } else { figure::faded(theme) };
-    let value = if narrow { row.value.clone() } else { notes::figure(row) };
+    // Beside the details, which have the limit, the figure alone is enough.
+    let alone = narrow || (context.zoomed && width < DETAILED);
+    let value = if alone { notes::figure_alone(row) } else { notes::figure(row) };
     let value = value.unwrap_or_else(|| dash(theme).to_owned());
     let (since, since_style) = since(context, row, width);
     let count = row.n.filter(|n| *n > 1).map_or_else(String::new, |n| n.to_string());

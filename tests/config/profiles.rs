@@ -32,6 +32,19 @@ fn variables() -> BTreeMap<String, String> {
         ("RENDER_API", "http://127.0.0.1:4000/render"),
         ("RENDER_API_KEY", "token-of-render"),
         ("RENDER_SERVICE_ID", "srv-1"),
+        ("REDCUBE_URL", "http://127.0.0.1:4000"),
+        ("REDCUBE_USER_URL", "http://127.0.0.1:4003"),
+        ("REDCUBE_DATABASE_URL", "postgres://ops:password-of-pg@127.0.0.1:4002/postgres"),
+        ("REDCUBE_USERS_DATABASE_URL", "postgres://ops:password-of-pg@127.0.0.1:4002/users"),
+        ("REDCUBE_REDIS_URL", "redis://127.0.0.1:4001"),
+        ("REDCUBE_PROJECT", "cube"),
+        ("REDCUBE_DIR", "/"),
+        ("REDCUBE_BACKUPS", "/tmp"),
+        ("REDCUBE_ROLLBACK_SQL", "/rollback/99.sql"),
+        ("REDCUBE_ON_CALL", "+49 30 3"),
+        ("REDCUBE_DATABASE_ADMIN", "+49 30 4"),
+        ("REDCUBE_PRODUCT_OWNER", "+49 30 5"),
+        ("OPENROUTER_API_KEY", "key-of-openrouter"),
         ("SLACK_WEBHOOK_URL", "http://127.0.0.1:4000/slack-hook"),
         ("PAGERDUTY_ROUTING_KEY", "key-of-pagerduty"),
         ("BICI_INFRASTRUCTURE", "+49 30 1"),
@@ -254,6 +267,57 @@ fn bici_needs_only_its_address() {
     assert!(catalog.actions.iter().all(|spec| catalog.why_unavailable(&spec.id).is_some()));
 }
 
+#[test]
+fn redcube_is_what_its_platform_really_does() {
+    let profile = loaded("redcube", variables()).profile;
+    let argv = |action: &str| match &profile.actions[action].kind {
+        ActionKind::Command(command) => command.argv.join(" "),
+        other => panic!("{action} is {other:?}"),
+    };
+    // What changes the environment or the image makes the container anew.
+    for action in ["feature_off", "feature_on", "rollback_content"] {
+        let line = argv(action);
+        assert!(line.ends_with("up -d --no-deps --no-build --force-recreate content-service"));
+        assert!(line.starts_with("docker compose -p cube -f //docker-compose.yml "), "{line}");
+    }
+    let ActionKind::Command(full) = &profile.actions["full_rollback"].kind else { panic!() };
+    assert_eq!(full.stdin.as_ref().map(|text| text.shown()), Some("yes\nno\n".to_owned()));
+    let catalog = &profile.catalog;
+    let guard = |action: &str| {
+        catalog.actions.iter().find(|spec| spec.id.as_str() == action).unwrap().guard.to_owned()
+    };
+    assert!(guard("migration_rollback").wants_target_typed());
+    assert_eq!(guard("migration_rollback"), guard("migration_script"));
+    assert!(guard("migration_rollback") > guard("migrate"));
+    // No proof is the word of a script: each looks at the image, the flag or the database.
+    for action in ["rollback_script", "full_rollback", "migration_script", "rollback_content"] {
+        let spec = catalog.actions.iter().find(|spec| spec.id.as_str() == action).unwrap();
+        let outside =
+            spec.proof.iter().filter(|proof| proof.when.source.as_deref() != Some("result"));
+        assert!(outside.count() > 0, "{action}");
+    }
+    // People are counted, never fetched.
+    let SourceKind::Postgres(users) = &profile.sources["users"].kind else { panic!() };
+    assert!(users.queries.iter().all(|query| !query.contains('*') || query.contains("count(*)")));
+    assert!(users.queries.iter().all(|query| !query.contains("email")));
+    assert_eq!(profile.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn redcube_needs_only_its_address() {
+    let only = BTreeMap::from([("REDCUBE_URL".to_owned(), "http://127.0.0.1:8080".to_owned())]);
+    let catalog = loaded("redcube", only).profile.catalog;
+    let on: Vec<_> = catalog
+        .sources
+        .iter()
+        .filter(|(_, source)| source.disabled.is_none())
+        .map(|(id, _)| id.as_str())
+        .collect();
+    assert_eq!(on, ["content_health", "experiences", "gateway"]);
+    assert!(catalog.actions.iter().all(|spec| catalog.why_unavailable(&spec.id).is_some()));
+    assert!(catalog.contacts.iter().all(|contact| !contact.is_configured()));
+}
+
 /// What `init` writes for a profile names every variable of it, and is right once the one
 /// that must be set is set.
 #[test]
@@ -261,6 +325,7 @@ fn what_init_writes_for_a_profile_is_whole() {
     let profiles = [
         ("exodrive", "EXODRIVE_URL", include_str!("../../assets/profiles/exodrive.toml")),
         ("bici", "BICI_URL", include_str!("../../assets/profiles/bici.toml")),
+        ("redcube", "REDCUBE_URL", include_str!("../../assets/profiles/redcube.toml")),
     ];
     for (name, needed, profile) in profiles {
         let start = template(Some(name)).unwrap();
@@ -271,7 +336,7 @@ fn what_init_writes_for_a_profile_is_whole() {
             profile.split("${").skip(1).filter_map(|rest| rest.split(['}', ':', '+']).next());
         let referenced =
             profile.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next());
-        let internal = ["today", "VERCEL_API", "RENDER_API"];
+        let internal = ["today", "VERCEL_API", "RENDER_API", "OPENROUTER_API"];
         for variable in interpolated.chain(referenced).filter(|name| !internal.contains(name)) {
             assert!(start.contains(variable), "init of {name} does not mention {variable}");
         }

@@ -133,9 +133,11 @@ impl Known {
             RawSource::Http(http) => (HTTP.to_vec(), http.readings.keys().collect(), false),
             RawSource::Redis(redis) => (redis_names(), redis.readings.keys().collect(), true),
             RawSource::Upstash(upstash) => (redis_names(), upstash.readings.keys().collect(), true),
-            // The columns of the operator's own statements are not known before they ran.
+            // A column without a name of its own is not known before its statement ran.
             RawSource::Postgres(postgres) => {
-                (POSTGRES.to_vec(), Vec::new(), !postgres.queries.is_empty())
+                let open = !postgres.queries.is_empty();
+                let named = postgres.queries.iter().flat_map(|query| columns(query));
+                (POSTGRES.into_iter().chain(named).collect(), Vec::new(), open)
             }
             RawSource::Command(command) => {
                 (COMMAND.to_vec(), command.readings.keys().collect(), false)
@@ -165,6 +167,16 @@ impl Known {
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.names.iter().map(String::as_str)
     }
+}
+
+/// The names that a statement gives its columns: what follows each AS. Types of casts are
+/// among them, which only makes a slip there pass.
+fn columns(query: &str) -> impl Iterator<Item = &str> {
+    let words = || query.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let words = || words().filter(|word| !word.is_empty());
+    words()
+        .zip(words().skip(1))
+        .filter_map(|(word, next)| word.eq_ignore_ascii_case("as").then_some(next))
 }
 
 fn redis_names() -> Vec<&'static str> {

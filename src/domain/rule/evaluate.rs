@@ -271,6 +271,12 @@ fn absent(name: &SeriesName, limit: Duration, data: &Data<'_>, now: Moment) -> F
     let Some(series) = data.series.get(name) else {
         return Finding::unknown(Quality::Unconfigured, format!("there is no series {name}"));
     };
+    if let Some(trouble) = &series.trouble
+        && trouble.quality == Quality::Unconfigured
+    {
+        // Nobody looks: that nothing is seen says nothing.
+        return Finding::unknown(trouble.quality, trouble.why.clone());
+    }
     let newest = series
         .looks()
         .rev()

@@ -109,6 +109,26 @@ fn what_is_used_of_a_limit() {
 }
 
 #[test]
+fn of_what_nobody_looks_at_silence_says_nothing() {
+    let name = SeriesName::parse("a.b").unwrap();
+    let mut series = Series::new(MINUTE, Moment::at_seconds(0.0));
+    let quality = Quality::Unconfigured;
+    series.trouble = Some(Trouble { quality, why: "not configured: set A".to_owned() });
+    let mut store = SeriesStore::default();
+    store.insert(name, series);
+    let data = Data {
+        series: &store,
+        bands: &[],
+        marker_age: None,
+        min_events: MIN_EVENTS,
+        clock_ahead: SignedDuration::ZERO,
+    };
+    let when = When::parse("absent(a.b, 5m)").unwrap();
+    let found = evaluate(&when, &data, Moment::at_seconds(3_600.0));
+    assert_eq!((found.bad, found.quality), (None, Quality::Unconfigured));
+}
+
+#[test]
 fn yes_no_and_words_can_be_compared() {
     assert_eq!(story("a.b == false", 0, 0, "true falsex1 true"), "oFFo");
     assert_eq!(story("a.b == \"down\"", 0, 0, "\"up\" \"down\"x1 \"up\""), "oFFo");

@@ -246,3 +246,19 @@ fn is_suspended_by_its_key_and_goes_on_at_another_size() {
     pty.send("echo code=$?\r");
     pty.wait_for_text("code=0");
 }
+
+#[test]
+fn what_is_saved_in_the_demo_outlives_it_and_its_place_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let state = home.path().to_str().unwrap();
+    let mut pty = start(&CALM, &[("XDG_STATE_HOME", state)]);
+    pty.wait_for_text("sources answer");
+    pty.send(":save\r");
+    pty.wait_for_text("written to ");
+    leave(&mut pty);
+    let kept = fs::read_dir(home.path().join("watchfloor")).unwrap();
+    let files: Vec<_> = kept.map(|entry| entry.unwrap().path()).collect();
+    let [file] = files.as_slice() else { panic!("{files:?}") };
+    let document: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+    assert_eq!(document["environment"], "demo");
+}

@@ -99,17 +99,6 @@ pub struct CacheRow {
     pub seen: Option<Moment>,
 }
 
-impl CacheRow {
-    /// Its part in the judgement on the whole: an idle cache is no reason for alarm.
-    pub fn judged(&self) -> Verdict {
-        if self.quality == Quality::NoTraffic || self.quality == Quality::Unconfigured {
-            Verdict::Ok
-        } else {
-            self.verdict
-        }
-    }
-}
-
 /// Takes an observation of its source into the counters of each cache.
 pub fn observe(world: &mut World, source: &SourceId) {
     let now = world.now;
@@ -236,6 +225,7 @@ fn windowed(state: &CacheState, now: Moment, window: Duration) -> Option<Windowe
 
 fn judge(world: &World, spec: &CacheSpec, row: &mut CacheRow) {
     if !row.quality.usable() {
+        row.verdict = without_data(row.quality);
         row.reason = source_trouble(world, &spec.source, row.quality);
         // What was last known of these is not what holds now.
         (row.used_memory, row.max_memory, row.keys) = (None, None, None);
@@ -256,12 +246,12 @@ fn judge(world: &World, spec: &CacheSpec, row: &mut CacheRow) {
         }
         HitRate::TooFew => {
             let n = row.lookups.unwrap_or(0);
-            row.reason = if n == 0 {
-                format!("no traffic in {}", short_duration(spec.window))
+            row.verdict = Verdict::Unjudged;
+            (row.quality, row.reason) = if n == 0 {
+                (Quality::NoTraffic, format!("no traffic in {}", short_duration(spec.window)))
             } else {
-                format!("n = {n}, too few")
+                (Quality::TooFew, format!("n = {n}, too few"))
             };
-            row.quality = Quality::NoTraffic;
         }
         HitRate::Known(rate) => judge_rate(spec, rate, row),
     }
@@ -310,6 +300,12 @@ fn judge_rate(spec: &CacheSpec, rate: f64, row: &mut CacheRow) {
     } else {
         (Verdict::Ok, format!("hit rate {percent:.0} % over {over}"))
     };
+}
+
+/// The verdict on what no data can be had of: what was left out on purpose is not judged,
+/// and nothing is known of the rest.
+pub fn without_data(quality: Quality) -> Verdict {
+    if quality == Quality::Unconfigured { Verdict::Unjudged } else { Verdict::Unknown }
 }
 
 /// Why a source's data cannot be used, in words.

@@ -13,17 +13,28 @@ pub fn row_text(state: &State, markdown: bool) -> Option<String> {
         Pane::Health => {
             let row = health::rows(world).into_iter().find(|row| row.id.as_str() == selected)?;
             let disagreement = row.disagreement.map(|text| format!("; {text}")).unwrap_or_default();
-            (row.title, format!("{}: {}{disagreement}", row.verdict.word(), row.reason))
+            (
+                row.title,
+                format!("{}: {}{disagreement}", row.verdict.word_for(row.quality), row.reason),
+            )
         }
         Pane::Cache => {
             let row = cache::rows(world).into_iter().find(|row| row.id.as_str() == selected)?;
-            (row.title, format!("{}: {}", row.verdict.word(), row.reason))
+            (row.title, format!("{}: {}", row.verdict.word_for(row.quality), row.reason))
         }
         Pane::Latency => {
             let window = rows::window(&state.view.pane(pane));
             let row =
                 latency::rows(world, window).into_iter().find(|row| row.id.as_str() == selected)?;
-            (row.title, format!("{}: {}, n = {}", row.verdict.word(), row.reason, row.summary.n))
+            (
+                row.title,
+                format!(
+                    "{}: {}, n = {}",
+                    row.verdict.word_for(row.quality),
+                    row.reason,
+                    row.summary.n
+                ),
+            )
         }
         Pane::Limits => {
             let masked = if state.view.unmasked { selected } else { text::masked(&selected) };
@@ -35,7 +46,7 @@ pub fn row_text(state: &State, markdown: bool) -> Option<String> {
         }
         Pane::Database => {
             let row = database::rows(world).into_iter().find(|row| row.id.as_str() == selected)?;
-            (row.title, format!("{}: {}", row.verdict.word(), row.reason))
+            (row.title, format!("{}: {}", row.verdict.word_for(row.quality), row.reason))
         }
     };
     let at = world.now.wall.strftime("%Y-%m-%d %H:%M:%SZ");

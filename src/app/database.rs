@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use super::{cache::source_trouble, sources::CUT_OFF, state::World};
+use super::{
+    cache::{source_trouble, without_data},
+    sources::CUT_OFF,
+    state::World,
+};
 use crate::domain::{
     catalog::DatabaseSpec,
     ids::{PanelId, SourceId},
@@ -58,11 +62,6 @@ pub struct DatabaseRow {
 }
 
 impl DatabaseRow {
-    /// Its part in the judgement on the whole.
-    pub fn judged(&self) -> Verdict {
-        if self.quality == Quality::Unconfigured { Verdict::Ok } else { self.verdict }
-    }
-
     /// Drops the figures: what was last known of them is not what holds now.
     fn forget(&mut self) {
         for figure in [
@@ -146,12 +145,13 @@ fn judge(world: &World, spec: &DatabaseSpec, row: &mut DatabaseRow) {
     if !row.quality.usable() {
         row.forget();
     }
-    if world.sources.cut_off() {
+    if world.sources.cut_off() && row.quality != Quality::Unconfigured {
         row.quality = Quality::Offline;
         row.reason = CUT_OFF.to_owned();
         return;
     }
     if !row.quality.usable() {
+        row.verdict = without_data(row.quality);
         row.reason = source_trouble(world, &spec.source, row.quality);
         let source = world.sources.get(&spec.source);
         let down =

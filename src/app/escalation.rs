@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::state::World;
-use crate::domain::{catalog::Catalog, catalog::ContactSpec, time::Moment};
+use crate::domain::{
+    catalog::{Catalog, ContactSpec},
+    time::{Moment, clock},
+    verdict::{Quality, Verdict},
+};
 
 /// Who was contacted when, by level.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,7 +31,40 @@ pub struct ContactRow {
     pub overdue: Option<Duration>,
 }
 
+/// What is said where a level has nobody to call.
+pub const MISSING: &str = "NOT CONFIGURED";
+
 impl ContactRow {
+    /// What we think. Contacts are called, not judged: only somebody who should have answered
+    /// long ago, and a level without anybody to call, are worth an alarm.
+    pub fn verdict(&self) -> Verdict {
+        if self.overdue.is_some() {
+            Verdict::Critical
+        } else if !self.spec.is_configured() {
+            Verdict::Warning
+        } else {
+            Verdict::Unjudged
+        }
+    }
+
+    /// Why, in words.
+    pub fn reason(&self) -> String {
+        let name = &self.spec.name;
+        match (self.overdue, self.remaining, self.contacted) {
+            (Some(late), ..) => format!("{name} did not answer, OVERDUE by {}", clock(late)),
+            _ if !self.spec.is_configured() => format!("{name}: {MISSING}"),
+            (None, Some(left), _) => format!("{name}: {} left to answer", clock(left)),
+            (None, None, Some(_)) => format!("{name}: contacted"),
+            (None, None, None) => format!("{name}: not contacted"),
+        }
+    }
+
+    /// Whether an answer is being waited for.
+    pub fn quality(&self) -> Quality {
+        let waiting = self.contacted.is_some() && self.verdict() == Verdict::Unjudged;
+        if waiting { Quality::Waiting } else { Quality::Fresh }
+    }
+
     /// Its identity in a list.
     pub fn id(&self) -> String {
         format!("level {}", self.spec.level)

@@ -73,19 +73,6 @@ pub struct CheckRow {
     pub took: Option<Duration>,
     /// Where it and its primary source disagree: both, in words.
     pub disagreement: Option<String>,
-    /// What the check of the primary source says.
-    pub primary: Option<Verdict>,
-}
-
-impl CheckRow {
-    /// Its part in the judgement on the whole: what a service says about a thing does not
-    /// count against it where the thing itself is known to be well.
-    pub fn judged(&self) -> Verdict {
-        match self.primary {
-            Some(Verdict::Ok) => Verdict::Ok,
-            _ => self.verdict,
-        }
-    }
 }
 
 impl CheckState {
@@ -156,7 +143,7 @@ pub fn refresh(world: &mut World) {
         let seen = source.last_good_at();
         let Some(state) = world.checks.get_mut(&spec.id) else { continue };
         if let Some(reason) = disabled {
-            state.set(Verdict::Unknown, Quality::Unconfigured, reason, now);
+            state.set(Verdict::Unjudged, Quality::Unconfigured, reason, now);
         } else if cut_off {
             state.set(Verdict::Unknown, Quality::Offline, CUT_OFF.to_owned(), now);
         } else if quality == Quality::Stale {
@@ -179,7 +166,8 @@ fn look(world: &World, spec: &CheckSpec) -> Look {
         return unknown(Quality::Unconfigured, "its source is not configured".to_owned());
     };
     if let Some(reason) = &source.disabled {
-        return unknown(Quality::Unconfigured, reason.clone());
+        let (verdict, quality) = (Verdict::Unjudged, Quality::Unconfigured);
+        return Look { verdict, quality, reason: reason.clone() };
     }
     match &source.facts {
         Reading::Never => unknown(Quality::Waiting, "not looked at yet".to_owned()),
@@ -319,7 +307,7 @@ fn in_words(name: &str, lookup: &Lookup<'_>) -> String {
     }
 }
 
-/// The checks as shown, worst first, then by title.
+/// The checks as shown, worst first, what disagrees before what does not, then by title.
 pub fn rows(world: &World) -> Vec<CheckRow> {
     let mut rows: Vec<CheckRow> = world
         .catalog
@@ -328,14 +316,15 @@ pub fn rows(world: &World) -> Vec<CheckRow> {
         .filter_map(|spec| Some(row(world, spec, world.checks.get(&spec.id)?)))
         .collect();
     rows.sort_by(|a, b| {
-        b.verdict.badness().cmp(&a.verdict.badness()).then_with(|| a.title.cmp(&b.title))
+        let rank = |row: &CheckRow| (row.verdict.badness(), row.disagreement.is_some());
+        rank(b).cmp(&rank(a)).then_with(|| a.title.cmp(&b.title))
     });
     rows
 }
 
 fn row(world: &World, spec: &CheckSpec, state: &CheckState) -> CheckRow {
     let source = world.sources.get(&spec.source);
-    CheckRow {
+    let mut row = CheckRow {
         id: spec.id.clone(),
         title: spec.title.clone(),
         source: spec.source.clone(),
@@ -345,29 +334,40 @@ fn row(world: &World, spec: &CheckSpec, state: &CheckState) -> CheckRow {
         since: state.since,
         seen: source.and_then(super::sources::SourceState::last_good_at),
         took: source.and_then(|source| source.last.as_ref()).map(|last| last.took),
-        disagreement: disagreement(world, spec, state),
-        primary: spec
-            .primary
-            .as_ref()
-            .and_then(|primary| world.checks.get(primary))
-            .map(|primary| primary.verdict),
+        disagreement: None,
+    };
+    if let Some((title, primary)) = primary(world, spec) {
+        compare(&mut row, title, primary);
     }
+    row
 }
 
-/// Where a check on what a service says about itself and the check on the thing itself
-/// come to different verdicts, both are told. A verdict that is not known disagrees with
-/// nothing.
-fn disagreement(world: &World, spec: &CheckSpec, state: &CheckState) -> Option<String> {
-    let primary_id = spec.primary.as_ref()?;
-    let primary = world.checks.get(primary_id)?;
-    let title = &world.catalog.checks.iter().find(|check| check.id == *primary_id)?.title;
-    let both_known = state.verdict != Verdict::Unknown && primary.verdict != Verdict::Unknown;
-    (both_known && state.verdict != primary.verdict).then(|| {
-        format!(
-            "disagrees with {title}: here {}, there {} ({})",
-            state.verdict.word(),
-            primary.verdict.word(),
+/// The check on the thing itself, where this one is on what a service says about it.
+fn primary<'a>(world: &'a World, spec: &CheckSpec) -> Option<(&'a str, &'a CheckState)> {
+    let id = spec.primary.as_ref()?;
+    let title = &world.catalog.checks.iter().find(|check| check.id == *id)?.title;
+    Some((title, world.checks.get(id)?))
+}
+
+/// Where a check on what a service says and the check on the thing itself come to different
+/// verdicts, both are told. What a service says does not count against a thing that is known
+/// to be well. A service that cannot be asked says nothing, and agrees with nothing.
+fn compare(row: &mut CheckRow, title: &str, primary: &CheckState) {
+    let known = |verdict: Verdict| !matches!(verdict, Verdict::Unknown | Verdict::Unjudged);
+    let (own, other) = (row.verdict, primary.verdict);
+    if !known(own) || !known(other) || own == other {
+        return;
+    }
+    if other == Verdict::Ok && primary.quality.usable() && row.quality.usable() {
+        row.disagreement =
+            Some(format!("says {} of itself, does not count: {}", own.word(), row.reason));
+        row.verdict = Verdict::Ok;
+        row.reason = format!("{title}: {}", primary.reason);
+    } else {
+        let (here, there) = (own.word(), other.word());
+        row.disagreement = Some(format!(
+            "disagrees with {title}: here {here}, there {there} ({})",
             primary.reason
-        )
-    })
+        ));
+    }
 }

@@ -4,7 +4,12 @@ use std::{collections::VecDeque, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{cache::source_trouble, sources::Lookup, state::World};
+use super::{
+    cache::{source_trouble, without_data},
+    findings::JUDGED,
+    sources::Lookup,
+    state::World,
+};
 use crate::domain::{
     catalog::LatencySpec,
     failure::FailureKind,
@@ -47,7 +52,8 @@ pub struct LatencyRow {
     pub quality: Quality,
     /// Why.
     pub reason: String,
-    /// The window.
+    /// The window of the figures. The verdict is always over [`JUDGED`], so that looking at
+    /// another window changes no judgement.
     pub window: Duration,
     /// The percentiles.
     pub summary: Summary,
@@ -68,16 +74,6 @@ pub struct ChartColumn {
     pub max_ms: f64,
     /// Whether a poll of the step was given up.
     pub timed_out: bool,
-}
-
-impl LatencyRow {
-    /// Its part in the judgement on the whole: too few samples are no reason for alarm.
-    pub fn judged(&self) -> Verdict {
-        match self.quality {
-            Quality::NoTraffic | Quality::Unconfigured => Verdict::Ok,
-            _ => self.verdict,
-        }
-    }
 }
 
 /// The most failures that are remembered.
@@ -132,7 +128,7 @@ pub fn skipped(world: &mut World, source: &SourceId, waited: Duration) {
     }
 }
 
-/// The latencies as shown over `window`, worst first.
+/// The latencies with their figures over `window`, worst first.
 pub fn rows(world: &World, window: Duration) -> Vec<LatencyRow> {
     let mut rows: Vec<LatencyRow> =
         world.catalog.latencies.iter().map(|spec| row(world, spec, window)).collect();
@@ -145,10 +141,11 @@ pub fn rows(world: &World, window: Duration) -> Vec<LatencyRow> {
 fn row(world: &World, spec: &LatencySpec, window: Duration) -> LatencyRow {
     let now = world.now;
     let state = world.latencies.get(&spec.id);
-    let summary = state.map(|state| state.samples.summary(now, window)).unwrap_or_default();
-    let errors = state.map_or(0, |state| {
-        state.errors.iter().rev().take_while(|at| now.since(**at) < window).count()
-    });
+    let summary = |window| state.map(|state| state.samples.summary(now, window));
+    let errors = |window| {
+        let within = |at: &&Moment| now.since(**at) < window;
+        state.map_or(0, |state| state.errors.iter().rev().take_while(within).count())
+    };
     let mut row = LatencyRow {
         id: spec.id.clone(),
         title: spec.title.clone(),
@@ -157,12 +154,12 @@ fn row(world: &World, spec: &LatencySpec, window: Duration) -> LatencyRow {
         quality: world.sources.quality(&spec.source, now),
         reason: String::new(),
         window,
-        summary,
-        errors,
+        summary: summary(window).unwrap_or_default(),
+        errors: errors(window),
         target_ms: spec.target_ms,
         seen: state.and_then(|state| state.samples.last_at()),
     };
-    judge(world, spec, &mut row);
+    judge(world, spec, &mut row, &summary(JUDGED).unwrap_or_default(), errors(JUDGED));
     row
 }
 
@@ -175,23 +172,35 @@ fn deciding(summary: &Summary) -> Option<(Percentile, &'static str)> {
         .or_else(|| (summary.n >= 5).then_some(summary.max).flatten().map(|max| (max, "max")))
 }
 
-fn judge(world: &World, spec: &LatencySpec, row: &mut LatencyRow) {
+fn judge(
+    world: &World,
+    spec: &LatencySpec,
+    row: &mut LatencyRow,
+    summary: &Summary,
+    errors: usize,
+) {
     let failing = world.sources.get(&spec.source).and_then(|source| source.failing());
     let timing_out = failing.is_some_and(|why| why.kind == FailureKind::Timeout);
     if !row.quality.usable() && !timing_out {
+        row.verdict = without_data(row.quality);
         row.reason = source_trouble(world, &spec.source, row.quality);
         return;
     }
-    let Some((figure, name)) = deciding(&row.summary) else {
-        row.reason = match row.summary.n {
-            0 if row.errors > 0 => format!("{} failures, no latency", row.errors),
-            n => format!("n = {n}, too few"),
+    let over_judged = short_duration(JUDGED);
+    let Some((figure, name)) = deciding(summary) else {
+        let n = summary.n;
+        // Failures are why there are few: then it is not idle, it is not known.
+        (row.verdict, row.reason) = if errors > 0 {
+            let s = if errors == 1 { "" } else { "s" };
+            (Verdict::Unknown, format!("{errors} failure{s}, n = {n} in {over_judged}, too few"))
+        } else {
+            (Verdict::Unjudged, format!("n = {n} in {over_judged}, too few"))
         };
-        row.quality = Quality::NoTraffic;
+        row.quality = Quality::TooFew;
         return;
     };
     let over = |limit: Option<f64>| limit.filter(|limit| figure.ms > *limit);
-    let words = format!("{name} {} over {}", shown(figure), short_duration(row.window));
+    let words = format!("{name} {} over {}", shown(figure), over_judged);
     (row.verdict, row.reason) = if let Some(limit) = over(spec.critical_ms) {
         (Verdict::Critical, format!("{words}, critical above {} ms", tidy(limit)))
     } else if let Some(limit) = over(spec.warning_ms) {
@@ -201,8 +210,8 @@ fn judge(world: &World, spec: &LatencySpec, row: &mut LatencyRow) {
     } else {
         (Verdict::Ok, words)
     };
-    if row.summary.timeouts > 0 {
-        row.reason.push_str(&format!(", {} given up", row.summary.timeouts));
+    if summary.timeouts > 0 {
+        row.reason.push_str(&format!(", {} given up", summary.timeouts));
         row.verdict = row.verdict.worse(Verdict::Warning);
     }
 }

@@ -1,22 +1,24 @@
 //! Rate-limit violations over all polls, who is near a limit, and whether the limiter works.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    cache::source_trouble,
+    cache::{source_trouble, without_data},
     health::{Decision, decide},
     sources::CUT_OFF,
     state::World,
+    tally::Tally,
 };
 use crate::domain::{
     catalog::LimitsSpec,
     ids::SourceId,
     observation::Exhibit,
     time::{Moment, short_duration},
+    value::grouped,
     verdict::{Quality, Verdict},
-    violations::{Pressure, Shape, ViolationLog},
+    violations::{Pressure, ViolationLog},
 };
 
 /// The state of the pane.
@@ -24,6 +26,8 @@ use crate::domain::{
 pub struct LimitsState {
     /// Violations merged over polls.
     pub log: ViolationLog,
+    /// Those of the window, counted.
+    pub tally: Arc<Tally>,
     /// When the first page was read: the window is covered from here.
     pub first_page: Option<Moment>,
 }
@@ -62,20 +66,8 @@ pub struct LimitsView {
     pub reason: String,
     /// The window.
     pub window: Duration,
-    /// Violations in it.
-    pub total: u64,
-    /// Identifiers that caused them.
-    pub identifiers: u64,
-    /// Violations per minute, oldest first, one for each minute of the window.
-    pub trend: Vec<u64>,
-    /// By identifier, most first.
-    pub by_identifier: Vec<(String, u64)>,
-    /// By endpoint, most first.
-    pub by_endpoint: Vec<(String, u64)>,
-    /// By tier, most first.
-    pub by_tier: Vec<(String, u64)>,
-    /// The shape of the burst.
-    pub shape: Shape,
+    /// The violations in it.
+    pub tally: Arc<Tally>,
     /// Who is near a limit, nearest first; none where it is not configured or not known.
     pub pressure: Option<Vec<Pressure>>,
     /// Whether every key was looked at.
@@ -88,13 +80,6 @@ pub struct LimitsView {
     pub lower_bound: Option<String>,
     /// When a page was last read.
     pub seen: Option<Moment>,
-}
-
-impl LimitsView {
-    /// Its part in the judgement on the whole.
-    pub fn judged(&self) -> Verdict {
-        if self.quality == Quality::Unconfigured { Verdict::Ok } else { self.verdict }
-    }
 }
 
 /// Takes a page of violations in.
@@ -112,31 +97,29 @@ pub fn observe(world: &mut World, source: &SourceId) {
             world.limits.first_page.get_or_insert(now);
         }
     }
+    count(world);
+}
+
+/// Lets time pass: what is too old leaves the window.
+pub fn refresh(world: &mut World) {
+    let Some(spec) = &world.catalog.limits else { return };
+    if world.limits.tally.is_outdated(world.now, spec.window) {
+        count(world);
+    }
+}
+
+/// Counts what is in the window.
+pub fn count(world: &mut World) {
+    let Some(spec) = &world.catalog.limits else { return };
+    let tally = Tally::count(&world.limits.log, world.now, spec.window);
+    world.limits.tally = Arc::new(tally);
 }
 
 /// The pane as shown; none where it is not configured.
 pub fn view(world: &World) -> Option<LimitsView> {
     let spec = world.catalog.limits.as_ref()?;
-    let now = world.now;
     let told_by = if spec.violations.is_empty() { &spec.pressure } else { &spec.violations };
     let quality = best_quality(world, told_by);
-    let (mut who, mut what, mut tiers) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    let minutes = (spec.window.as_secs() / 60).max(1) as usize;
-    let mut trend = vec![0; minutes];
-    let mut total = 0;
-    for violation in world.limits.log.within(now, spec.window) {
-        total += 1;
-        *who.entry(violation.identifier.as_str()).or_insert(0) += 1;
-        *what.entry(violation.endpoint.as_str()).or_insert(0) += 1;
-        if let Some(tier) = &violation.tier {
-            *tiers.entry(tier.as_str()).or_insert(0) += 1;
-        }
-        let age = now.wall.duration_since(violation.at).as_secs().max(0) as usize / 60;
-        if let Some(slot) = minutes.checked_sub(age + 1).and_then(|slot| trend.get_mut(slot)) {
-            *slot += 1;
-        }
-    }
-    let by_identifier = ranked(who);
     let (limiter, limiter_reason) = limiter(world, spec);
     let (pressure, pressure_complete) = pressure(world, spec);
     let mut view = LimitsView {
@@ -144,13 +127,7 @@ pub fn view(world: &World) -> Option<LimitsView> {
         quality,
         reason: String::new(),
         window: spec.window,
-        total,
-        identifiers: by_identifier.len() as u64,
-        trend,
-        shape: Shape::of(&by_identifier),
-        by_identifier,
-        by_endpoint: ranked(what),
-        by_tier: ranked(tiers),
+        tally: Arc::clone(&world.limits.tally),
         pressure,
         pressure_complete,
         limiter,
@@ -163,8 +140,7 @@ pub fn view(world: &World) -> Option<LimitsView> {
 }
 
 fn judge(world: &World, spec: &LimitsSpec, view: &mut LimitsView) {
-    let over = short_duration(spec.window);
-    if world.sources.cut_off() {
+    if world.sources.cut_off() && view.quality != Quality::Unconfigured {
         view.quality = Quality::Offline;
         (view.limiter, view.limiter_reason) = (Limiter::Unknown, CUT_OFF.to_owned());
         view.reason = CUT_OFF.to_owned();
@@ -172,17 +148,19 @@ fn judge(world: &World, spec: &LimitsSpec, view: &mut LimitsView) {
         view.verdict = Verdict::Critical;
         view.reason = format!("the limiter is failing open: {}", view.limiter_reason);
     } else if !view.quality.usable() {
+        view.verdict = without_data(view.quality);
         let source = spec.violations.first().or(spec.pressure.first());
         view.reason = source.map_or_else(
             || "no source of violations is configured".to_owned(),
             |source| source_trouble(world, source, view.quality),
         );
-    } else if let Some(limit) = spec.warning_above.filter(|limit| view.total > *limit) {
+    } else if let Some(limit) = spec.warning_above.filter(|limit| view.tally.total > *limit) {
         view.verdict = Verdict::Warning;
         view.reason = format!(
-            "{} violations in {over}, warning above {limit}: {}",
-            view.total,
-            view.shape.words()
+            "{}, warning above {}: {}",
+            refused(view),
+            grouped(limit),
+            view.tally.shape.words()
         );
     } else if let Some(blind) = blind_pressure(world, spec, view) {
         view.reason = format!("who is near a limit is not known: {blind}");
@@ -191,7 +169,18 @@ fn judge(world: &World, spec: &LimitsSpec, view: &mut LimitsView) {
         view.reason = nearest(view);
     } else {
         view.verdict = Verdict::Ok;
-        view.reason = format!("{} violations in {over}", view.total);
+        view.reason = refused(view);
+    }
+}
+
+/// How many were refused, in words. A lower bound says so, except where it bounds nothing.
+fn refused(view: &LimitsView) -> String {
+    let (total, over) = (view.tally.total, short_duration(view.window));
+    let s = if total == 1 { "" } else { "s" };
+    match (total, &view.lower_bound) {
+        (0, Some(_)) => format!("no violation known in {over}"),
+        (total, Some(_)) => format!("at least {} violation{s} in {over}", grouped(total)),
+        (total, None) => format!("{} violation{s} in {over}", grouped(total)),
     }
 }
 
@@ -211,14 +200,6 @@ fn nearest(view: &LimitsView) -> String {
         }
         None => "nobody is near a limit".to_owned(),
     }
-}
-
-/// Most first, then by name.
-fn ranked(counts: BTreeMap<&str, u64>) -> Vec<(String, u64)> {
-    let mut ranked: Vec<(String, u64)> =
-        counts.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
-    ranked.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    ranked
 }
 
 /// The best quality of the sources: one that answers is enough to show its numbers.

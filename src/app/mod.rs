@@ -12,6 +12,8 @@ pub mod view;
 
 pub mod sources;
 
+pub mod findings;
+
 pub mod health;
 
 pub mod cache;
@@ -35,5 +37,7 @@ pub mod rows;
 pub mod summary;
 
 pub mod copy;
+
+pub mod tally;
 
 pub mod update;

@@ -48,7 +48,10 @@ pub fn of(world: &World, pane: Pane, view: &PaneView) -> Vec<String> {
         Pane::Health => super::health::rows(world)
             .into_iter()
             .map(|row| {
-                (row.id.to_string(), format!("{} {} {}", row.title, row.verdict.word(), row.reason))
+                (
+                    row.id.to_string(),
+                    format!("{} {} {}", row.title, row.verdict.word_for(row.quality), row.reason),
+                )
             })
             .collect(),
         Pane::Cache => super::cache::rows(world)
@@ -81,12 +84,12 @@ pub fn window(view: &PaneView) -> std::time::Duration {
 
 fn limit_rows(world: &World, tab: usize) -> Vec<String> {
     let Some(limits) = super::limits::view(world) else { return Vec::new() };
-    let names = |ranked: Vec<(String, u64)>| ranked.into_iter().map(|(name, _)| name).collect();
+    let names = |ranked: &[(String, u64)]| ranked.iter().map(|(name, _)| name.clone()).collect();
     match tab {
-        1 => names(limits.by_endpoint),
-        2 => names(limits.by_tier),
+        1 => names(&limits.tally.by_endpoint),
+        2 => names(&limits.tally.by_tier),
         3 => limits.pressure.unwrap_or_default().iter().map(pressure_id).collect(),
-        _ => names(limits.by_identifier),
+        _ => names(&limits.tally.by_identifier),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Everything the console knows, in one value with one owner.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -146,6 +146,7 @@ impl World {
         }
         self.escalation.adopt(&catalog);
         self.catalog = catalog;
+        super::limits::count(self);
         super::health::refresh(self);
     }
 
@@ -161,35 +162,8 @@ impl World {
         self.marks.iter().rev().find(|mark| mark.kind == MarkKind::Deploy)
     }
 
-    /// The judgement on the whole service, and the reasons for it, worst first. With
-    /// nothing configured to judge, it is unknown.
+    /// The judgement on the whole service, and the reasons for it, worst first.
     pub fn verdict(&self) -> (Verdict, Vec<String>) {
-        let mut findings: Vec<(Verdict, String)> = Vec::new();
-        for row in super::health::rows(self) {
-            findings.push((row.judged(), format!("{}: {}", row.title, row.reason)));
-        }
-        for row in super::cache::rows(self) {
-            findings.push((row.judged(), format!("{}: {}", row.title, row.reason)));
-        }
-        for row in super::latency::rows(self, Duration::from_secs(300)) {
-            findings.push((row.judged(), format!("{}: {}", row.title, row.reason)));
-        }
-        if let Some(limits) = super::limits::view(self) {
-            findings.push((limits.judged(), limits.reason.clone()));
-        }
-        for row in super::database::rows(self) {
-            findings.push((row.judged(), format!("{}: {}", row.title, row.reason)));
-        }
-        findings.sort_by_key(|(verdict, _)| std::cmp::Reverse(verdict.badness()));
-        let Some((worst, _)) = findings.first() else {
-            return (Verdict::Unknown, vec!["nothing is configured to be watched".to_owned()]);
-        };
-        let worst = *worst;
-        let reasons = findings
-            .into_iter()
-            .filter(|(verdict, _)| *verdict != Verdict::Ok)
-            .map(|(verdict, reason)| format!("{} {reason}", verdict.word()))
-            .collect();
-        (worst, reasons)
+        super::findings::judge(&super::findings::of(self))
     }
 }

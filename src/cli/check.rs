@@ -36,7 +36,7 @@ pub(super) fn code(verdict: Verdict) -> ExitCode {
         Verdict::Ok => 0,
         Verdict::Warning => 1,
         Verdict::Critical => 2,
-        Verdict::Unknown => 3,
+        Verdict::Unknown | Verdict::Unjudged => 3,
     })
 }
 

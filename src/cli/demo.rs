@@ -8,7 +8,7 @@ use super::{
     configuration, live, logging, out,
 };
 use crate::{
-    config::Request,
+    config::{self, Request},
     demo::{self, Options, Scenario},
     runtime,
     terminal::hooks::ContainedPanics,
@@ -52,6 +52,8 @@ pub(super) fn run(
     let mut plan = runtime::Plan::new(loaded, options.live.lasting);
     plan.remarks.extend(log.as_ref().err().cloned());
     plan.demo = Some(demo);
+    // The directory of the journal is gone when the demo ends; what somebody saves is not.
+    plan.saves = Some(config::state_dir(&request));
     plan.panics = Some(panics);
     live::finish(tokio, plan, &options.live)
 }

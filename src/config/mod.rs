@@ -37,6 +37,7 @@ use std::{
 
 pub use builtin::NAMES as PROFILES;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use paths::state_dir;
 pub use schema::schema;
 pub use show::show;
 pub use template::template;

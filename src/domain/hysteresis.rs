@@ -39,7 +39,7 @@ impl Hysteresis {
     pub fn look(&mut self, verdict: Verdict, down_after: u32, up_after: u32) -> Settled {
         let (down_after, up_after) = (down_after.max(1), up_after.max(1));
         match verdict {
-            Verdict::Unknown => Settled::Yes,
+            Verdict::Unknown | Verdict::Unjudged => Settled::Yes,
             Verdict::Critical => {
                 self.good = 0;
                 self.bad = self.bad.saturating_add(1);

@@ -65,6 +65,19 @@ impl fmt::Display for Value {
     }
 }
 
+/// A whole number with its thousands apart, in full: `12 345`, `1 234 567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// A number with as many digits as are worth reading: four significant ones, no trailing zeros.
 pub fn tidy(number: f64) -> String {
     if number == 0.0 {

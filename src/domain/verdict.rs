@@ -15,17 +15,33 @@ pub enum Verdict {
     Critical,
     /// Not known. Never counts as well.
     Unknown,
+    /// There is nothing to judge: nobody used the thing, there are too few samples of it, or it
+    /// was left out on purpose. Counts neither for nor against the whole. Never stands for
+    /// something that could not be reached: that is unknown.
+    Unjudged,
 }
 
 impl Verdict {
-    /// How far up a worst-first list it belongs: critical, warning, unknown, ok.
+    /// How far up a worst-first list it belongs: critical, warning, unknown, ok,
+    /// nothing to judge.
     pub fn badness(self) -> u8 {
         match self {
-            Self::Ok => 0,
-            Self::Unknown => 1,
-            Self::Warning => 2,
-            Self::Critical => 3,
+            Self::Unjudged => 0,
+            Self::Ok => 1,
+            Self::Unknown => 2,
+            Self::Warning => 3,
+            Self::Critical => 4,
         }
+    }
+
+    /// The worst of several; nothing to judge where there are none.
+    pub fn worst(all: impl IntoIterator<Item = Self>) -> Self {
+        all.into_iter().fold(Self::Unjudged, Self::worse)
+    }
+
+    /// Whether somebody has to know of it.
+    pub fn is_trouble(self) -> bool {
+        matches!(self, Self::Warning | Self::Critical | Self::Unknown)
     }
 
     /// The worse of the two.
@@ -41,6 +57,17 @@ impl Verdict {
             Self::Warning => "WARN",
             Self::Critical => "CRIT",
             Self::Unknown => "UNKNOWN",
+            Self::Unjudged => "IDLE",
+        }
+    }
+
+    /// The word on the screen. Where there is nothing to judge, the quality tells why.
+    pub fn word_for(self, quality: Quality) -> &'static str {
+        match (self, quality) {
+            (Self::Unjudged, Quality::TooFew) => "TOO FEW",
+            (Self::Unjudged, Quality::Unconfigured) => "OFF",
+            (Self::Unjudged, Quality::Waiting) => "WAITING",
+            _ => self.word(),
         }
     }
 }
@@ -59,6 +86,8 @@ pub enum Quality {
     Error,
     /// It answers, but nothing happened that could be measured.
     NoTraffic,
+    /// It happened too rarely for a figure that means something.
+    TooFew,
     /// Nothing was observed yet.
     Waiting,
     /// No source is configured for it.
@@ -78,6 +107,7 @@ impl Quality {
             Self::Stale => "stale",
             Self::Error => "error",
             Self::NoTraffic => "no traffic",
+            Self::TooFew => "too few",
             Self::Waiting => "waiting",
             Self::Unconfigured => "not configured",
             Self::NotOffered => "not offered",

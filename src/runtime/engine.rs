@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
     panic::AssertUnwindSafe,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -70,6 +70,8 @@ pub(super) struct Engine {
     orders: BTreeMap<SourceId, mpsc::Sender<Order>>,
     pollers: JoinSet<()>,
     runs: BTreeMap<RunId, CancellationToken>,
+    /// Where texts go that the operator saves; beside the journal where none is named.
+    pub(super) saves: Option<PathBuf>,
     /// Puts a text on the clipboard; returns whether there is one.
     pub(super) clipboard: Box<dyn FnMut(&str) -> bool>,
 }
@@ -91,6 +93,7 @@ impl Engine {
             orders: BTreeMap::new(),
             pollers: JoinSet::new(),
             runs: BTreeMap::new(),
+            saves: None,
             clipboard: Box::new(|_| false),
         }
     }
@@ -243,9 +246,13 @@ impl Engine {
         });
     }
 
+    fn kept(&self) -> &Path {
+        self.saves.as_deref().unwrap_or(&self.profile.state_dir)
+    }
+
     fn copy(&mut self, text: &str) {
         let sent = (self.clipboard)(text);
-        let file = self.profile.state_dir.join("clipboard.txt");
+        let file = self.kept().join("clipboard.txt");
         let words = match (write_private(&file, text), sent) {
             (Ok(()), true) => format!("sent to the clipboard, and written to {}", file.display()),
             (Ok(()), false) => format!("written to {}", file.display()),
@@ -257,7 +264,7 @@ impl Engine {
 
     fn save(&self, state: &State) {
         let name = format!("state-{}.json", state.world.now.wall.strftime("%Y%m%dT%H%M%SZ"));
-        let file = self.profile.state_dir.join(name);
+        let file = self.kept().join(name);
         let document = serde_json::to_string_pretty(&summary::summary(&state.world));
         let written =
             document.map_err(std::io::Error::other).and_then(|text| write_private(&file, &text));
@@ -317,8 +324,14 @@ fn gone(action: &ActionId) -> Failure {
     Failure::new(FailureKind::Misconfigured, format!("{action} is not configured any more"))
 }
 
-fn write_private(file: &PathBuf, text: &str) -> std::io::Result<()> {
-    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    use std::{
+        io::Write,
+        os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    };
+    if let Some(directory) = file.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    }
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     options.open(file)?.write_all(text.as_bytes())

@@ -36,6 +36,8 @@ pub struct Plan {
     pub reload: Option<Request>,
     /// The demo that it watches.
     pub demo: Option<Demo>,
+    /// Where texts go that the operator saves; beside the journal where none is named.
+    pub saves: Option<PathBuf>,
     /// When to end by itself.
     pub lasting: Option<Duration>,
     /// What has to be said at the start.
@@ -53,6 +55,7 @@ impl Plan {
             files: loaded.files,
             reload: None,
             demo: None,
+            saves: None,
             lasting,
             remarks,
             panics: None,
@@ -108,7 +111,8 @@ impl Console {
             tokio::spawn(reload::watch(request, plan.files, again, changed));
         }
         let outlets = Outlets { actions: actions_to, events: events.clone(), said };
-        let engine = Engine::new(plan.profile, clock, outlets, actions, plan.demo);
+        let mut engine = Engine::new(plan.profile, clock, outlets, actions, plan.demo);
+        engine.saves = plan.saves;
         let inlets =
             Inlets { signals, inputs, actions: actions_in, events: events_in, said: said_in };
         let deadline = plan.lasting.map(|lasting| Instant::now() + lasting);

@@ -6,14 +6,23 @@ use super::{dialogs::run, paint, theme::Theme};
 use crate::{
     app::{
         actions::{Run, Stage},
-        state::State,
+        state::{State, World},
         view::Layer,
     },
-    domain::verdict::Verdict,
+    domain::{time::clock, verdict::Verdict},
 };
 
-/// A band: how bad, and what it says.
-pub type Band = (Verdict, String);
+/// A band: its look, and what it says.
+pub type Band = (Tone, String);
+
+/// The look of a band.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// How bad it is.
+    Bad(Verdict),
+    /// Actions are allowed.
+    Armed,
+}
 
 /// The bands that must be seen now, most important first. They speak of the present, also
 /// while the panes are frozen.
@@ -22,14 +31,18 @@ pub fn of(state: &State) -> Vec<Band> {
     let mut bands = Vec::new();
     if world.sources.cut_off() {
         let text = "CONSOLE OFFLINE: nothing can be reached from here; all below is old";
-        bands.push((Verdict::Critical, text.to_owned()));
+        bands.push((Tone::Bad(Verdict::Critical), text.to_owned()));
     }
     if let Some(why) = &world.actions.journal_failure {
-        bands
-            .push((Verdict::Critical, format!("NO ACTIONS: the journal cannot be written: {why}")));
+        let text = format!("NO ACTIONS: the journal cannot be written: {why}");
+        bands.push((Tone::Bad(Verdict::Critical), text));
     }
     if let Some(run) = world.actions.in_flight().filter(|run| !is_open(state, run)) {
-        bands.push((Verdict::Warning, run::in_words(run, world.now)));
+        bands.push((Tone::Bad(Verdict::Warning), run::in_words(run, world.now)));
+    }
+    // The dialog of an action has no row to spare, and the header counts down anyway.
+    if !matches!(state.view.layers.last(), Some(Layer::Dialog(_))) {
+        bands.extend(armed(world));
     }
     let unresolved = world.actions.unresolved();
     if unresolved > 0 {
@@ -37,9 +50,17 @@ pub fn of(state: &State) -> Vec<Band> {
         let text = format!(
             "UNRESOLVED: {unresolved} earlier {runs} no known end; look before trying again (x)"
         );
-        bands.push((Verdict::Unknown, text));
+        bands.push((Tone::Bad(Verdict::Unknown), text));
     }
     bands
+}
+
+/// For how long actions are allowed, and why.
+fn armed(world: &World) -> Option<Band> {
+    let left = world.actions.armed_for(world.now)?;
+    let reason = world.actions.armed.as_ref().map_or("", |armed| armed.reason.as_str());
+    let text = format!("ARMED {}  {reason}  (:disarm ends it)", clock(left));
+    Some((Tone::Armed, text))
 }
 
 /// Whether the run is told of in the topmost dialog anyway.
@@ -52,7 +73,11 @@ fn is_open(state: &State, run: &Run) -> bool {
 
 /// Draws as many bands as there are rows.
 pub fn draw(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme) {
-    for (row, (verdict, text)) in area.rows().zip(of(state)) {
-        paint::band(buffer, row, &text, theme.band(verdict), theme);
+    for (row, (tone, text)) in area.rows().zip(of(state)) {
+        let style = match tone {
+            Tone::Bad(verdict) => theme.band(verdict),
+            Tone::Armed => theme.armed(),
+        };
+        paint::band(buffer, row, &text, style, theme);
     }
 }

@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use super::{
-    format, header,
+    format,
     keys::{BINDINGS, Binding, Meaning},
     layers::{self, line},
     layout::Regions,
@@ -33,36 +33,32 @@ pub fn draw(
     regions: &Regions,
     state: &State,
     theme: Theme,
+    now: &(Verdict, Vec<String>),
 ) -> Option<(u16, u16)> {
     let (message, hints) = (regions.message, regions.hints);
-    let armed = header::is_armed(state);
-    let base = if armed { theme.band(Verdict::Warning) } else { theme.text() };
-    if armed {
-        paint::fill(buffer, hints, base);
-    }
     let said = state.world.notices.current(state.world.now);
     let upper = if message.is_empty() { hints } else { message };
     if let Some(Layer::Filter(typed)) = state.view.layers.last() {
         if message.is_empty() {
             paint::fill(buffer, upper, theme.text());
         } else {
-            draw_hints(buffer, hints, state, theme, base);
+            draw_hints(buffer, hints, state, theme);
         }
         return line::filter(buffer, upper, state, typed, theme);
     }
     if message.is_empty() {
         let taken = said.map_or(0, |said| draw_message(buffer, hints, said, theme, true));
         let left = Rect { x: hints.x + taken, width: hints.width - taken, ..hints };
-        draw_hints(buffer, left, state, theme, base);
+        draw_hints(buffer, left, state, theme);
         return None;
     }
     match said {
         Some(said) => {
             draw_message(buffer, message, said, theme, false);
         }
-        None => draw_worst(buffer, message, state, theme),
+        None => draw_worst(buffer, message, theme, now),
     }
-    draw_hints(buffer, hints, state, theme, base);
+    draw_hints(buffer, hints, state, theme);
     None
 }
 
@@ -91,8 +87,12 @@ fn draw_message(buffer: &mut Buffer, area: Rect, said: &Said, theme: Theme, shar
 }
 
 /// With nothing to say, the row repeats the worst that is known.
-fn draw_worst(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme) {
-    let (verdict, reasons) = state.world.verdict();
+fn draw_worst(
+    buffer: &mut Buffer,
+    area: Rect,
+    theme: Theme,
+    (verdict, reasons): &(Verdict, Vec<String>),
+) {
     let Some(worst) = reasons.first() else { return };
     let more = match reasons.len() {
         0 | 1 => String::new(),
@@ -102,17 +102,16 @@ fn draw_worst(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme) {
     let text = format::fit(worst, room, theme.glyphs().ellipsis);
     let line = Line::from(vec![
         Span::styled(" worst: ", theme.quiet()),
-        Span::styled(text, theme.verdict(verdict, Quality::Fresh)),
+        Span::styled(text, theme.verdict(*verdict, Quality::Fresh)),
         Span::styled(more, theme.quiet()),
     ]);
     paint::line(buffer, area, 0, &line);
 }
 
 /// The keys that work here, the least important left out where there is no room.
-fn draw_hints(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme, base: Style) {
+fn draw_hints(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme) {
     let context = state.view.context();
-    let key_style = if header::is_armed(state) { base } else { theme.key() };
-    let word_style = if header::is_armed(state) { base } else { theme.quiet() };
+    let (key_style, word_style) = (theme.key(), theme.quiet());
     if context == Context::Countdown {
         let text = format::fit(" any key stops it", usize::from(area.width), "");
         paint::line(buffer, area, 0, &Line::styled(text, key_style));
@@ -144,7 +143,10 @@ fn fitting(state: &State, context: Context, width: u16) -> Vec<(&'static Binding
             used += paint::width(&key) + paint::width(word) + 3;
             used <= width
         })
-        .map(|(binding, word, _)| (binding, word))
+        .map(|(binding, word, _)| match (&binding.meaning, state.view.layers.last()) {
+            (Meaning::Command(Command::Enter), Some(Layer::Demo { .. })) => (binding, "switch"),
+            _ => (binding, word),
+        })
         .collect()
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::domain::{text, time::Moment};
+use crate::domain::{text, time::Moment, value::grouped};
 
 /// Bytes in at most five characters and a unit: `512 B`, `1.5 MB`.
 pub fn bytes(bytes: f64) -> String {
@@ -26,11 +26,7 @@ pub fn count(number: f64) -> String {
     if whole >= 1e6 {
         return format!("{:.1} M", whole / 1e6);
     }
-    let digits = format!("{whole:.0}");
-    match digits.len() {
-        0..=3 => digits,
-        n => format!("{} {}", &digits[..n - 3], &digits[n - 3..]),
-    }
+    grouped(whole as u64)
 }
 
 /// A share of one in whole percent; one decimal above 99 %, where it matters.

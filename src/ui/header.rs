@@ -59,15 +59,18 @@ impl Part {
 }
 
 /// Draws the row.
-pub fn draw(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme, chrome: &Chrome) {
+pub fn draw(
+    buffer: &mut Buffer,
+    area: Rect,
+    state: &State,
+    theme: Theme,
+    chrome: &Chrome,
+    now: Verdict,
+) {
     if area.is_empty() {
         return;
     }
-    let armed = is_armed(state);
-    if armed {
-        paint::fill(buffer, area, theme.band(Verdict::Warning));
-    }
-    let mut parts = parts(state, theme, chrome);
+    let mut parts = parts(state, theme, chrome, now);
     fit(&mut parts, area.width.saturating_sub(2));
     let join = |right: bool| {
         let mut spans = Vec::new();
@@ -109,33 +112,30 @@ fn fit(parts: &mut [Part], room: u16) {
     }
 }
 
-fn parts(state: &State, theme: Theme, chrome: &Chrome) -> Vec<Part> {
+fn parts(state: &State, theme: Theme, chrome: &Chrome, now: Verdict) -> Vec<Part> {
     let world = &state.world;
-    let armed = is_armed(state);
-    let base = if armed { theme.band(Verdict::Warning) } else { theme.text() };
-    let quiet = if armed { base } else { theme.quiet() };
     let name = crate::domain::text::safe(&world.catalog.service).into_owned();
     let short_name = format::fit(&name, 12, theme.glyphs().ellipsis);
     let shorter_name = format::fit(&name, 6, theme.glyphs().ellipsis);
     let mut parts = vec![
         Part::new(
             &[&format!(" {name}"), &format!(" {short_name}"), &format!(" {shorter_name}"), ""],
-            base.patch(theme.strong()),
+            theme.strong(),
             4,
         ),
         environment(state, theme),
-        verdict(state, theme, armed),
+        verdict(theme, now),
         mode(state, theme),
-        live(state, theme, base),
+        live(state, theme),
     ];
     if state.view.unmasked {
         parts.push(Part::new(&[" UNMASKED ", ""], theme.band(Verdict::Unknown), 5));
     }
     let (answering, all) = world.sources.pulse();
-    let pulse = if answering < all && !armed {
+    let pulse = if answering < all {
         theme.verdict(Verdict::Warning, Quality::Fresh)
     } else {
-        quiet
+        theme.quiet()
     };
     parts.push(
         Part::new(
@@ -151,8 +151,8 @@ fn parts(state: &State, theme: Theme, chrome: &Chrome) -> Vec<Part> {
         .right(),
     );
     let identity = format::fit(&chrome.identity, 32, theme.glyphs().ellipsis);
-    parts.push(Part::new(&[&identity, ""], quiet, 9).right());
-    parts.push(time(state, base));
+    parts.push(Part::new(&[&identity, ""], theme.quiet(), 9).right());
+    parts.push(time(state, theme.text()));
     parts
 }
 
@@ -172,33 +172,29 @@ fn environment(state: &State, theme: Theme) -> Part {
     Part::new(&[&format!(" {long} "), &format!(" {short} "), &short], style, 3)
 }
 
-fn verdict(state: &State, theme: Theme, armed: bool) -> Part {
-    // Also while the panes are frozen, this is the judgement on the present.
-    let (verdict, _) = state.world.verdict();
-    let (word, glyph) = (verdict.word(), theme.verdict_glyph(verdict));
-    let style = if armed { theme.band(verdict) } else { theme.verdict(verdict, Quality::Fresh) };
-    let pad = if armed { " " } else { "" };
-    Part::new(&[&format!("{pad}{glyph} {word}{pad}"), word], style, 1)
+fn verdict(theme: Theme, now: Verdict) -> Part {
+    let (word, glyph) = (now.word(), theme.verdict_glyph(now));
+    Part::new(&[&format!("{glyph} {word}"), word], theme.verdict(now, Quality::Fresh), 1)
 }
 
 fn mode(state: &State, theme: Theme) -> Part {
     match state.world.actions.armed_for(state.world.now) {
         Some(left) => {
             let words = format!("ARMED {}", clock(left));
-            Part::new(&[&words], theme.band(Verdict::Warning), 1)
+            Part::new(&[&format!(" {words} "), &words], theme.armed(), 1)
         }
         None => Part::new(&["READ-ONLY", "RO", ""], theme.strong(), 5),
     }
 }
 
-fn live(state: &State, theme: Theme, base: Style) -> Part {
+fn live(state: &State, theme: Theme) -> Part {
     match state.view.frozen {
         Some(at) => {
             let long = format!(" FROZEN {} ", at_seconds(at, state));
             let short = format!(" FROZEN {} ", format::hour_minute(at, state.view.utc));
             Part::new(&[&long, &short, "FROZEN"], theme.band(Verdict::Unknown), 2)
         }
-        None => Part::new(&["LIVE", ""], base, 7),
+        None => Part::new(&["LIVE", ""], theme.text(), 7),
     }
 }
 

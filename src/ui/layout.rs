@@ -69,7 +69,9 @@ pub fn regions(state: &State, area: Rect) -> Regions {
     ])
     .areas(area);
     let strip_rows = match shape {
-        Shape::Stacked | Shape::Zoomed if area.height >= 8 => 1,
+        Shape::Stacked => 1,
+        // Where there is little room, the pane that was asked for gets it.
+        Shape::Zoomed if area.height >= 15 => 1,
         _ => 0,
     };
     let [strip, body] =

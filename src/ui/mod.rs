@@ -50,7 +50,7 @@ use self::{
     scene::Scene,
     theme::Theme,
 };
-use crate::{app::state::State, domain::verdict::Verdict};
+use crate::app::{findings, state::State};
 
 /// What the screen says about the console itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,10 +77,15 @@ pub fn draw(
     if header::is_armed(state) && regions.shape != Shape::List {
         sides(buffer, regions.stage.union(regions.message), theme);
     }
-    header::draw(buffer, regions.header, state, theme, chrome);
+    // Also while the panes are frozen, header and footer judge the present.
+    let now = match state.frozen {
+        None => findings::judge(&scene.findings),
+        Some(_) => state.world.verdict(),
+    };
+    header::draw(buffer, regions.header, state, theme, chrome, now.0);
     bands::draw(buffer, regions.bands, state, theme);
     let layered = layers::draw(buffer, &regions, state, theme);
-    let typed = footer::draw(buffer, &regions, state, theme);
+    let typed = footer::draw(buffer, &regions, state, theme, &now);
     if theme.ascii {
         paint::only_ascii(buffer, area);
     }
@@ -109,9 +114,10 @@ fn body(buffer: &mut Buffer, regions: &Regions, state: &State, scene: &Scene<'_>
     }
 }
 
-/// While actions are allowed, the whole screen has a frame: header, footer and both sides.
+/// While actions are allowed, a band says so and both sides of the screen show it. Header and
+/// footer keep their colours: they tell how the service is, which matters most just then.
 fn sides(buffer: &mut Buffer, area: Rect, theme: Theme) {
-    let style = theme.band(Verdict::Warning);
+    let style = theme.armed();
     for x in [area.left(), area.right().saturating_sub(1)] {
         let side = Rect { x, width: 1, ..area };
         buffer.set_style(side, Style::reset());

@@ -71,6 +71,16 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Text in at most `most` lines; the last of them ends in a mark where some is missing.
+pub fn wrapped_to(text: &str, width: usize, most: usize, theme: Theme) -> Vec<String> {
+    let mut lines = wrap(text, width);
+    if lines.len() > most {
+        let rest = lines.split_off(most.saturating_sub(1)).join(" ");
+        lines.push(format::fit(&rest, width, theme.glyphs().ellipsis));
+    }
+    lines
+}
+
 /// Wrapped text with a first and a following indentation, in one style.
 pub fn wrapped(
     lead: &str,
@@ -99,10 +109,12 @@ pub fn column(text: &str, columns: usize, theme: Theme) -> String {
 }
 
 /// The word of a verdict in at most four letters.
-pub fn short_word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Unknown => "UNKN",
-        other => other.word(),
+pub fn short_word(verdict: Verdict, quality: Quality) -> &'static str {
+    match (verdict, quality) {
+        (Verdict::Unknown, _) => "UNKN",
+        (Verdict::Unjudged, Quality::TooFew) => "FEW",
+        (Verdict::Unjudged, Quality::Waiting) => "WAIT",
+        _ => verdict.word_for(quality),
     }
 }
 

@@ -105,6 +105,15 @@ fn judged(summary: &Summary) -> BTreeMap<String, Judged<'_>> {
         };
         all.insert(format!("database {}", row.id), one);
     }
+    for row in &summary.contacts {
+        let one = Judged {
+            verdict: row.verdict,
+            quality: Some(row.quality),
+            title: Cow::from(format!("level {}", row.level)),
+            reason: &row.reason,
+        };
+        all.insert(format!("level {}", row.level), one);
+    }
     all
 }
 
@@ -137,7 +146,7 @@ fn line(summary: &Summary, now: &Judged<'_>, was: Option<Verdict>) -> String {
     format!(
         "{} {} {}: {}{quality}{was}",
         time(summary),
-        now.verdict.word(),
+        now.quality.map_or(now.verdict.word(), |quality| now.verdict.word_for(quality)),
         safe(&now.title),
         safe(now.reason)
     )

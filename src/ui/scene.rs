@@ -2,15 +2,18 @@
 
 use super::theme::Theme;
 use crate::app::{
+    findings::{self, Finding},
     state::{State, World},
     view::View,
 };
 
 /// The state as a part of the screen sees it. Read only.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Scene<'a> {
     /// What the panes show: the world now, or as it was when the panes were frozen.
     pub world: &'a World,
+    /// What is watched there and what it comes to, judged once for the whole frame.
+    pub findings: Vec<Finding>,
     /// What the operator is looking at.
     pub view: &'a View,
     /// The look.
@@ -20,6 +23,7 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// The scene of a state.
     pub fn new(state: &'a State, theme: Theme) -> Self {
-        Self { world: state.shown(), view: &state.view, theme }
+        let world = state.shown();
+        Self { world, findings: findings::of(world), view: &state.view, theme }
     }
 }

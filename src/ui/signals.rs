@@ -1,7 +1,5 @@
 //! The smallest screen: one line per signal, worst first.
 
-use std::time::Duration;
-
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -10,68 +8,22 @@ use ratatui::{
 
 use super::{format, paint, scene::Scene};
 use crate::{
-    app::{cache, database, escalation, health, latency, limits, state::World, view::Pane},
-    domain::{
-        time::clock,
-        verdict::{Quality, Verdict},
-    },
+    app::{findings::Finding, view::Pane},
+    domain::verdict::Verdict,
 };
 
-/// Something that is watched, in one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signal {
-    /// The pane that tells more.
-    pub pane: Pane,
-    /// What we think.
-    pub verdict: Verdict,
-    /// What the thought is worth.
-    pub quality: Quality,
-    /// What it is.
-    pub title: String,
-    /// Why.
-    pub reason: String,
-}
-
-/// Everything that is watched, worst first.
-pub fn of(world: &World) -> Vec<Signal> {
-    let signal = |pane, verdict, quality, title: String, reason: String| Signal {
-        pane,
-        verdict,
-        quality,
-        title,
-        reason,
-    };
-    let mut all = Vec::new();
-    for row in health::rows(world) {
-        all.push(signal(Pane::Health, row.verdict, row.quality, row.title, row.reason));
-    }
-    for row in cache::rows(world) {
-        all.push(signal(Pane::Cache, row.verdict, row.quality, row.title, row.reason));
-    }
-    for row in latency::rows(world, Duration::from_secs(300)) {
-        all.push(signal(Pane::Latency, row.verdict, row.quality, row.title, row.reason));
-    }
-    if let Some(view) = limits::view(world) {
-        let title = Pane::Limits.title().to_owned();
-        all.push(signal(Pane::Limits, view.verdict, view.quality, title, view.reason));
-    }
-    for row in database::rows(world) {
-        all.push(signal(Pane::Database, row.verdict, row.quality, row.title, row.reason));
-    }
-    for row in escalation::rows(world) {
-        if let Some(overdue) = row.overdue {
-            let reason = format!("{} did not answer, {} over time", row.spec.name, clock(overdue));
-            let title = format!("Level {}", row.spec.level);
-            all.push(signal(Pane::Escalation, Verdict::Warning, Quality::Fresh, title, reason));
-        }
-    }
-    all.sort_by_key(|signal| std::cmp::Reverse(signal.verdict.badness()));
+/// What of it stands in the list, worst first. Levels of escalation that wait for nobody are
+/// no signal.
+fn listed(findings: &[Finding]) -> Vec<&Finding> {
+    let quiet = |row: &Finding| row.pane == Pane::Escalation && row.verdict == Verdict::Unjudged;
+    let mut all: Vec<&Finding> = findings.iter().filter(|row| !quiet(row)).collect();
+    all.sort_by_key(|row| std::cmp::Reverse((row.verdict.badness(), row.remark.is_some())));
     all
 }
 
 /// Draws as many signals as there is room for, and how many more there are.
 pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>) {
-    let all = of(scene.world);
+    let all = listed(&scene.findings);
     if all.is_empty() {
         let text = " nothing is configured to be watched";
         paint::line(buffer, area, 0, &Line::styled(text, scene.theme.unknown()));
@@ -85,20 +37,21 @@ pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>) {
     if shown < all.len() {
         let hidden = &all[shown..];
         let worst = hidden.iter().fold(Verdict::Ok, |worst, signal| worst.worse(signal.verdict));
-        let text = format!("   {} more, the worst of them {}", hidden.len(), worst.word());
+        let text = format!("   {} more, worst {}", hidden.len(), worst.word());
+        let text = format::fit(&text, usize::from(area.width), scene.theme.glyphs().ellipsis);
         paint::line(buffer, area, shown as u16, &Line::styled(text, scene.theme.quiet()));
     }
 }
 
 /// The number of the pane that tells more, verdict, title, and as much of the reason as fits.
-fn line(scene: &Scene<'_>, signal: &Signal, width: u16) -> Line<'static> {
+fn line(scene: &Scene<'_>, signal: &Finding, width: u16) -> Line<'static> {
     let theme = scene.theme;
     let focused = signal.pane == scene.view.focus;
     let number = Span::styled(
         format!(" {} ", signal.pane.number()),
         if focused { theme.selected() } else { theme.quiet() },
     );
-    let word = paint::column(paint::short_word(signal.verdict), 5, theme);
+    let word = paint::column(paint::short_word(signal.verdict, signal.quality), 5, theme);
     let verdict = format!("{} {word}", theme.verdict_glyph(signal.verdict));
     let style = theme.verdict(signal.verdict, signal.quality);
     let quality = match paint::age_word(signal.quality) {
@@ -109,7 +62,8 @@ fn line(scene: &Scene<'_>, signal: &Signal, width: u16) -> Line<'static> {
     let room = usize::from(width).saturating_sub(3 + usize::from(paint::width(&verdict)));
     let title = format::fit(&signal.title, room.min(18), ellipsis);
     let left = room.saturating_sub(usize::from(paint::width(&title)));
-    let rest = format::fit(&format!("{quality}: {}", signal.reason), left, ellipsis);
+    let reason = signal.remark.as_ref().unwrap_or(&signal.reason);
+    let rest = format::fit(&format!("{quality}: {reason}"), left, ellipsis);
     Line::from(vec![
         number,
         Span::styled(verdict, style),

@@ -11,10 +11,7 @@ use super::{
     panes::{self, PaneLine},
     scene::Scene,
 };
-use crate::{
-    app::{rows, view::Pane},
-    domain::verdict::Verdict,
-};
+use crate::app::{rows, view::Pane};
 
 /// How much of each tab is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,10 +65,10 @@ fn strip(scene: &Scene<'_>, panes: &[(Pane, PaneLine)], detail: Detail) -> Line<
         let silent = detail == Detail::Glyphs
             || (detail != Detail::Everything
                 && detail != Detail::ShortTitles
-                && line.verdict == Verdict::Ok);
+                && !line.verdict.is_trouble());
         let word = match detail {
-            Detail::Everything => line.verdict.word(),
-            _ => paint::short_word(line.verdict),
+            Detail::Everything => line.word(),
+            _ => paint::short_word(line.verdict, line.quality),
         };
         let said = if silent { format!("{glyph} ") } else { format!("{glyph} {word} ") };
         let style = scene.theme.verdict(line.verdict, line.quality);
@@ -113,11 +110,8 @@ fn one(scene: &Scene<'_>, pane: Pane, line: &PaneLine, width: u16) -> Line<'stat
     let style = theme.verdict(line.verdict, line.quality);
     let lead = format!("  {} ", pane.number());
     let title = paint::column(pane.title(), 12, theme);
-    let verdict = format!(
-        "{} {}",
-        theme.verdict_glyph(line.verdict),
-        paint::column(line.verdict.word(), 8, theme)
-    );
+    let verdict =
+        format!("{} {}", theme.verdict_glyph(line.verdict), paint::column(line.word(), 8, theme));
     let quality = match paint::age_word(line.quality) {
         "" => String::new(),
         word => format!("{word}: "),

@@ -147,9 +147,10 @@ impl Theme {
             Verdict::Warning => (Color::Yellow, 178),
             Verdict::Critical => (Color::Red, 124),
             Verdict::Unknown => (Color::Magenta, 90),
+            Verdict::Unjudged => (Color::DarkGray, 240),
         };
         let foreground = match verdict {
-            Verdict::Critical | Verdict::Unknown => Color::White,
+            Verdict::Critical | Verdict::Unknown | Verdict::Unjudged => Color::White,
             Verdict::Ok | Verdict::Warning => Color::Black,
         };
         match self.depth {
@@ -164,6 +165,20 @@ impl Theme {
         }
     }
 
+    /// What has to do with actions being allowed. No verdict has this look, so that neither
+    /// is taken for the other.
+    pub fn armed(self) -> Style {
+        match self.depth {
+            Depth::None => Style::new().add_modifier(Modifier::REVERSED | Modifier::BOLD),
+            Depth::Ansi16 => {
+                Style::new().fg(Color::Black).bg(Color::LightCyan).add_modifier(Modifier::BOLD)
+            }
+            Depth::Rich => {
+                Style::new().fg(Color::Black).bg(Color::Indexed(208)).add_modifier(Modifier::BOLD)
+            }
+        }
+    }
+
     /// The style of a verdict. What rests on data that is not fresh is dimmed as well.
     pub fn verdict(self, verdict: Verdict, quality: Quality) -> Style {
         let style = match verdict {
@@ -171,6 +186,7 @@ impl Theme {
             Verdict::Warning => self.warning(),
             Verdict::Critical => self.critical(),
             Verdict::Unknown => self.unknown(),
+            Verdict::Unjudged => self.quiet(),
         };
         if matches!(quality, Quality::Late | Quality::Stale) {
             style.add_modifier(Modifier::DIM)
@@ -186,6 +202,8 @@ impl Theme {
             (Verdict::Warning, false) => "▲",
             (Verdict::Critical, false) => "✖",
             (Verdict::Unknown, _) => "?",
+            (Verdict::Unjudged, false) => "○",
+            (Verdict::Unjudged, true) => "o",
             (Verdict::Ok, true) => "+",
             (Verdict::Warning, true) => "!",
             (Verdict::Critical, true) => "X",

@@ -8,6 +8,8 @@ mod common;
 
 mod service;
 
+mod verdict;
+
 mod pictures;
 
 mod corners;

@@ -64,7 +64,7 @@ fn what_has_a_name_has_a_key_except_for_commands_with_arguments() {
 fn the_help_tells_of_every_binding_whatever_the_place() {
     for here in help::CONTEXTS {
         let lines: Vec<String> =
-            help::lines(here, 200, COLOURS).iter().map(ToString::to_string).collect();
+            help::lines(here, false, 200, COLOURS).iter().map(ToString::to_string).collect();
         for binding in &BINDINGS {
             let count = lines
                 .iter()

@@ -25,7 +25,7 @@ fn a_change_is_one_line_with_time_word_reason_and_what_it_was() {
     assert_eq!(
         plain::changes(&before, &after),
         [
-            "2026-01-01T00:10:03Z CRIT exodrive/production: 3 findings (was WARN)",
+            "2026-01-01T00:10:03Z CRIT exodrive/production: 4 findings (was WARN)",
             "2026-01-01T00:10:03Z CRIT Web: refused: nothing listens on port 443 (was OK)",
             "2026-01-01T00:10:03Z UNKNOWN latency web: refused: nothing listens on port 443 (was OK)",
         ]
@@ -39,7 +39,7 @@ fn the_first_lines_tell_everything_worst_first() {
     let lines = plain::opening(&summary(&desk.state.world));
     assert!(lines[0].contains(" CRIT exodrive/production: "), "{lines:?}");
     assert!(lines[1].contains(" CRIT "), "{lines:?}");
-    assert!(lines.last().is_some_and(|line| line.contains(" OK ")), "{lines:?}");
+    assert!(lines.last().is_some_and(|line| line.contains(" IDLE level 2: ")), "{lines:?}");
 }
 
 #[test]

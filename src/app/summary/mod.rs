@@ -87,7 +87,9 @@ fn cache_row(row: &cache::CacheRow) -> CacheSummary {
             _ => None,
         },
         lifetime_hit_rate: row.lifetime.map(round),
-        lookups: row.lookups.filter(|_| known || row.quality == Quality::NoTraffic),
+        lookups: row
+            .lookups
+            .filter(|_| known || matches!(row.quality, Quality::NoTraffic | Quality::TooFew)),
         window_seconds: row.window.as_secs_f64(),
         quality: row.quality,
         used_memory_bytes: row.used_memory,
@@ -125,19 +127,19 @@ fn limits_view(view: &limits::LimitsView) -> LimitsSummary {
             .collect()
     };
     let masked: Vec<(String, u64)> =
-        view.by_identifier.iter().map(|(key, count)| (text::masked(key), *count)).collect();
+        view.tally.by_identifier.iter().map(|(key, count)| (text::masked(key), *count)).collect();
     LimitsSummary {
         verdict: view.verdict,
         reason: view.reason.clone(),
         quality: view.quality,
         limiter: view.limiter,
         window_seconds: view.window.as_secs_f64(),
-        violations: known.then_some(view.total),
+        violations: known.then_some(view.tally.total),
         lower_bound: view.lower_bound.is_some(),
-        identifiers: known.then_some(view.identifiers),
-        by_endpoint: counted(&view.by_endpoint),
+        identifiers: known.then_some(view.tally.identifiers),
+        by_endpoint: counted(&view.tally.by_endpoint),
         by_identifier: counted(&masked),
-        by_tier: counted(&view.by_tier),
+        by_tier: counted(&view.tally.by_tier),
         pressure: view
             .pressure
             .as_ref()
@@ -176,6 +178,9 @@ fn contact_row(row: &escalation::ContactRow) -> ContactSummary {
         level: row.spec.level,
         name: row.spec.name.clone(),
         contact: row.spec.contact.clone(),
+        verdict: row.verdict(),
+        quality: row.quality(),
+        reason: row.reason(),
         configured: row.spec.is_configured(),
         response_seconds: row.spec.respond_within.map(|within| within.as_secs_f64()),
         contacted_at: row.contacted.map(|at| at.wall),

@@ -87,6 +87,7 @@ fn tick(state: &mut State, before: Moment, effects: &mut Vec<Effect>) {
     world.sources.age(world.now);
     super::health::refresh(world);
     super::cache::refresh(world);
+    super::limits::refresh(world);
     if world.actions.armed.is_some() && world.actions.armed_for(world.now).is_none() {
         world.actions.armed = None;
         effects.push(Effect::Note { kind: "disarmed", text: "time over".to_owned() });

@@ -304,7 +304,8 @@ fn word(text: &str) -> Value {
 
 #[test]
 fn nothing_is_green_before_it_was_seen() {
-    let console = Console::new();
+    let mut console = Console::new();
+    console.state.world.catalog.contacts.clear();
     let row = console.check("redis answers");
     assert_eq!((row.verdict, row.quality), (Verdict::Unknown, Quality::Waiting));
     assert_eq!(console.state.world.verdict().0, Verdict::Unknown);
@@ -382,10 +383,11 @@ fn a_disagreement_is_said_with_both_sides() {
     let mut console = Console::new();
     for second in [1.0, 2.0] {
         console.at(second).good("redis", &[("ping_ms", number(1.0))]);
-        console.good("api", &[("status", word("degraded"))]);
+        console.good("api", &[("status", word("ok"))]);
+        console.bad("redis", FailureKind::Refused);
     }
     let text = console.check("api says").disagreement.unwrap();
-    assert!(text.contains("here WARN") && text.contains("there OK"), "{text}");
+    assert!(text.contains("here OK") && text.contains("there WARN"), "{text}");
     assert_eq!(console.check("redis answers").disagreement, None);
 }
 
@@ -447,9 +449,8 @@ fn a_hit_rate_needs_two_looks_and_enough_lookups() {
     assert_eq!((row.verdict, row.quality), (Verdict::Unknown, Quality::Waiting));
     console.at(5.0).good("redis", &counters(3.0, 4.0));
     let row = cache_row(&console);
-    assert_eq!((row.verdict, row.quality), (Verdict::Unknown, Quality::NoTraffic));
+    assert_eq!((row.verdict, row.quality), (Verdict::Unjudged, Quality::TooFew));
     assert_eq!(row.reason, "n = 7, too few");
-    assert_eq!(row.judged(), Verdict::Ok, "an idle cache is no alarm");
 }
 
 #[test]
@@ -561,7 +562,7 @@ fn violations_are_counted_by_client_and_masked_in_the_document() {
     let facts = Facts { exhibits: vec![Exhibit::Violations(page)], ..Facts::default() };
     console.good("redis", &[]).observe("api", Ok(facts));
     let view = limits::view(&console.state.world).unwrap();
-    assert_eq!((view.total, view.identifiers), (12, 1));
+    assert_eq!((view.tally.total, view.tally.identifiers), (12, 1));
     assert_eq!(view.verdict, Verdict::Warning);
     assert!(view.reason.contains("one client"), "{}", view.reason);
     let document = serde_json::to_string(&summary::summary(&console.state.world)).unwrap();
@@ -603,12 +604,21 @@ fn a_service_that_slanders_a_healthy_redis_does_not_colour_the_whole() {
         console.at(second).good("redis", &counters(1.0, 1.0));
         console.good("api", &[("status", word("degraded")), ("total_ms", number(1.0))]);
     }
-    assert_eq!(console.check("api says").verdict, Verdict::Warning);
-    assert_eq!(console.check("api says").judged(), Verdict::Ok);
+    let row = console.check("api says");
+    assert_eq!((row.verdict, row.reason.as_str()), (Verdict::Ok, "redis answers: answers in 3 ms"));
+    let remark = row.disagreement.expect("what it says is still told");
+    assert!(
+        remark.starts_with("says WARN of itself, does not count: status is degraded"),
+        "{remark}"
+    );
+    console.bad("api", FailureKind::Refused);
+    let row = console.check("api says");
+    assert_eq!(row.verdict, Verdict::Warning, "what cannot be asked says nothing");
+    console.good("api", &[("status", word("degraded")), ("total_ms", number(1.0))]);
     for second in [3.0, 4.0, 5.0] {
         console.at(second).bad("redis", FailureKind::Refused);
     }
-    assert_eq!(console.check("api says").judged(), Verdict::Warning, "Redis is not well");
+    assert_eq!(console.check("api says").verdict, Verdict::Warning, "Redis is not well");
 }
 
 #[test]

@@ -3,9 +3,9 @@
 //! ```text
 //! ┌ Clear the content cache ─────────────────────────────────────┐
 //! │ on  exodrive/production  G3: a reason, the target typed, …    │  always in sight
-//! │ It sends        UNLINK keys of content:*                      │
-//! │ It affects      content     12 345 keys  exact                │  scrolls
-//! │ It leaves …                                                   │
+//! │ it sends        UNLINK keys of content:*                      │
+//! │ it affects      content     12 345 keys  exact                │  scrolls, what
+//! │ proof, undo, what it does, what it leaves …                   │  decides first
 //! │ [ Esc  Cancel ]   y  Clear the content cache                  │  always in sight
 //! └───────────────────────────────────────────────────────────────┘
 //! ```
@@ -52,9 +52,9 @@ pub fn sheet(state: &State, dialog: &Dialog, width: usize, theme: Theme) -> Shee
     let spec = state.world.catalog.action(&dialog.action);
     let started =
         (dialog.stage == Stage::Running).then(|| state.world.actions.run(&dialog.run)).flatten();
-    let (middle, bottom) = match (started, spec) {
+    let ((middle, vital), bottom) = match (started, spec) {
         (Some(run), _) => {
-            (run::lines(run, state, width, theme), decision::running(run, state, width, theme))
+            ((run::lines(run, state, width, theme), 0), decision::running(run, state, width, theme))
         }
         (None, Some(spec)) => (
             plan::lines(state, dialog, spec, width, theme),
@@ -62,7 +62,7 @@ pub fn sheet(state: &State, dialog: &Dialog, width: usize, theme: Theme) -> Shee
         ),
         (None, None) => {
             let text = "this action is no longer configured; nothing was sent";
-            (vec![Line::styled(text, theme.warning())], decision::gone(width, theme))
+            ((vec![Line::styled(text, theme.warning())], 0), decision::gone(width, theme))
         }
     };
     let title = started.map(|run| run.title.as_str()).or(spec.map(|spec| spec.title.as_str()));
@@ -72,6 +72,7 @@ pub fn sheet(state: &State, dialog: &Dialog, width: usize, theme: Theme) -> Shee
         frame: frame(state, spec, theme),
         top: top(state, dialog, spec, width, theme),
         middle,
+        vital,
         bottom,
         // During a countdown nothing can be scrolled, and what is sent must be in sight.
         scroll: if matches!(dialog.stage, Stage::Countdown { .. }) { 0 } else { dialog.scroll },
@@ -89,7 +90,7 @@ fn frame(state: &State, spec: Option<&ActionSpec>, theme: Theme) -> ratatui::sty
     }
 }
 
-/// Where it acts, and how much it takes.
+/// Where it acts, and what a mistake would cost.
 fn top(
     state: &State,
     dialog: &Dialog,
@@ -109,16 +110,10 @@ fn top(
     let risk = format!("  {:?} {}", spec.guard, risk(spec.guard));
     let style = if spec.guard >= Guard::G3 { theme.critical() } else { theme.strong() };
     target_line.push(Span::styled(risk, style));
-    let steps = if dialog.stage == Stage::Running {
-        match dialog.reason.as_str() {
-            "" => return vec![Line::from(target_line)],
-            reason => format!("reason: {reason}"),
-        }
-    } else {
-        format!("takes: {}", demands(spec.guard))
-    };
-    vec![
-        Line::from(target_line),
-        Line::styled(super::format::fit(&steps, width, ellipsis), theme.quiet()),
-    ]
+    let mut lines = vec![Line::from(target_line)];
+    if dialog.stage == Stage::Running && !dialog.reason.is_empty() {
+        let reason = format!("reason: {}", dialog.reason);
+        lines.push(Line::styled(super::format::fit(&reason, width, ellipsis), theme.quiet()));
+    }
+    lines
 }

@@ -41,24 +41,26 @@ impl Page {
     }
 }
 
-/// All of it.
+/// All of it, and how many of the first lines nobody should agree to without having seen
+/// them: the exact request, what it affects, how it will be proven, whether it can be undone.
 pub fn lines(
     state: &State,
     dialog: &Dialog,
     spec: &ActionSpec,
     width: usize,
     theme: Theme,
-) -> Vec<Line<'static>> {
+) -> (Vec<Line<'static>>, usize) {
     let mut page = Page { lines: Vec::new(), width, theme };
-    // What decides comes first: at 80x24 the exact request may be below the edge.
-    page.say("it does", spec.effects.iter().map(String::as_str), theme.text());
-    if spec.leaves.is_empty() {
-        page.say("untouched", ["nothing is said about that"], theme.quiet());
-    } else {
-        page.say("untouched", spec.leaves.iter().map(String::as_str), theme.text());
-    }
-    if let Some(Ok(preview)) = &dialog.preview {
-        affected(&mut page, state, preview);
+    match &dialog.preview {
+        None => page.say("it sends", ["being worked out: nothing is sent by that"], theme.quiet()),
+        Some(Err(failure)) => {
+            let text = format!("could not be worked out: {failure}");
+            page.say("it sends", [text.as_str()], theme.critical());
+        }
+        Some(Ok(preview)) => {
+            request(&mut page, preview);
+            page.lines.extend(groups(&preview.groups, width, theme));
+        }
     }
     proof(&mut page, spec);
     match &spec.undo {
@@ -68,38 +70,51 @@ pub fn lines(
         }
         None => page.say("undo", ["there is none"], theme.warning()),
     }
-    match &dialog.preview {
-        None => page.say("it sends", ["being worked out: nothing is sent by that"], theme.quiet()),
-        Some(Err(failure)) => {
-            let text = format!("could not be worked out: {failure}");
-            page.say("it sends", [text.as_str()], theme.critical());
-        }
-        Some(Ok(preview)) => request(&mut page, preview),
+    let measured = page.lines.len();
+    page.say("it does", spec.effects.iter().map(String::as_str), theme.text());
+    // Where nothing could be counted, what is said of it is all that is known of its reach.
+    let counted = dialog.clear_preview().is_some_and(|preview| !preview.groups.is_empty());
+    let vital = if counted { measured } else { page.lines.len() };
+    page.say("takes", [super::demands(spec.guard)], theme.text());
+    if spec.leaves.is_empty() {
+        page.say("untouched", ["nothing is said about that"], theme.quiet());
+    } else {
+        page.say("untouched", spec.leaves.iter().map(String::as_str), theme.text());
+    }
+    if let Some(Ok(preview)) = &dialog.preview {
+        let measured = format!("measured {}", in_words(state.world.now.since(preview.at)));
+        let findings = preview.findings.iter().map(String::as_str).chain([measured.as_str()]);
+        page.say("findings", findings, theme.text());
     }
     rest(&mut page, state, dialog, spec);
-    page.lines
+    (page.lines, vital)
+}
+
+/// An HTTP request as its request line and body, and its headers: those stand side by side,
+/// for one below the other they would push everything else off a small screen. Nothing is
+/// left out. Any other request is all request.
+fn compact(request: &[String]) -> (Vec<&str>, Vec<&str>) {
+    let lines = || request.iter().map(String::as_str);
+    if !request.first().is_some_and(|first| first.ends_with(" HTTP/1.1")) {
+        return (lines().collect(), Vec::new());
+    }
+    let headers: Vec<&str> = lines().skip(1).take_while(|line| !line.is_empty()).collect();
+    let body = lines().skip(headers.len() + 2);
+    (lines().take(1).chain(body).collect(), headers)
 }
 
 /// Exactly what is sent, secrets masked.
 fn request(page: &mut Page, preview: &Preview) {
     let theme = page.theme;
-    page.say("it sends", preview.request.iter().map(String::as_str), theme.strong());
+    let (sent, headers) = compact(&preview.request);
+    page.say("it sends", sent, theme.strong());
+    if !headers.is_empty() {
+        let dot = format!(" {} ", theme.glyphs().dot);
+        page.say("", [headers.join(&dot).as_str()], theme.text());
+    }
     if preview.request.is_empty() {
         page.say("it sends", ["nothing that could be shown"], theme.warning());
     }
-}
-
-/// What the preview found, measured just now.
-fn affected(page: &mut Page, state: &State, preview: &Preview) {
-    let theme = page.theme;
-    let age = state.world.now.since(preview.at);
-    if !preview.groups.is_empty() {
-        let lines = groups(&preview.groups, page.width, theme);
-        page.lines.extend(lines);
-    }
-    let measured = format!("measured {}", in_words(age));
-    let findings = preview.findings.iter().map(String::as_str).chain([measured.as_str()]);
-    page.say("findings", findings, theme.text());
 }
 
 fn in_words(age: Duration) -> String {
@@ -152,15 +167,9 @@ fn proof(page: &mut Page, spec: &ActionSpec) {
         return;
     }
     let within = short_duration(spec.proof_within);
-    let all = if spec.proof.len() == 1 { "this holds" } else { "all of these hold" };
-    let mut texts = vec![format!("CONFIRMED only if, within {within}, {all}:")];
-    texts.extend(spec.proof.iter().map(|proof| format!("  {}", proof.when)));
-    page.say("proof", texts.iter().take(1).map(String::as_str), theme.text());
-    for text in &texts[1..] {
-        let lead = " ".repeat(LABELS + 2);
-        let lines = paint::wrapped(&lead, text.trim(), page.width, theme.text(), theme.strong());
-        page.lines.extend(lines);
-    }
+    let all: Vec<String> = spec.proof.iter().map(|proof| proof.when.to_string()).collect();
+    let text = format!("CONFIRMED only if within {within}: {}", all.join(" and "));
+    page.say("proof", [text.as_str()], theme.text());
 }
 
 fn rest(page: &mut Page, state: &State, dialog: &Dialog, spec: &ActionSpec) {

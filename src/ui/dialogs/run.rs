@@ -110,7 +110,7 @@ fn steps(lines: &mut Vec<Line<'static>>, run: &Run, state: &State, width: usize,
     match &run.result {
         Some((result, at)) => {
             let took = clock(at.since(run.started));
-            let (word, style) = claim(result.claim, theme);
+            let (word, style) = claim(result.claim, run.outcome, theme);
             say("answer", &format!("{word}: {} (after {took})", result.summary), style);
         }
         None if over => say("answer", "none", theme.warning()),
@@ -121,10 +121,13 @@ fn steps(lines: &mut Vec<Line<'static>>, run: &Run, state: &State, width: usize,
     }
 }
 
-/// What the other side claims: evidence, not proof.
-fn claim(claim: Claim, theme: Theme) -> (&'static str, Style) {
+/// What the other side claims: evidence, not proof. Once the outcome is known, the claim is
+/// over, and the outcome says what it was worth.
+fn claim(claim: Claim, outcome: Option<ActionOutcome>, theme: Theme) -> (&'static str, Style) {
     match claim {
-        Claim::Done => ("claims to be done", theme.text()),
+        Claim::Done if outcome.is_none() => ("claims to be done", theme.text()),
+        Claim::Done if outcome == Some(ActionOutcome::Confirmed) => ("done", theme.text()),
+        Claim::Done => ("claimed to be done", theme.text()),
         Claim::Refused => ("says no", theme.critical()),
         Claim::Unclear => ("unclear, it may have acted", theme.unknown()),
         Claim::NotSent => ("never sent", theme.warning()),

@@ -4,9 +4,14 @@ use ratatui::text::{Line, Span};
 
 use super::Sheet;
 use crate::{
-    app::{palette, state::State, view::Context},
+    app::{
+        command::Command,
+        palette,
+        state::State,
+        view::{Context, Layer},
+    },
     ui::{
-        keys::{BINDINGS, Binding, table::Group},
+        keys::{BINDINGS, Meaning, table::Group},
         paint,
         theme::Theme,
     },
@@ -14,6 +19,9 @@ use crate::{
 
 /// The columns that keys take.
 const KEYS: usize = 18;
+
+/// The place of the demo's own menu.
+const FAULTS: &str = "in the menu of faults";
 
 /// Every context, in the order in which the help tells of them.
 pub const CONTEXTS: [Context; 8] = [
@@ -32,10 +40,11 @@ pub fn sheet(state: &State, depth: usize, scroll: usize, width: usize, theme: Th
     let mut below = state.view.clone();
     below.layers.truncate(depth);
     let here = below.context();
+    let faults = matches!(below.layers.last(), Some(Layer::Demo { .. }));
     Sheet {
-        title: format!("Help: {}", place(here)),
+        title: format!("Help: {}", if faults { FAULTS } else { place(here) }),
         frame: theme.border(true),
-        middle: lines(here, width, theme),
+        middle: lines(here, faults, width, theme),
         bottom: vec![Line::styled("Esc closes", theme.quiet())],
         scroll,
         ..Sheet::default()
@@ -43,10 +52,10 @@ pub fn sheet(state: &State, depth: usize, scroll: usize, width: usize, theme: Th
 }
 
 /// All lines: the keys that hold in `here`, then the commands without a key, then the keys
-/// of all other places.
-pub fn lines(here: Context, width: usize, theme: Theme) -> Vec<Line<'static>> {
+/// of all other places. `faults` tells the menu of the demo's faults from that of actions.
+pub fn lines(here: Context, faults: bool, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    section(&mut lines, here, width, theme);
+    section(&mut lines, here, faults, width, theme);
     lines.push(heading("Commands without a key: type : and the name", theme));
     for entry in &palette::ENTRIES {
         if !BINDINGS.iter().any(|binding| binding.name == entry.name) {
@@ -56,17 +65,25 @@ pub fn lines(here: Context, width: usize, theme: Theme) -> Vec<Line<'static>> {
     }
     lines.push(Line::default());
     for context in CONTEXTS.into_iter().filter(|context| *context != here) {
-        section(&mut lines, context, width, theme);
+        section(&mut lines, context, false, width, theme);
     }
     lines.pop();
     lines
 }
 
-fn section(lines: &mut Vec<Line<'static>>, context: Context, width: usize, theme: Theme) {
+fn section(
+    lines: &mut Vec<Line<'static>>,
+    context: Context,
+    faults: bool,
+    width: usize,
+    theme: Theme,
+) {
     let groups =
         [Group::Acting, Group::Looking, Group::Data, Group::Moving, Group::Typing, Group::Program];
-    lines.push(heading(place(context), theme));
-    if let Some(note) = note(context) {
+    lines.push(heading(if faults { FAULTS } else { place(context) }, theme));
+    let note =
+        if faults { Some("each is a fault of the embedded service alone") } else { note(context) };
+    if let Some(note) = note {
         lines.extend(paint::wrapped("  ", note, width, theme.text(), theme.text()));
     }
     for group in groups {
@@ -74,14 +91,16 @@ fn section(lines: &mut Vec<Line<'static>>, context: Context, width: usize, theme
             .iter()
             .filter(|binding| binding.group == group && binding.contexts.contains(&context))
         {
-            lines.extend(binding_lines(binding, width, theme));
+            let help = match binding.meaning {
+                Meaning::Command(Command::Enter) if faults => {
+                    "switch the selected fault on or off, at once"
+                }
+                _ => binding.help,
+            };
+            lines.extend(entry_lines(&binding.keys(), help, binding.name, width, theme));
         }
     }
     lines.push(Line::default());
-}
-
-fn binding_lines(binding: &Binding, width: usize, theme: Theme) -> Vec<Line<'static>> {
-    entry_lines(&binding.keys(), binding.help, binding.name, width, theme)
 }
 
 fn entry_lines(

@@ -21,7 +21,10 @@ use super::{
     paint,
     theme::{Depth, Theme},
 };
-use crate::app::{state::State, view::Layer};
+use crate::{
+    app::{state::State, view::Layer},
+    domain::verdict::Verdict,
+};
 
 /// The widest that a layer becomes: longer lines are hard to read.
 const WIDEST: u16 = 110;
@@ -37,6 +40,8 @@ pub struct Sheet {
     pub top: Vec<Line<'static>>,
     /// Scrolled.
     pub middle: Vec<Line<'static>>,
+    /// How many of the first scrolled lines nobody should miss.
+    pub vital: usize,
     /// Always shown, below.
     pub bottom: Vec<Line<'static>>,
     /// How far the middle is scrolled.
@@ -164,8 +169,16 @@ fn draw_sheet(buffer: &mut Buffer, area: Rect, sheet: &Sheet, theme: Theme) -> O
             (above, 0) => format!("{above} lines above (PgUp), this is the end"),
             (above, below) => format!("{above} lines above, {below} below (PgUp PgDn)"),
         };
-        let style = if below > 0 { theme.warning() } else { theme.quiet() };
-        paint::line(buffer, more, 0, &Line::styled(text, style));
+        // What should not be missed is announced as loudly as there are means for.
+        let missed = sheet.vital.saturating_sub(scroll + visible);
+        if missed > 0 {
+            let lines = if missed == 1 { "line below DECIDES" } else { "lines below DECIDE" };
+            let text = format!("{missed} {lines}: PgDn to read");
+            paint::band(buffer, more, &text, theme.band(Verdict::Warning), theme);
+        } else {
+            let style = if below > 0 { theme.warning() } else { theme.quiet() };
+            paint::line(buffer, more, 0, &Line::styled(text, style));
+        }
     }
     put(buffer, bottom, &sheet.bottom);
     let (row, column) = sheet.cursor?;

@@ -19,9 +19,9 @@ use ratatui::{
 };
 
 use super::{
-    PaneLine, RowLine, cache_chart, cache_figures, cache_tabs,
+    cache_chart, cache_figures, cache_tabs,
     context::{Context, blocks, list_and_detail, split_top},
-    figure, line_of_rows,
+    figure,
 };
 use crate::{
     app::cache::{self, CacheRow, HitRate},
@@ -33,16 +33,14 @@ use crate::{
     },
     ui::{
         format,
-        scene::Scene,
         widgets::{
-            badge::Badge,
             dash, put,
             table::{Cell, Column, Table},
         },
     },
 };
 
-const NOTHING: &str = "no caches are configured";
+pub(super) const NOTHING: &str = "no caches are configured";
 
 const COLUMNS: [Column; 6] = [
     Column::words("state", 6, 9),
@@ -53,21 +51,6 @@ const COLUMNS: [Column; 6] = [
     Column::words("data", 4, 14).drop(1),
 ];
 
-/// The pane in one line.
-pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
-    let rows = cache::rows(scene.world);
-    let lines: Vec<RowLine<'_>> = rows
-        .iter()
-        .map(|row| RowLine {
-            verdict: row.verdict,
-            quality: row.quality,
-            title: &row.title,
-            reason: &row.reason,
-        })
-        .collect();
-    line_of_rows(&lines, NOTHING)
-}
-
 /// Draws the caches as blocks, or as a table where there is no room for blocks.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Option<String> {
     let rows = context.keep(cache::rows(context.world), |row| row.id.to_string());
@@ -75,8 +58,11 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Op
         context.empty(buffer, area, NOTHING);
         return None;
     }
-    if context.zoomed && area.height >= 6 {
-        return zoomed(buffer, area, context, &rows);
+    if context.zoomed {
+        return match area.height {
+            0..SMALL => small(buffer, area, context, &rows),
+            _ => zoomed(buffer, area, context, &rows),
+        };
     }
     match blocks(area, rows.len(), 44, 5) {
         Some(places) => {
@@ -98,7 +84,7 @@ fn table(
 ) -> Option<String> {
     let theme = context.theme;
     let cells = rows.iter().map(|row| {
-        let badge = Badge::new(row.quality, context.world.now, row.seen);
+        let badge = figure::badge(context, (row.verdict, row.quality), row.seen);
         let (rate, style) = rate(context, row);
         vec![
             figure::verdict(theme, row.verdict, row.quality, area.width),
@@ -111,6 +97,24 @@ fn table(
     });
     let table = Table::new(&COLUMNS, cells.collect(), area.width, theme);
     context.list(buffer, area, &table, &[])
+}
+
+/// Below this height, list and figures stand below each other without a tab.
+const SMALL: u16 = 10;
+
+/// The selected cache over a small screen: what there is of its figures, below the list.
+fn small(
+    buffer: &mut Buffer,
+    area: Rect,
+    context: &Context<'_>,
+    rows: &[CacheRow],
+) -> Option<String> {
+    let row = rows.get(context.position)?;
+    let several = rows.len() > 1 && area.height >= 4;
+    let (list, rest) = split_top(area, if several { (area.height / 2).min(3) } else { 0 });
+    let note = if several { table(buffer, list, context, rows) } else { None };
+    block(buffer, rest, context, row, false);
+    note
 }
 
 /// The selected cache over the whole screen: its figures at the left, a tab at the right.
@@ -184,12 +188,13 @@ pub(super) fn headline(
     width: u16,
     selected: bool,
 ) -> Vec<Line<'static>> {
-    let badge = Badge::new(row.quality, context.world.now, row.seen);
+    let badge = figure::badge(context, (row.verdict, row.quality), row.seen);
     let verdict = (row.verdict, row.quality);
     let mut lines =
         vec![figure::headline(context.theme, verdict, &row.title, badge, width, selected)];
     // The line of the rate says it where there were too few lookups.
-    let said = row.quality == Quality::NoTraffic || row.reason == row.quality.word();
+    let few = matches!(row.quality, Quality::NoTraffic | Quality::TooFew);
+    let said = (row.verdict == Verdict::Unjudged && few) || row.reason == row.quality.word();
     if row.verdict != Verdict::Ok && !said {
         lines.push(context.fitted(&row.reason, width, context.theme.text()));
     }

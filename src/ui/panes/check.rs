@@ -64,7 +64,7 @@ fn summary(context: &Context<'_>, row: &CheckRow, width: u16) -> Section {
     let style = theme.verdict(row.verdict, row.quality);
     let glyph = theme.verdict_glyph(row.verdict);
     let heading = Line::from(vec![
-        Span::styled(format!("{glyph} {}  ", row.verdict.word()), style),
+        Span::styled(format!("{glyph} {}  ", row.verdict.word_for(row.quality)), style),
         Span::styled(text::clip(&row.title, 120), theme.strong()),
     ]);
     let mut lines = vec![heading];

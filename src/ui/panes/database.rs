@@ -18,18 +18,21 @@ use ratatui::{
 };
 
 use super::{
-    PaneLine, RowLine,
     context::{Context, blocks, list_and_detail, split_top},
-    figure, line_of_rows, sessions,
+    figure, sessions,
 };
 use crate::{
     app::database::{self, DatabaseRow},
-    domain::{catalog::DatabaseSpec, text, time::coarse_age, value::tidy, verdict::Verdict},
+    domain::{
+        catalog::DatabaseSpec,
+        text,
+        time::coarse_age,
+        value::tidy,
+        verdict::{Quality, Verdict},
+    },
     ui::{
         format, paint,
-        scene::Scene,
         widgets::{
-            badge::Badge,
             bar::bar,
             pairs::Pairs,
             put,
@@ -38,7 +41,7 @@ use crate::{
     },
 };
 
-const NOTHING: &str = "no database is configured";
+pub(super) const NOTHING: &str = "no database is configured";
 
 const COLUMNS: [Column; 5] = [
     Column::words("state", 6, 9),
@@ -51,21 +54,6 @@ const COLUMNS: [Column; 5] = [
 /// Width from which the figures stand in two columns.
 const TWO_COLUMNS: u16 = 64;
 
-/// The pane in one line.
-pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
-    let rows = database::rows(scene.world);
-    let lines: Vec<RowLine<'_>> = rows
-        .iter()
-        .map(|row| RowLine {
-            verdict: row.verdict,
-            quality: row.quality,
-            title: &row.title,
-            reason: &row.reason,
-        })
-        .collect();
-    line_of_rows(&lines, NOTHING)
-}
-
 /// Draws the databases as blocks, or as a table where there is no room for blocks.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Option<String> {
     let rows = context.keep(database::rows(context.world), |row| row.id.to_string());
@@ -73,7 +61,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Op
         context.empty(buffer, area, NOTHING);
         return None;
     };
-    if context.zoomed && area.height >= 6 {
+    if context.zoomed && area.height >= 10 {
         return zoomed(buffer, area, context, &rows, row);
     }
     let Some(places) = blocks(area, rows.len(), 56, 5) else {
@@ -94,7 +82,7 @@ fn table(
 ) -> Option<String> {
     let theme = context.theme;
     let cells = rows.iter().map(|row| {
-        let badge = Badge::new(row.quality, context.world.now, row.seen);
+        let badge = figure::badge(context, (row.verdict, row.quality), row.seen);
         let (used, style) = figure::value(
             context,
             &row.source,
@@ -151,11 +139,17 @@ fn block_of(
     with_sessions: bool,
 ) {
     let theme = context.theme;
-    let badge = Badge::new(row.quality, context.world.now, row.seen);
+    let badge = figure::badge(context, (row.verdict, row.quality), row.seen);
     let verdict = (row.verdict, row.quality);
     let mut lines = vec![figure::headline(theme, verdict, &row.title, badge, area.width, selected)];
     if row.verdict != Verdict::Ok && row.reason != row.quality.word() {
-        lines.push(context.fitted(&row.reason, area.width, theme.text()));
+        let (columns, plain) = (usize::from(area.width), theme.text());
+        lines.extend(paint::wrapped("", &row.reason, columns, plain, plain));
+    }
+    if row.quality == Quality::Unconfigured {
+        // A list of dashes would say nothing more.
+        put(buffer, area, &lines, theme);
+        return;
     }
     lines.extend(figures(context, row, area.width));
     for remark in &row.remarks {

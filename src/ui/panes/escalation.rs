@@ -15,16 +15,12 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{
-    PaneLine,
-    context::{Context, list_and_detail},
-};
+use super::context::{Context, list_and_detail};
 use crate::{
-    app::escalation::{self, ContactRow},
+    app::escalation::{self, ContactRow, MISSING},
     domain::{
         text,
         time::{clock, short_duration},
-        verdict::{Quality, Verdict},
     },
     ui::{
         format,
@@ -39,9 +35,7 @@ use crate::{
     },
 };
 
-const NOTHING: &str = "no escalation path is configured";
-
-const NOT_CONFIGURED: &str = "NOT CONFIGURED";
+pub(super) const NOTHING: &str = "no escalation path is configured";
 
 const COLUMNS: [Column; 7] = [
     Column::numbers("", 1),
@@ -53,33 +47,24 @@ const COLUMNS: [Column; 7] = [
     Column::words("for", 6, usize::MAX).drop(5),
 ];
 
-/// The pane in one line: who is overdue, who is being waited for, what is missing.
-pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
+/// The pane in one line: who is overdue, who is being waited for, what is missing. None where
+/// no level is configured.
+pub(super) fn in_words(scene: &Scene<'_>) -> Option<String> {
     let rows = escalation::rows(scene.world);
-    let said = |verdict, quality, text: String| PaneLine { verdict, quality, text };
-    if rows.is_empty() {
-        return said(Verdict::Unknown, Quality::Unconfigured, NOTHING.to_owned());
-    }
     let name = |row: &ContactRow| format!("{} {}", row.id(), text::clip(&row.spec.name, 60));
     if let Some((row, late)) = rows.iter().find_map(|row| Some((row, row.overdue?))) {
-        let text = format!("{} OVERDUE by {}", name(row), clock(late));
-        return said(Verdict::Critical, Quality::Fresh, text);
+        return Some(format!("{} OVERDUE by {}", name(row), clock(late)));
     }
     let missing = rows.iter().filter(|row| !row.spec.is_configured()).count();
     let waiting = rows.iter().find_map(|row| Some((row, row.remaining?)));
-    let text = match (waiting, missing) {
-        (Some((row, left)), _) => format!("{}: {} left to answer", name(row), clock(left)),
-        (None, 0) => format!("{} levels, none contacted", rows.len()),
-        (None, missing) => format!("{missing} of {} levels {NOT_CONFIGURED}", rows.len()),
-    };
-    let verdict = if missing > 0 { Verdict::Warning } else { Verdict::Ok };
     let contacted = rows.iter().any(|row| row.contacted.is_some());
-    let text = if missing == 0 && waiting.is_none() && contacted {
-        format!("{} levels, contacted", rows.len())
-    } else {
-        text
-    };
-    said(verdict, Quality::Fresh, text)
+    Some(match (waiting, missing) {
+        (Some((row, left)), _) => format!("{}: {} left to answer", name(row), clock(left)),
+        (None, 0) if rows.is_empty() => return None,
+        (None, 0) if contacted => format!("{} levels, contacted", rows.len()),
+        (None, 0) => format!("{} levels, none contacted", rows.len()),
+        (None, missing) => format!("{missing} of {} levels {MISSING}", rows.len()),
+    })
 }
 
 /// Draws the levels; zoomed, with everything about the selected one.
@@ -149,7 +134,7 @@ fn contact(theme: Theme, row: &ContactRow) -> (String, Style) {
     if row.spec.is_configured() {
         (row.spec.contact.clone(), theme.strong())
     } else {
-        (NOT_CONFIGURED.to_owned(), theme.warning())
+        (MISSING.to_owned(), theme.warning())
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     domain::{
         ids::SourceId,
         percentile::Percentile,
+        time::Moment,
         verdict::{Quality, Verdict},
     },
     ui::{
@@ -31,7 +32,8 @@ pub(super) fn look(theme: Theme, quality: Quality) -> Style {
 }
 
 /// A value of a source, or a dash and the reason why there is none. `reading` is none
-/// where nothing is configured that would tell.
+/// where nothing is configured that would tell. What is true of the whole source stands above
+/// its figures, once.
 pub(super) fn value(
     context: &Context<'_>,
     source: &SourceId,
@@ -43,28 +45,41 @@ pub(super) fn value(
         Some(text) => (text, look(theme, context.world.sources.quality(source, context.world.now))),
         None => {
             let why = why_none(context.world, source, reading);
-            (format!("{} {why}", dash(theme)), theme.quiet())
+            let text = why.map_or_else(String::new, |why| format!(" {why}"));
+            (format!("{}{text}", dash(theme)), theme.quiet())
         }
     }
 }
 
-/// Why there is no value of a reading, in few words.
-pub(super) fn why_none(world: &World, source: &SourceId, reading: Option<&str>) -> String {
-    let Some(reading) = reading else { return "not configured".to_owned() };
+/// Why there is no value of a reading, in few words; none where that is true of everything
+/// that its source could tell.
+fn why_none(world: &World, source: &SourceId, reading: Option<&str>) -> Option<String> {
+    let Some(reading) = reading else { return Some("not configured".to_owned()) };
     match world.sources.lookup(source.as_str(), reading) {
-        Lookup::Known { .. } => "not a number".to_owned(),
-        Lookup::Missing(why) => why,
-        // What the error is, and why nothing is asked, stands above, once.
-        Lookup::Failing(_) => Quality::Error.word().to_owned(),
-        Lookup::Disabled(_) => Quality::Unconfigured.word().to_owned(),
-        Lookup::Stale(_) => Quality::Stale.word().to_owned(),
-        Lookup::Waiting => Quality::Waiting.word().to_owned(),
+        Lookup::Known { .. } => Some("not a number".to_owned()),
+        Lookup::Missing(why) => Some(why),
+        Lookup::Failing(_) | Lookup::Disabled(_) | Lookup::Stale(_) | Lookup::Waiting => None,
     }
+}
+
+/// What the data behind a verdict is worth. Where nothing was judged, the word of the verdict
+/// says why, and only the age is left to tell.
+pub(super) fn badge(
+    context: &Context<'_>,
+    (verdict, quality): (Verdict, Quality),
+    seen: Option<Moment>,
+) -> Badge {
+    let told = verdict == Verdict::Unjudged;
+    Badge::new(if told { Quality::Fresh } else { quality }, context.world.now, seen)
 }
 
 /// Glyph and word of a verdict; a shorter word in a narrow table.
 pub(super) fn verdict(theme: Theme, verdict: Verdict, quality: Quality, width: u16) -> Cell {
-    let word = if width < NARROW { paint::short_word(verdict) } else { verdict.word() };
+    let word = if width < NARROW {
+        paint::short_word(verdict, quality)
+    } else {
+        verdict.word_for(quality)
+    };
     let text = format!("{} {word}", theme.verdict_glyph(verdict));
     Cell::new(text, theme.verdict(verdict, quality))
 }
@@ -106,8 +121,8 @@ pub(super) fn headline(
     let glyph = theme.verdict_glyph(verdict);
     let state = match width {
         0..TINY => format!("{glyph} "),
-        TINY..NARROW => format!("{glyph} {}  ", paint::short_word(verdict)),
-        _ => format!("{glyph} {}  ", verdict.word()),
+        TINY..NARROW => format!("{glyph} {}  ", paint::short_word(verdict, quality)),
+        _ => format!("{glyph} {}  ", verdict.word_for(quality)),
     };
     let data = match badge.short().as_str() {
         "" => String::new(),

@@ -4,7 +4,7 @@ use ratatui::{
     buffer::Buffer,
     layout::Rect,
     text::{Line, Span},
-    widgets::{Block, Widget},
+    widgets::{Block, Borders, Widget},
 };
 
 use super::{PaneLine, context::Context};
@@ -24,7 +24,9 @@ pub(super) fn draw(
     let theme = context.theme;
     let title = title(context, line, area.width - 2);
     let left = (area.width - 2).saturating_sub(title.width() as u16);
-    let block = Block::bordered()
+    let sides = if is_slim(context, area) { Borders::TOP } else { Borders::ALL };
+    let block = Block::new()
+        .borders(sides)
         .border_set(paint::border_set(theme))
         .border_style(theme.border(context.focused))
         .title_top(title);
@@ -34,8 +36,13 @@ pub(super) fn draw(
     };
     let inside = block.inner(area);
     block.render(area, buffer);
-    let side = u16::from(area.width >= 24);
+    let side = u16::from(area.width >= 24 && sides == Borders::ALL);
     Rect { x: inside.x + side, width: inside.width - 2 * side, ..inside }
+}
+
+/// Whether a pane that fills a small screen has a line above it instead of a frame around it.
+fn is_slim(context: &Context<'_>, area: Rect) -> bool {
+    context.zoomed && area.height < 13
 }
 
 /// As much of number, title, glyph, word and quality as there is room for; the verdict
@@ -45,8 +52,8 @@ fn title(context: &Context<'_>, line: &PaneLine, width: u16) -> Line<'static> {
     let number = context.pane.number();
     let glyph = theme.verdict_glyph(line.verdict);
     let (full, short) = (context.pane.title(), short_title(context.pane));
-    let (word, letters) = (line.verdict.word(), paint::short_word(line.verdict));
-    let quality = match line.quality.word() {
+    let (word, letters) = (line.word(), paint::short_word(line.verdict, line.quality));
+    let quality = match line.worth() {
         "" => String::new(),
         word => format!(" {word}"),
     };
@@ -105,10 +112,20 @@ fn tabs(context: &Context<'_>, width: u16) -> Option<Line<'static>> {
     [all, one].into_iter().map(Line::from).find(|line| line.width() + 2 <= usize::from(width))
 }
 
-/// Writes into the lower border: what the filter leaves, and a note at the right.
+/// Writes into the lower border, or into the line above where there is none: what the filter leaves, and a note at the right.
 pub(super) fn notes(buffer: &mut Buffer, area: Rect, context: &Context<'_>, note: Option<&str>) {
     let theme = context.theme;
-    let bottom = Rect { x: area.x + 1, y: area.bottom() - 1, width: area.width - 2, height: 1 };
+    let slim = is_slim(context, area);
+    let y = if slim { area.y } else { area.bottom() - 1 };
+    let mut bottom = Rect { x: area.x + 1, y, width: area.width - 2, height: 1 };
+    if slim {
+        // What the title and the tabs have left of the line above.
+        let line = paint::border_set(theme).horizontal_top;
+        let free = |x: &u16| buffer[(*x, y)].symbol() == line;
+        let first = (bottom.left()..bottom.right()).find(free).unwrap_or(bottom.right());
+        let last = (first..bottom.right()).find(|x| !free(x)).unwrap_or(bottom.right());
+        bottom = Rect { x: first, width: last - first, ..bottom };
+    }
     let ellipsis = theme.glyphs().ellipsis;
     let room = usize::from(bottom.width);
     let mut used = 0;

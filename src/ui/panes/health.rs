@@ -11,25 +11,23 @@
 use ratatui::{buffer::Buffer, layout::Rect, text::Line};
 
 use super::{
-    PaneLine, RowLine, check,
+    check,
     context::{Context, list_and_detail},
-    figure, line_of_rows,
+    figure,
 };
 use crate::{
     app::health::{self, CheckRow},
-    domain::{time::coarse_age, verdict::Verdict},
+    domain::time::coarse_age,
     ui::{
         paint,
-        scene::Scene,
         widgets::{
-            badge::Badge,
             sections,
             table::{Cell, Column, Table},
         },
     },
 };
 
-const NOTHING: &str = "no checks are configured";
+pub(super) const NOTHING: &str = "no checks are configured";
 
 /// The columns, with so much room for the title: the reason matters most.
 const fn columns(title: usize) -> [Column; 5] {
@@ -45,24 +43,14 @@ const fn columns(title: usize) -> [Column; 5] {
 /// The place of the column that says what the data is worth; left out while all is fresh.
 const DATA: usize = 3;
 
-const COLUMNS: [Column; 5] = columns(18);
-const COLUMNS_OF_80: [Column; 5] = columns(26);
-const COLUMNS_OF_100: [Column; 5] = columns(40);
+/// The least that a title gets, and the least that is left for the reason beside it.
+const LEAST_TITLE: usize = 18;
+const LEAST_REASON: usize = 16;
 
-/// The pane in one line.
-pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
-    let rows = health::rows(scene.world);
-    let lines: Vec<RowLine<'_>> = rows
-        .iter()
-        .map(|row| RowLine {
-            verdict: row.verdict,
-            quality: row.quality,
-            title: &row.title,
-            reason: &row.reason,
-        })
-        .collect();
-    line_of_rows(&lines, NOTHING)
-}
+/// What the other columns take with the spaces between all of them, and what the column of
+/// the data adds.
+const OTHERS: usize = 20;
+const DATA_TAKES: usize = 16;
 
 /// Draws the checks; zoomed, with everything about the selected one.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Option<String> {
@@ -95,15 +83,14 @@ fn list(
     let narrow = area.width < figure::NARROW;
     let mut cells: Vec<Vec<Cell>> =
         rows.iter().map(|row| cells(context, row, area.width)).collect();
-    let columns: &[Column] = match area.width {
-        _ if narrow => &COLUMNS[..3],
-        ..70 => &COLUMNS,
-        70..100 => &COLUMNS_OF_80,
-        _ => &COLUMNS_OF_100,
-    };
-    let mut columns = columns.to_vec();
     let all_fresh = cells.iter().all(|row| row.get(DATA).is_none_or(Cell::is_empty));
-    if all_fresh && columns.len() > DATA {
+    let others = if all_fresh { OTHERS } else { OTHERS + DATA_TAKES };
+    // Titles are told in full where the reasons keep enough: theirs go on below.
+    let title = usize::from(area.width).saturating_sub(others + LEAST_REASON).max(LEAST_TITLE);
+    let mut columns = columns(title).to_vec();
+    if narrow {
+        columns.truncate(DATA);
+    } else if all_fresh {
         columns.remove(DATA);
         for row in &mut cells {
             row.remove(DATA);
@@ -114,8 +101,9 @@ fn list(
     context.list(buffer, area, &table, &below)
 }
 
-/// What stands below the rows: disagreements always; reasons in full, under their own
-/// column, where there is room for all of them and no detail that has them anyway.
+/// What stands below the rows: of each disagreement at least a line, and as much of the rest
+/// of the reasons, under their own column, as there is room for, the worst first. A detail
+/// beside the list has them anyway.
 fn below(
     context: &Context<'_>,
     rows: &[CheckRow],
@@ -123,47 +111,43 @@ fn below(
     area: Rect,
 ) -> Vec<Vec<Line<'static>>> {
     let theme = context.theme;
-    let width = usize::from(area.width);
-    let indent = " ".repeat(if area.width < figure::NARROW { 4 } else { table.start(1) });
-    let (quiet, warning) = (theme.quiet(), theme.warning());
-    let wrapped: Vec<Vec<String>> =
-        rows.iter().map(|row| paint::wrap(&row.reason, table.width(2))).collect();
-    let full: Vec<Vec<Line<'static>>> = rows
-        .iter()
-        .zip(&wrapped)
-        .map(|(row, reason)| {
-            let under = " ".repeat(table.start(2));
+    let narrow = area.width < figure::NARROW;
+    let (start, width) = (table.start(2), table.width(2));
+    let indent = if narrow { 4 } else { table.start(1) };
+    let disagree = rows.iter().filter(|row| row.disagreement.is_some()).count();
+    let mut spare = match narrow || context.zoomed {
+        true => 0,
+        false => usize::from(area.height).saturating_sub(rows.len() + 1 + disagree),
+    };
+    let mut below = Vec::new();
+    for (at, row) in rows.iter().enumerate() {
+        let mut lines = Vec::new();
+        if row.verdict.is_trouble() && spare > 0 {
             let style = figure::reason_style(theme, row.verdict);
-            let rest = reason.iter().skip(1).filter(|_| row.verdict != Verdict::Ok);
-            let mut lines: Vec<Line<'static>> =
-                rest.map(|text| Line::styled(format!("{under}{text}"), style)).collect();
-            if let Some(text) = &row.disagreement {
-                lines.extend(paint::wrapped(&indent, text, width, quiet, warning));
-            }
-            lines
-        })
-        .collect();
-    let needed = rows.len() + 1 + full.iter().map(Vec::len).sum::<usize>();
-    let roomy = area.width >= figure::NARROW && !context.zoomed;
-    if roomy && needed <= usize::from(area.height) {
-        for (at, (row, reason)) in rows.iter().zip(wrapped).enumerate() {
-            if let (true, Some(first)) = (row.verdict != Verdict::Ok, reason.into_iter().next()) {
-                let style = figure::reason_style(theme, row.verdict);
+            let mut parts = paint::wrapped_to(&row.reason, width, spare + 1, theme).into_iter();
+            if let Some(first) = parts.next() {
                 table.replace(at, 2, Cell::new(first, style));
             }
+            let blank = " ".repeat(start);
+            lines.extend(parts.map(|text| Line::styled(format!("{blank}{text}"), style)));
+            spare -= lines.len();
         }
-        return full;
+        if let Some(text) = &row.disagreement {
+            let room = usize::from(area.width).saturating_sub(indent);
+            let parts = paint::wrapped_to(text, room, spare + 1, theme);
+            spare -= parts.len().saturating_sub(1);
+            let blank = " ".repeat(indent);
+            let line = |text| Line::styled(format!("{blank}{text}"), theme.warning());
+            lines.extend(parts.into_iter().map(line));
+        }
+        below.push(lines);
     }
-    let disagreement = |row: &CheckRow| {
-        let text = format!("{indent}{}", row.disagreement.as_ref()?);
-        Some(context.fitted(&text, area.width, warning))
-    };
-    rows.iter().map(|row| disagreement(row).into_iter().collect()).collect()
+    below
 }
 
 fn cells(context: &Context<'_>, row: &CheckRow, width: u16) -> Vec<Cell> {
     let (theme, now) = (context.theme, context.world.now);
-    let badge = Badge::new(row.quality, now, row.seen);
+    let badge = figure::badge(context, (row.verdict, row.quality), row.seen);
     let data = badge.short();
     let reason = if width < figure::NARROW && !data.is_empty() {
         format!("{data}: {}", row.reason)

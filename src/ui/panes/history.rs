@@ -16,10 +16,13 @@ use crate::{
         value::tidy,
         verdict::{Quality, Verdict},
     },
-    ui::widgets::{
-        chart::{self, Bar, Chart, Rule},
-        dash, put,
-        table::{Cell, Column, Table},
+    ui::{
+        format, paint,
+        widgets::{
+            chart::{self, Bar, Chart, Rule},
+            dash, put,
+            table::{Cell, Column, Table},
+        },
     },
 };
 
@@ -45,7 +48,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>, row: 
         if context.zoomed { comparison(context, state, area.width) } else { Vec::new() };
     let below = if area.height >= 16 { comparison.len() as u16 + 1 } else { 0 };
     let tallest = TALLEST.min(area.height - below).saturating_sub(1);
-    let mut lines = vec![heading(context, spec)];
+    let mut lines = vec![heading(context, spec, area.width)];
     lines.extend(chart(context, spec, state, area.width, tallest));
     if below > 0 {
         lines.push(Line::default());
@@ -54,7 +57,9 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>, row: 
     put(buffer, area, &lines, context.theme);
 }
 
-fn heading(context: &Context<'_>, spec: &LatencySpec) -> Line<'static> {
+/// The title, the limits, and what a bar is; the last gives way first, then the title. The
+/// limits are never cut.
+fn heading(context: &Context<'_>, spec: &LatencySpec, width: u16) -> Line<'static> {
     let theme = context.theme;
     let limits: Vec<Span<'static>> = [
         ("target", spec.target_ms, theme.ok()),
@@ -66,10 +71,15 @@ fn heading(context: &Context<'_>, spec: &LatencySpec) -> Line<'static> {
         Some(Span::styled(format!("  {name} {}", tidy(limit?)), style))
     })
     .collect();
-    let mut spans = vec![
-        Span::styled(text::clip(&spec.title, 40), theme.strong()),
-        Span::styled("  slowest of each 15 s", theme.quiet()),
-    ];
+    let taken: usize = limits.iter().map(Span::width).sum();
+    let room = usize::from(width).saturating_sub(taken);
+    let title = format::fit(&text::clip(&spec.title, 40), room, theme.glyphs().ellipsis);
+    let left = room.saturating_sub(usize::from(paint::width(&title)));
+    let bar = ["  slowest of each 15 s", "  slowest in 15 s"]
+        .into_iter()
+        .find(|text| text.len() <= left)
+        .unwrap_or("");
+    let mut spans = vec![Span::styled(title, theme.strong()), Span::styled(bar, theme.quiet())];
     spans.extend(limits);
     Line::from(spans)
 }

@@ -9,41 +9,28 @@
 //!    5 s │      ▆
 //! ```
 
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    style::Style,
-    text::{Line, Span},
-};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
 
 use super::{
-    PaneLine, RowLine,
     context::{Context, split_top},
-    figure, history, line_of_rows,
+    figure, history,
 };
 use crate::{
     app::{
         latency::{self, LatencyRow},
         rows,
-        view::Pane,
     },
-    domain::{
-        percentile::Percentile,
-        value::tidy,
-        verdict::{Quality, Verdict},
-    },
+    domain::{percentile::Percentile, value::tidy, verdict::Verdict},
     ui::{
         format,
-        scene::Scene,
         widgets::{
-            badge::Badge,
             dash,
             table::{Cell, Column, Table},
         },
     },
 };
 
-const NOTHING: &str = "no latencies are configured";
+pub(super) const NOTHING: &str = "no latencies are configured";
 
 /// Every figure in this pane is of the console's own requests.
 const SYNTHETIC: &str = "ms, synthetic, from this machine";
@@ -62,22 +49,6 @@ const COLUMNS: [Column; 11] = [
     Column::words("data", 4, 14).drop(1),
 ];
 
-/// The pane in one line, over the window that is chosen.
-pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
-    let window = rows::window(&scene.view.pane(Pane::Latency));
-    let rows = latency::rows(scene.world, window);
-    let lines: Vec<RowLine<'_>> = rows
-        .iter()
-        .map(|row| RowLine {
-            verdict: row.verdict,
-            quality: row.quality,
-            title: &row.title,
-            reason: &row.reason,
-        })
-        .collect();
-    line_of_rows(&lines, NOTHING)
-}
-
 /// Draws the table, and below it the selected latency over time.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Option<String> {
     let window = rows::window(&context.view);
@@ -93,7 +64,12 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Op
         rows.iter().map(|row| reason(context, row, area.width).into_iter().collect()).collect();
     let troubles = reasons.iter().map(Vec::len).sum::<usize>() as u16;
     let needed = rows.len() as u16 + 1 + troubles;
-    let most = if area.height >= 14 { area.height / 2 } else { area.height.saturating_sub(6) };
+    // On a small screen the reasons are worth more than a chart of a few rows.
+    let most = match area.height {
+        0..10 if context.zoomed => area.height,
+        0..14 => area.height.saturating_sub(6),
+        height => height / 2,
+    };
     let table_rows = needed.min(most.max(3));
     let (top, rest) = split_top(area, table_rows);
     let told = needed <= table_rows || rows.len() == 1;
@@ -110,18 +86,18 @@ fn reason(context: &Context<'_>, row: &LatencyRow, width: u16) -> Option<Line<'s
     let theme = context.theme;
     let text = format!("    {}", row.reason);
     let text = format::fit(&text, usize::from(width), theme.glyphs().ellipsis);
-    let tells = row.quality != Quality::NoTraffic && row.reason != row.quality.word();
+    let tells = row.verdict != Verdict::Unjudged && row.reason != row.quality.word();
     (row.verdict != Verdict::Ok && tells).then(|| Line::styled(text, theme.text()))
 }
 
 fn cells(context: &Context<'_>, row: &LatencyRow, width: u16) -> Vec<Cell> {
     let theme = context.theme;
-    let badge = Badge::new(row.quality, context.world.now, row.seen);
+    let badge = figure::badge(context, (row.verdict, row.quality), row.seen);
     // What was measured stays true; where nothing new comes in it steps back.
     let judged = row.quality.usable() || row.verdict != Verdict::Unknown;
     let plain = if judged { theme.text() } else { figure::faded(theme) };
     let decisive = match row.verdict {
-        Verdict::Ok | Verdict::Unknown => plain,
+        Verdict::Ok | Verdict::Unknown | Verdict::Unjudged => plain,
         other => theme.verdict(other, row.quality),
     };
     let state = if width < figure::TINY {
@@ -161,7 +137,7 @@ fn p95(context: &Context<'_>, row: &LatencyRow, style: Style) -> Cell {
         (Some(p95), _) => Cell::new(figure::percentile(p95), style),
         (None, 0) => Cell::new(dash(theme), theme.quiet()),
         // Not a figure: "max of 15" would read like fifteen milliseconds.
-        (None, _) => Cell(vec![Span::styled("too few", theme.quiet())]),
+        (None, _) => Cell::new("too few", theme.quiet()),
     }
 }
 

@@ -17,7 +17,6 @@ use ratatui::{
 };
 
 use super::{
-    PaneLine,
     context::{Context, split_top},
     offenders,
 };
@@ -26,12 +25,11 @@ use crate::{
     domain::{
         text,
         time::{coarse_age, short_duration},
-        verdict::{Quality, Verdict},
+        verdict::Verdict,
         violations::Shape,
     },
     ui::{
         format, paint,
-        scene::Scene,
         theme::Theme,
         widgets::{
             badge::Badge,
@@ -44,27 +42,7 @@ use crate::{
 /// Rows from which a zoomed summary has a chart of the violations per minute.
 const CHART_FROM: usize = 20;
 
-const NOTHING: &str = "rate limits are not configured";
-
-/// The pane in one line.
-pub(super) fn line(scene: &Scene<'_>) -> PaneLine {
-    match limits::view(scene.world) {
-        None => PaneLine {
-            verdict: Verdict::Unknown,
-            quality: Quality::Unconfigured,
-            text: NOTHING.to_owned(),
-        },
-        Some(view) => {
-            let counts = view.quality.usable() && view.limiter != Limiter::FailingOpen;
-            let bound = if counts && view.lower_bound.is_some() { "at least " } else { "" };
-            PaneLine {
-                verdict: view.verdict,
-                quality: view.quality,
-                text: format!("{bound}{}", view.reason),
-            }
-        }
-    }
-}
+pub(super) const NOTHING: &str = "rate limits are not configured";
 
 /// Draws the summary, and the chosen list below or beside it.
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Option<String> {
@@ -138,8 +116,10 @@ fn failing_open(
     let middle = Rect { y: band.y + (band.height - 1) / 2, height: 1, ..band };
     paint::band(buffer, middle, &text, style, theme);
     let style = theme.critical();
-    let why = paint::wrapped("", &view.limiter_reason, usize::from(area.width), style, style);
-    let (reason, rest) = split_top(rest, (why.len() as u16).min(height / 2 + 1));
+    let (width, most) = (usize::from(area.width), usize::from(height / 2 + 1));
+    let why = paint::wrapped_to(&view.limiter_reason, width, most, theme);
+    let why: Vec<Line<'static>> = why.into_iter().map(|text| Line::styled(text, style)).collect();
+    let (reason, rest) = split_top(rest, why.len() as u16);
     put(buffer, reason, &why, theme);
     rest
 }
@@ -161,8 +141,8 @@ fn lines(context: &Context<'_>, view: &LimitsView, width: u16, room: usize) -> V
         if !context.zoomed || room < CHART_FROM {
             ranked.push((3, trend(context, view, width)));
         }
-        if view.shape != Shape::Mixed || view.total >= 10 {
-            ranked.push((6, Line::styled(view.shape.words(), theme.text())));
+        if view.tally.shape != Shape::Mixed || view.tally.total >= 10 {
+            ranked.push((6, Line::styled(view.tally.shape.words(), theme.text())));
         }
     }
     for (order, text) in doubts(context, view) {
@@ -182,13 +162,22 @@ fn lines(context: &Context<'_>, view: &LimitsView, width: u16, room: usize) -> V
 
 fn trend(context: &Context<'_>, view: &LimitsView, width: u16) -> Line<'static> {
     let theme = context.theme;
-    let known = minutes(context, view);
-    let most = view.trend.iter().max().copied().unwrap_or(0);
-    let words = format!("  per minute, at most {most}");
-    let bars = usize::from(width.saturating_sub(paint::width(&words))).min(known.len());
-    let mut line = chart::trend(&known[known.len() - bars..], theme.warning(), theme);
+    let most = view.tally.trend.iter().max().copied().unwrap_or(0);
+    let words = format!("  per minute, at most {}", format::count(most as f64));
+    let room = usize::from(width.saturating_sub(paint::width(&words)));
+    let mut line = chart::trend(&squeezed(&minutes(context, view), room), theme.warning(), theme);
     line.spans.push(Span::styled(words, theme.quiet()));
     line
+}
+
+/// The minutes in at most `room` columns: where there are more, the worst of several stands
+/// for all of them, so that none of the window is lost.
+fn squeezed(minutes: &[Option<u64>], room: usize) -> Vec<Option<u64>> {
+    let each = minutes.len().div_ceil(room.max(1)).max(1);
+    let mut columns: Vec<Option<u64>> =
+        minutes.rchunks(each).map(|some| some.iter().copied().flatten().max()).collect();
+    columns.reverse();
+    columns
 }
 
 fn total(context: &Context<'_>, view: &LimitsView) -> Line<'static> {
@@ -204,18 +193,31 @@ fn total(context: &Context<'_>, view: &LimitsView) -> Line<'static> {
     }
     let known = view.quality.usable();
     let figure = if known { theme.strong() } else { super::figure::faded(theme) };
-    let at_least = if view.lower_bound.is_some() { ">= " } else { "" };
-    let s = if view.identifiers == 1 { "" } else { "s" };
+    let count = match (view.tally.total, &view.lower_bound) {
+        (0, Some(_)) => "no violation".to_owned(),
+        (total, Some(_)) => format!(">= {}", format::count(total as f64)),
+        (total, None) => format::count(total as f64),
+    };
+    let violations = match (view.tally.total, &view.lower_bound) {
+        (0, Some(_)) => "known",
+        (1, _) => "violation",
+        _ => "violations",
+    };
+    let who = match view.tally.identifiers {
+        0 => String::new(),
+        1 => " by 1 identifier".to_owned(),
+        n => format!(" by {} identifiers", format::count(n as f64)),
+    };
     let text = if known { theme.text() } else { figure };
     let data = match badge.short().as_str() {
         "" => String::new(),
         data => format!("  {data} "),
     };
     Line::from(vec![
-        Span::styled(format!("{at_least}{}", format::count(view.total as f64)), figure),
-        Span::styled(format!(" violations in {over}"), text),
+        Span::styled(count, figure),
+        Span::styled(format!(" {violations} in {over}"), text),
         Span::styled(data, badge.style(theme)),
-        Span::styled(format!(" by {} identifier{s}", view.identifiers), text),
+        Span::styled(who, text),
     ])
 }
 
@@ -272,8 +274,9 @@ fn minutes(context: &Context<'_>, view: &LimitsView) -> Vec<Option<u64>> {
     let now = context.world.now;
     let oldest = context.world.limits.first_page.map_or(0, |at| now.since(at).as_secs() / 60);
     let newest = view.seen.map_or(u64::MAX, |at| now.since(at).as_secs() / 60);
-    let count = view.trend.len();
-    view.trend
+    let count = view.tally.trend.len();
+    view.tally
+        .trend
         .iter()
         .enumerate()
         .map(|(at, refused)| {
@@ -288,6 +291,8 @@ fn trend_chart(buffer: &mut Buffer, area: Rect, context: &Context<'_>, view: &Li
     let theme = context.theme;
     let known = minutes(context, view);
     // Each minute is as wide as there is room for, and the window fills the chart.
+    let length = known.len();
+    let known = squeezed(&known, chart::room(area.width));
     let wide = (chart::room(area.width) / known.len().max(1)).clamp(1, 4);
     let room = chart::room(area.width).min(known.len() * wide);
     let area = Rect { width: chart::width(room).min(area.width), ..area };
@@ -303,14 +308,13 @@ fn trend_chart(buffer: &mut Buffer, area: Rect, context: &Context<'_>, view: &Li
         })
         .collect();
     let top = chart::round_top(bars.iter().filter_map(|bar| bar.value), &[]);
-    let minutes = room / wide;
     let chart = Chart {
         bars: &bars,
         rules: &[],
         markers: &[],
         top,
         top_label: format::count(top),
-        span: (format!("-{minutes}m"), "now".to_owned()),
+        span: (format!("-{length}m"), "now".to_owned()),
         theme,
     };
     put(buffer, area, &chart.lines(area.width, area.height.min(18)), context.theme);

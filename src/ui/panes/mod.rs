@@ -43,7 +43,7 @@ use ratatui::{buffer::Buffer, layout::Rect, text::Line};
 use self::context::Context;
 use super::{format, paint, scene::Scene};
 use crate::{
-    app::view::Pane,
+    app::{findings::Finding, view::Pane},
     domain::{
         text,
         verdict::{Quality, Verdict},
@@ -94,23 +94,32 @@ pub fn draw(
 
 /// A pane in one line.
 pub fn line(scene: &Scene<'_>, pane: Pane) -> PaneLine {
-    let line = match pane {
-        Pane::Health => health::line(scene),
-        Pane::Cache => cache::line(scene),
-        Pane::Latency => latency::line(scene),
-        Pane::Limits => limits::line(scene),
-        Pane::Escalation => escalation::line(scene),
-        Pane::Database => database::line(scene),
-    };
+    let rows: Vec<&Finding> = scene.findings.iter().filter(|row| row.pane == pane).collect();
+    let mut line = line_of(&rows, nothing(pane));
+    if let (Pane::Escalation, Some(text)) = (pane, escalation::in_words(scene)) {
+        line.text = text;
+    }
     PaneLine { text: text::safe(&line.text).into_owned(), ..line }
+}
+
+impl PaneLine {
+    /// The word of its verdict.
+    pub fn word(&self) -> &'static str {
+        self.verdict.word_for(self.quality)
+    }
+
+    /// What the data is worth, where the word of the verdict does not say it already.
+    pub fn worth(&self) -> &'static str {
+        if self.verdict == Verdict::Unjudged { "" } else { self.quality.word() }
+    }
 }
 
 /// A pane without room for a border.
 fn bare(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>, pane: Pane, line: &PaneLine) {
     let theme = scene.theme;
     let glyph = theme.verdict_glyph(line.verdict);
-    let word = paint::short_word(line.verdict);
-    let quality = line.quality.word();
+    let word = paint::short_word(line.verdict, line.quality);
+    let quality = line.worth();
     let gap = if quality.is_empty() { "" } else { " " };
     let text =
         format!("{}{glyph} {word}{gap}{quality} {}: {}", pane.number(), pane.title(), line.text);
@@ -118,48 +127,60 @@ fn bare(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>, pane: Pane, line: &P
     paint::line(buffer, area, 0, &Line::styled(text, theme.verdict(line.verdict, line.quality)));
 }
 
-/// What the rows of a pane come to.
-struct RowLine<'a> {
-    verdict: Verdict,
-    quality: Quality,
-    title: &'a str,
-    reason: &'a str,
+/// What is said of a pane without rows.
+fn nothing(pane: Pane) -> &'static str {
+    match pane {
+        Pane::Health => health::NOTHING,
+        Pane::Cache => cache::NOTHING,
+        Pane::Latency => latency::NOTHING,
+        Pane::Limits => limits::NOTHING,
+        Pane::Escalation => escalation::NOTHING,
+        Pane::Database => database::NOTHING,
+    }
 }
 
-/// The line of a pane with rows. What is not configured is left out; what is idle, or has too
-/// few samples, is not known to be well, and then neither is the pane.
-fn line_of_rows(rows: &[RowLine<'_>], nothing: &str) -> PaneLine {
-    let configured = rows.iter().filter(|row| row.quality != Quality::Unconfigured);
-    let worst = configured.map(|row| row.verdict).fold(Verdict::Ok, Verdict::worse);
-    let known_ok = rows.iter().any(|row| row.verdict == Verdict::Ok);
-    let verdict = if worst == Verdict::Ok && !known_ok { Verdict::Unknown } else { worst };
-    let decides = |row: &&RowLine<'_>| match verdict {
-        Verdict::Ok => row.verdict == Verdict::Ok,
-        other => row.verdict == other,
-    };
-    let Some(first) = rows.iter().find(decides) else {
-        return PaneLine {
-            verdict: Verdict::Unknown,
-            quality: Quality::Unconfigured,
-            text: nothing.to_owned(),
-        };
+/// What the rows of a pane come to: the worst of them, and the words of the row that decides.
+fn line_of(rows: &[&Finding], nothing: &str) -> PaneLine {
+    let verdict = Verdict::worst(rows.iter().map(|row| row.verdict));
+    let Some(first) = rows.iter().find(|row| row.verdict == verdict) else {
+        let (quality, text) = (Quality::Unconfigured, nothing.to_owned());
+        return PaneLine { verdict, quality, text };
     };
     let total = rows.len();
-    let trouble = rows.iter().filter(|row| row.verdict != Verdict::Ok).count();
-    let other = rows.iter().find(|row| row.verdict != Verdict::Ok);
-    let said = |row: &RowLine<'_>| format!("{}: {}", row.title, row.reason);
-    let (quality, text) = match (verdict, other) {
-        (Verdict::Ok, Some(other)) => {
-            (first.quality, format!("{} of {total} OK; {}", total - trouble, said(other)))
+    let trouble = rows.iter().filter(|row| row.verdict.is_trouble()).count();
+    let well = rows.iter().filter(|row| row.verdict == Verdict::Ok).count();
+    let late = rows.iter().any(|row| row.verdict == verdict && row.quality == Quality::Late);
+    let said = |row: &Finding| {
+        if row.title == row.pane.title() {
+            row.reason.clone()
+        } else {
+            format!("{}: {}", row.title, row.reason)
         }
-        (Verdict::Ok, None) if total > 1 => {
-            let late = rows.iter().any(|row| row.quality == Quality::Late);
-            (if late { Quality::Late } else { first.quality }, format!("all {total} OK"))
-        }
-        (_, Some(_)) if total > 1 => {
-            (first.quality, format!("{trouble} of {total} not OK: {}", said(first)))
-        }
-        _ => (first.quality, said(first)),
     };
+    let text = match verdict {
+        _ if total == 1 => first
+            .remark
+            .as_ref()
+            .map_or_else(|| said(first), |remark| format!("{}; {remark}", said(first))),
+        Verdict::Ok => format!("{}{}", count_well(well, total), aside(rows)),
+        Verdict::Unjudged => format!("{} (and {} more)", said(first), total - 1),
+        _ => format!("{trouble} of {total} not OK: {}", said(first)),
+    };
+    let quality = if late { Quality::Late } else { first.quality };
     PaneLine { verdict, quality, text }
+}
+
+fn count_well(well: usize, total: usize) -> String {
+    if well == total { format!("all {total} OK") } else { format!("{well} of {total} OK") }
+}
+
+/// What stands beside rows that are well: one that contradicts, one that was not judged.
+fn aside(rows: &[&Finding]) -> String {
+    let contradicts = rows.iter().find_map(|row| Some((row, row.remark.as_ref()?)));
+    let idle = rows.iter().find(|row| row.verdict == Verdict::Unjudged);
+    match (contradicts, idle) {
+        (Some((row, remark)), _) => format!("; {} {remark}", row.title),
+        (None, Some(row)) => format!("; {}: {}", row.title, row.reason),
+        (None, None) => String::new(),
+    }
 }

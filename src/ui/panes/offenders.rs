@@ -45,10 +45,10 @@ pub(super) fn draw(
     view: &LimitsView,
 ) -> Option<String> {
     match context.view.tab {
-        1 => counted(buffer, area, context, view, &view.by_endpoint, &ENDPOINTS),
-        2 => counted(buffer, area, context, view, &view.by_tier, &TIERS),
+        1 => counted(buffer, area, context, view, &view.tally.by_endpoint, &ENDPOINTS),
+        2 => counted(buffer, area, context, view, &view.tally.by_tier, &TIERS),
         3 => near(buffer, area, context, view),
-        _ => counted(buffer, area, context, view, &view.by_identifier, &COUNTED),
+        _ => counted(buffer, area, context, view, &view.tally.by_identifier, &COUNTED),
     }
 }
 
@@ -81,13 +81,13 @@ fn counted(
     // There may be thousands of them: only those that can be seen are laid out.
     let range = window::around(context.position, kept.len(), usize::from(area.height));
     let cells = kept[range.clone()].iter().map(|(name, count)| {
-        let share = *count as f64 / view.total.max(1) as f64;
+        let share = *count as f64 / view.tally.total.max(1) as f64;
         let name = if masks { shown(context, name) } else { name.clone() };
         vec![
             Cell::new(name, style),
             Cell::new(format::count(*count as f64), style),
             Cell::new(format::percent(share), theme.quiet()),
-            Cell(bar(*count as f64 / most, bar_width(area), style, theme)),
+            Cell::picture(bar(*count as f64 / most, bar_width(area), style, theme)),
         ]
     });
     let table = Table::new(columns, cells.collect(), area.width, theme);
@@ -102,7 +102,7 @@ fn nothing(context: &Context<'_>, view: &LimitsView) -> String {
             format!("nothing is known yet ({why})")
         }
         (Some(at), false) => format!("none were known {}", context.ago(at)),
-        (Some(_), true) if view.total > 0 => "the violations do not tell".to_owned(),
+        (Some(_), true) if view.tally.total > 0 => "the violations do not tell".to_owned(),
         (Some(_), true) => "none in the window".to_owned(),
     }
 }
@@ -145,7 +145,7 @@ fn near_cells(context: &Context<'_>, entry: &Pressure, width: usize) -> Vec<Cell
         Cell::new(format::count(entry.used as f64), style),
         Cell::new(format::count(entry.limit as f64), theme.quiet()),
         Cell::new(percent, style),
-        Cell(bar(share, width, style, theme)),
+        Cell::picture(bar(share, width, style, theme)),
     ]
 }
 

@@ -6,7 +6,8 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use crate::ui::{paint, theme::Theme};
+use super::fitted;
+use crate::ui::{format, paint, theme::Theme};
 
 /// Text under a heading.
 #[derive(Clone, Debug, Default)]
@@ -74,9 +75,11 @@ pub fn draw(
         if last && hidden > 0 {
             let ellipsis = theme.glyphs().ellipsis;
             let text = format!("{ellipsis} {} more lines{hint}", hidden + 1);
+            let text = format::fit(&text, usize::from(width), ellipsis);
             paint::line(buffer, place, row as u16, &Line::styled(text, theme.quiet()));
         } else {
-            paint::line(buffer, place, row as u16, line);
+            let (spans, _) = fitted(&line.spans, usize::from(width), theme);
+            paint::line(buffer, place, row as u16, &Line::from(spans).style(line.style));
         }
     }
 }

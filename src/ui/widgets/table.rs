@@ -51,12 +51,22 @@ impl Column {
 
 /// What stands in one place of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cell(pub Vec<Span<'static>>);
+pub struct Cell {
+    spans: Vec<Span<'static>>,
+    /// A picture, such as a bar, is not turned round where its row is selected: it would be
+    /// its own negative.
+    picture: bool,
+}
 
 impl Cell {
     /// Text of one style. Foreign text is made safe when it is fitted.
     pub fn new(text: impl Into<String>, style: Style) -> Self {
-        Self(vec![Span::styled(text.into(), style)])
+        Self { spans: vec![Span::styled(text.into(), style)], picture: false }
+    }
+
+    /// A picture made of characters.
+    pub fn picture(spans: Vec<Span<'static>>) -> Self {
+        Self { spans, picture: true }
     }
 
     /// Whether there is nothing in it.
@@ -65,7 +75,7 @@ impl Cell {
     }
 
     fn width(&self) -> usize {
-        self.0.iter().map(|span| text::safe(&span.content).width()).sum()
+        self.spans.iter().map(|span| text::safe(&span.content).width()).sum()
     }
 }
 
@@ -127,24 +137,17 @@ impl<'a> Table<'a> {
         let style = self.theme.quiet();
         let cells: Vec<Cell> =
             self.columns.iter().map(|column| Cell::new(column.title, style)).collect();
-        self.laid_out(&cells, Span::raw("  "))
+        self.laid_out(&cells, Span::raw("  "), false)
     }
 
     /// One row.
     pub fn line(&self, row: usize, selected: bool) -> Line<'static> {
         let Some(cells) = self.rows.get(row) else { return Line::default() };
         if !selected {
-            return self.laid_out(cells, Span::raw("  "));
+            return self.laid_out(cells, Span::raw("  "), false);
         }
         let pointer = format!("{} ", self.theme.glyphs().pointer);
-        let mut line = self.laid_out(cells, Span::raw(pointer));
-        let (quiet, picked) = (self.theme.quiet(), self.theme.selected());
-        for span in &mut line.spans {
-            // Grey on a reversed row is hard to read.
-            let base = if span.style == quiet { self.theme.text() } else { span.style };
-            span.style = base.patch(picked);
-        }
-        line
+        self.laid_out(cells, Span::raw(pointer), true)
     }
 
     /// The titles and as many rows as `room` lines can hold without a selection; the last
@@ -161,17 +164,30 @@ impl<'a> Table<'a> {
         lines
     }
 
-    fn laid_out(&self, cells: &[Cell], lead: Span<'static>) -> Line<'static> {
-        let mut spans = vec![lead];
+    fn laid_out(&self, cells: &[Cell], lead: Span<'static>, selected: bool) -> Line<'static> {
+        let (quiet, picked) = (self.theme.quiet(), self.theme.selected());
+        let mark = |span: Span<'static>| {
+            if !selected {
+                return span;
+            }
+            // Grey on a reversed row is hard to read.
+            let base = if span.style == quiet { self.theme.text() } else { span.style };
+            Span::styled(span.content, base.patch(picked))
+        };
+        let mut spans = vec![mark(lead)];
         let mut first = true;
         for ((cell, column), width) in cells.iter().zip(self.columns).zip(&self.widths) {
             let Some(width) = *width else { continue };
             if !first {
-                spans.push(Span::raw(" ".repeat(self.gap)));
+                spans.push(mark(Span::raw(" ".repeat(self.gap))));
             }
             first = false;
-            let (fitted, used) = fitted(&cell.0, width, self.theme);
-            let blank = Span::raw(" ".repeat(width.saturating_sub(used)));
+            let (mut fitted, used) = fitted(&cell.spans, width, self.theme);
+            let mut blank = Span::raw(" ".repeat(width.saturating_sub(used)));
+            if !cell.picture {
+                fitted = fitted.into_iter().map(mark).collect();
+                blank = mark(blank);
+            }
             match column.align {
                 Align::Left => {
                     spans.extend(fitted);

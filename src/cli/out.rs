@@ -26,6 +26,18 @@ pub(super) fn line(text: &str) -> color_eyre::Result<ExitCode> {
     bytes(format!("{text}\n").as_bytes())
 }
 
+/// Whether nobody can read standard output any more: the program at the other end of the
+/// pipe has ended, or the terminal is gone. Never waits.
+pub(super) fn is_unread() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = io::stdout();
+    // What went wrong is reported without being asked for.
+    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+    poll(&mut watched, Some(&at_once)).is_ok() && watched[0].revents().intersects(gone)
+}
+
 /// Prints a document to standard output.
 pub(super) fn json<T: Serialize>(document: &T) -> color_eyre::Result<ExitCode> {
     line(&serde_json::to_string_pretty(document)?)

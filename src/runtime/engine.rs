@@ -129,9 +129,9 @@ impl Engine {
     }
 
     fn say(&self, notice: Notice) {
-        // A full channel drops the message: it is also in the log.
-        tracing::info!(text = notice.text, "said");
-        let _ = self.outlets.events.try_send(Event::Notice(notice));
+        if let Err(lost) = self.outlets.events.try_send(Event::Notice(notice)) {
+            tracing::warn!(%lost, "a message was dropped: too much is happening");
+        }
     }
 
     fn poll(&self, sources: &[SourceId]) {

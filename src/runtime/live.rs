@@ -5,6 +5,7 @@ use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
+    chronicle::{Chronicle, News},
     clock::Clock,
     engine::{Engine, HISTORY, Outlets},
     event_loop::{self, Exit, Hands, Inlets, Input, NoScreen, Setup, Surface},
@@ -131,6 +132,12 @@ impl Console {
         let Self { mut state, engine, inlets, clock, events, deadline, changes } = self;
         let mut hands = Reloading { engine, changes, events };
         hands.engine.start_polling();
+        let mut chronicle = Chronicle::default();
+        let mut watch = |state: &State| {
+            chronicle.look(state);
+            watch(state);
+        };
+        let watch = &mut watch;
         let setup =
             Setup { clock, fps, deadline, resolve: ui::keys::resolve, paint: &paint, watch };
         let exit = event_loop::run(&mut state, inlets, surface, &mut hands, setup).await;
@@ -215,64 +222,83 @@ async fn tell_of_panics(mut panics: ContainedPanics, events: mpsc::Sender<Event>
     }
 }
 
-/// Runs without any terminal. SIGHUP reads the configuration again.
-///
-/// # Errors
-/// Where signals cannot be listened to.
-pub async fn headless(plan: Plan) -> io::Result<(State, Exit)> {
-    without_screen(plan, true, &mut |_| {}).await
+/// Where a console without a screen leaves its words.
+pub struct Outside<'a> {
+    /// Prints a line: what changed in plain mode, what goes wrong without it.
+    pub print: &'a mut dyn FnMut(&str),
+    /// Whether nobody can read the standard output any more: the terminal or the program at
+    /// the other end of the pipe is gone. Asked after every turn of the loop, also while
+    /// nothing changes.
+    pub unread: &'a dyn Fn() -> bool,
 }
 
-/// Prints a line for every change. `print` returns false when nobody reads any more.
+/// Runs without any terminal, and says what goes wrong meanwhile. SIGHUP reads the
+/// configuration again; the end of whoever reads the output ends it.
 ///
 /// # Errors
 /// Where signals cannot be listened to.
-pub async fn plain(plan: Plan, print: &mut dyn FnMut(&str) -> bool) -> io::Result<Exit> {
+pub async fn headless(plan: Plan, outside: Outside<'_>) -> io::Result<(State, Exit)> {
+    let mut news = News::default();
+    let Outside { print, unread } = outside;
+    let mut watch = |state: &State| {
+        for line in ui::plain::messages(&news.of(&state.world)) {
+            print(&line);
+        }
+    };
+    without_screen(plan, &mut watch, unread).await
+}
+
+/// Prints a line for every change and everything that goes wrong. SIGHUP reads the
+/// configuration again; the end of whoever reads the lines ends it.
+///
+/// # Errors
+/// Where signals cannot be listened to.
+pub async fn plain(plan: Plan, outside: Outside<'_>) -> io::Result<Exit> {
+    let mut news = News::default();
     let mut last: Option<summary::Summary> = None;
+    let Outside { print, unread } = outside;
     let mut watch = |state: &State| {
         let now = summary::summary(&state.world);
-        let lines = match &last {
+        let mut lines = match &last {
             Some(before) => ui::plain::changes(before, &now),
             None => ui::plain::opening(&now),
         };
         last = Some(now);
-        lines.iter().all(|line| print(line))
-    };
-    let (signals, signals_in) = mpsc::channel(4);
-    let again = tty::forward_signals(Signals::listen(None)?, signals.clone(), false);
-    let mut watch = |state: &State| {
-        if !watch(state) {
-            // Nobody reads any more: the same as a terminal that is gone.
-            let _ = signals.try_send(Signal::Hangup);
+        lines.extend(ui::plain::messages(&news.of(&state.world)));
+        for line in lines {
+            print(&line);
         }
     };
-    let (_, exit) = on_no_screen(plan, signals_in, again, &mut watch).await?;
-    Ok(exit)
+    without_screen(plan, &mut watch, unread).await.map(|(_, exit)| exit)
 }
 
 async fn without_screen(
     plan: Plan,
-    reloads: bool,
     watch: &mut dyn FnMut(&State),
+    unread: &dyn Fn() -> bool,
 ) -> io::Result<(State, Exit)> {
     let (signals, signals_in) = mpsc::channel(4);
-    let again = tty::forward_signals(Signals::listen(None)?, signals, reloads);
-    on_no_screen(plan, signals_in, again, watch).await
-}
-
-async fn on_no_screen(
-    plan: Plan,
-    signals: mpsc::Receiver<Signal>,
-    again: mpsc::Receiver<()>,
-    watch: &mut dyn FnMut(&State),
-) -> io::Result<(State, Exit)> {
+    let again =
+        tty::forward_signals(Signals::listen(None)?, signals.clone(), plan.reload.is_some());
+    let mut left_alone = false;
+    let mut watch = |state: &State| {
+        watch(state);
+        if !left_alone && unread() {
+            left_alone = true;
+            let _ = signals.try_send(Signal::Hangup);
+        }
+    };
     // Held to the end: without anybody who could type, the loop would end at once.
     let (_inputs, inputs_in) = mpsc::channel(1);
-    let console = Console::new(plan, signals, inputs_in, again);
+    let console = Console::new(plan, signals_in, inputs_in, again);
     let paint: tty::Painter = Box::new(|_, _, _| None);
-    let ended = console.run(&mut NoScreen, 1, paint, watch).await;
+    let ended = console.run(&mut NoScreen, 1, paint, &mut watch).await;
     ended.engine.stop().await;
-    Ok((ended.state, ended.exit?))
+    let exit = match ended.exit? {
+        Exit::Signal(Signal::Hangup) if left_alone => Exit::Unread,
+        exit => exit,
+    };
+    Ok((ended.state, exit))
 }
 
 /// Runs on the terminal.

@@ -5,6 +5,8 @@
 
 pub mod check;
 
+mod chronicle;
+
 pub mod clock;
 
 mod engine;
@@ -21,4 +23,4 @@ mod reload;
 
 mod tty;
 
-pub use live::{Plan, headless, plain, screen};
+pub use live::{Outside, Plan, headless, plain, screen};

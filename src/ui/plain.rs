@@ -4,12 +4,15 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use super::paint;
 use crate::{
-    app::summary::Summary,
+    app::{msg::Level, notices::Said, summary::Summary},
     domain::{
         text::safe,
         verdict::{Quality, Verdict},
     },
 };
+
+/// How times are written.
+const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// One judgement of the document.
 struct Judged<'a> {
@@ -45,6 +48,20 @@ pub fn changes(before: &Summary, after: &Summary) -> Vec<String> {
     }
     lines.extend(runs(before, after));
     lines
+}
+
+/// What went wrong meanwhile: warnings and errors, one line each. What is well is in the log.
+pub fn messages(news: &[&Said]) -> Vec<String> {
+    let word = |level| match level {
+        Level::Info => None,
+        Level::Warning => Some("warning"),
+        Level::Error => Some("error"),
+    };
+    let line = |said: &&Said| {
+        let word = word(said.notice.level)?;
+        Some(format!("{} {word}: {}", said.at.wall.strftime(TIME), safe(&said.notice.text)))
+    };
+    news.iter().filter_map(line).collect()
 }
 
 /// Everything as it is, for the first lines of the plain mode.
@@ -118,7 +135,7 @@ fn judged(summary: &Summary) -> BTreeMap<String, Judged<'_>> {
 }
 
 fn time(summary: &Summary) -> String {
-    summary.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    summary.at.strftime(TIME).to_string()
 }
 
 fn overall(summary: &Summary, was: Option<Verdict>) -> String {

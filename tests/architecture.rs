@@ -50,7 +50,8 @@ fn source_files(directory: &Path) -> Vec<PathBuf> {
 
 /// The file without its tests and comments.
 fn code(path: &Path) -> String {
-    let is_test = path.file_name().is_some_and(|name| name == "tests.rs");
+    let is_test = path.file_name().is_some_and(|name| name == "tests.rs")
+        || path.components().any(|part| part.as_os_str() == "tests");
     if is_test {
         return String::new();
     }

@@ -51,7 +51,7 @@ fn source_files(directory: &Path) -> Vec<PathBuf> {
 /// The file without its tests and comments.
 fn code(path: &Path) -> String {
     let is_test = path.file_name().is_some_and(|name| name == "tests.rs")
-        || path.components().any(|part| part.as_os_str() == "tests");
+        || path.parent().is_some_and(|folder| folder.ends_with("tests"));
     if is_test {
         return String::new();
     }

@@ -228,3 +228,48 @@ fn it_ends_when_nobody_reads_its_lines_any_more() {
     drop(headless.child.stdout.take());
     assert_eq!(headless.code(), Some(0));
 }
+
+#[test]
+fn check_tells_what_was_done_before_and_leaves_nothing_behind() {
+    use jiff::Timestamp;
+    use watchfloor::{
+        actions::{Actions, operator},
+        domain::{action::ActionOutcome, time::Moment},
+    };
+    let action = "
+[action.flush]
+title = \"Warm it up\"
+kind = \"command\"
+guard = \"G1\"
+argv = [\"true\"]
+cooldown = \"1h\"
+";
+    let configuration = format!("{CONFIGURATION}{action}[display]\nread_only = true\n");
+    let check = |console: &mut Console| -> serde_json::Value {
+        let mut text = String::new();
+        console.child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(console.code(), Some(2));
+        serde_json::from_str(&text).unwrap()
+    };
+    let mut first = Console::start(&configuration, &["check", "--json"]);
+    let document = check(&mut first);
+    assert_eq!(document["actions"][0]["last"], serde_json::Value::Null);
+    let why = document["actions"][0]["why_not"].as_str().unwrap();
+    assert!(why.starts_with("read-only: by the configuration"), "{why}");
+    let state = first.directory.path().join("state");
+    assert!(!state.join("journal.jsonl").exists(), "a look creates no journal");
+
+    let now = || Moment { mono: Duration::ZERO, wall: Timestamp::now() };
+    let (actions, _) = Actions::open(&state, std::sync::Arc::new(now)).unwrap();
+    actions.conclude(&"r1".into(), &"flush".into(), ActionOutcome::Confirmed, &[]).unwrap();
+    let again = Command::new(PROGRAM)
+        .arg("--config")
+        .arg(first.directory.path().join("watchfloor.toml"))
+        .args(["check", "--json"])
+        .output()
+        .unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    let last = &document["actions"][0]["last"];
+    assert_eq!(last["outcome"], "confirmed");
+    assert_eq!(last["by"], operator());
+}

@@ -182,6 +182,11 @@ impl Actions {
     }
 }
 
+/// Who sits in front of this console, as the journal has it: `alice@bastion`.
+pub fn operator() -> String {
+    journal::who::Who::current().name()
+}
+
 /// A name for a run: `20261120-143207-123-k3f9a2qz`. Names sort by time, in UTC, and the
 /// random end tells apart what two consoles start in the same millisecond.
 pub fn new_run_id() -> RunId {

@@ -39,6 +39,9 @@ pub struct SourceState {
     pub last_failure: Option<(Failure, Moment)>,
     /// Why it is not asked at all.
     pub disabled: Option<String>,
+    /// What it said before is of another source that had its name.
+    #[serde(default)]
+    pub since: Option<Moment>,
 }
 
 /// How a poll went.
@@ -95,6 +98,18 @@ impl Sources {
         }
     }
 
+    /// Forgets what is known of a source.
+    pub fn forget(&mut self, id: &SourceId) {
+        self.all.remove(id);
+    }
+
+    /// From now on, only what a source said after `since` counts.
+    pub fn begin(&mut self, id: &SourceId, since: Moment) {
+        if let Some(source) = self.all.get_mut(id) {
+            source.since = Some(since);
+        }
+    }
+
     /// The source of that name.
     pub fn get(&self, id: &SourceId) -> Option<&SourceState> {
         self.all.get(id)
@@ -116,7 +131,8 @@ impl Sources {
     /// for an answer that is older than what is known.
     pub fn observe(&mut self, observation: &Observation) -> bool {
         let Some(source) = self.all.get_mut(&observation.source) else { return false };
-        if source.last.as_ref().is_some_and(|last| last.at > observation.at) {
+        let of_another = source.since.is_some_and(|since| since > observation.at);
+        if of_another || source.last.as_ref().is_some_and(|last| last.at > observation.at) {
             return false;
         }
         source.last = Some(LastPoll {
@@ -255,6 +271,7 @@ impl SourceState {
             interval,
             last_failure: None,
             disabled: None,
+            since: None,
         }
     }
 

@@ -90,6 +90,7 @@ impl Console {
         let (changed, changes) = mpsc::channel(1);
         let settings = Settings {
             console: format!("{:04x}", rand::random::<u16>()),
+            operator: crate::actions::operator(),
             read_only: plan.profile.display.read_only,
             utc: plan.profile.display.utc,
         };
@@ -165,16 +166,15 @@ impl Hands for Reloading {
     }
 
     fn between(&mut self) {
-        while let Ok(changed) = self.changes.try_recv() {
-            let event = match changed {
-                Ok(loaded) => {
-                    let catalog = Box::new(loaded.profile.catalog.clone());
-                    self.engine.replace(loaded.profile);
-                    Event::Reloaded(catalog)
-                }
+        loop {
+            // First the place for the message: a configuration that is in force and not said
+            // to be would leave the state with another one. Without a place it waits.
+            let Ok(place) = self.events.try_reserve() else { return };
+            let Ok(changed) = self.changes.try_recv() else { return };
+            place.send(match changed {
+                Ok(loaded) => Event::Reloaded(Box::new(self.engine.take_over(loaded.profile))),
                 Err(why) => Event::ReloadFailed(why),
-            };
-            let _ = self.events.try_send(event);
+            });
         }
     }
 }
@@ -307,4 +307,53 @@ async fn without_screen(
 /// Where the terminal cannot be used.
 pub async fn screen(plan: Plan) -> io::Result<Exit> {
     tty::run(plan).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(directory: &std::path::Path, display: &str) -> Loaded {
+        let file = directory.join("watchfloor.toml");
+        let text = format!(
+            "[service]\nname = \"shop\"\nenvironment = \"test\"\n{display}\n[source.api]\nkind = \"http\"\n\
+             url = \"http://127.0.0.1:1/\"\nreadings = {{ state = \"$.status\" }}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let request = Request {
+            config: Some(file),
+            directory: directory.to_owned(),
+            home: Some(directory.to_owned()),
+            ..Request::default()
+        };
+        crate::config::load(&request).map_err(|wrong| wrong.render(false)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_configuration_is_taken_over_only_when_it_can_be_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::start();
+        let (actions, _actions) = mpsc::channel(1);
+        let (events, mut events_in) = mpsc::channel(1);
+        let (said, _said) = mpsc::channel(1);
+        let outlets = Outlets { actions, events: events.clone(), said };
+        let old = loaded(directory.path(), "");
+        let engine = Engine::new(old.profile, clock, outlets, None, None);
+        let (changed, changes) = mpsc::channel(1);
+        let mut hands = Reloading { engine, changes, events: events.clone() };
+        let new = loaded(directory.path(), "[display]\nread_only = true\nfps = 5\nutc = true\n");
+        changed.try_send(Ok(Box::new(new))).unwrap();
+
+        events.try_send(Event::Tick).unwrap();
+        hands.between();
+        assert_eq!(events_in.try_recv(), Ok(Event::Tick));
+        assert!(events_in.try_recv().is_err(), "there was no room to say it");
+
+        hands.between();
+        let Ok(Event::Reloaded(reloaded)) = events_in.try_recv() else { panic!("it was lost") };
+        assert!(reloaded.read_only);
+        assert_eq!(reloaded.utc, Some(true));
+        assert_eq!(reloaded.needs_restart, ["display.fps"]);
+        hands.engine.stop().await;
+    }
 }

@@ -15,6 +15,8 @@ pub mod event_loop;
 
 mod frames;
 
+mod keep;
+
 mod live;
 
 pub mod poller;

@@ -48,7 +48,12 @@ impl Desk {
     }
 
     pub fn with(catalog: Catalog, read_only: bool) -> Self {
-        let settings = Settings { console: "abc".to_owned(), read_only, utc: true };
+        let settings = Settings {
+            console: "abc".to_owned(),
+            operator: "ana@bastion".to_owned(),
+            read_only,
+            utc: true,
+        };
         let state = State::new(catalog, Moment::at_seconds(0.0), settings);
         Self { state, effects: Vec::new(), seconds: 0.0 }
     }

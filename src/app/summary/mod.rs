@@ -31,7 +31,7 @@ pub fn summary(world: &World) -> Summary {
         database: database::rows(world).iter().map(database_row).collect(),
         alerts: Vec::new(),
         contacts: escalation::rows(world).iter().map(contact_row).collect(),
-        actions: actions::rows(world).into_iter().map(action_row).collect(),
+        actions: actions::rows(world).into_iter().map(|row| action_row(world, row)).collect(),
     }
 }
 
@@ -188,7 +188,7 @@ fn contact_row(row: &escalation::ContactRow) -> ContactSummary {
     }
 }
 
-fn action_row(row: actions::ActionRow) -> ActionSummary {
+fn action_row(world: &World, row: actions::ActionRow) -> ActionSummary {
     ActionSummary {
         id: row.spec.id.to_string(),
         title: row.spec.title,
@@ -198,7 +198,7 @@ fn action_row(row: actions::ActionRow) -> ActionSummary {
         last: row.last.filter(|last| last.resolved).map(|last| LastRun {
             outcome: last.outcome,
             at: last.wall,
-            by: last.by,
+            by: if last.by == actions::HERE { world.actions.operator.clone() } else { last.by },
         }),
     }
 }

@@ -6,6 +6,8 @@ mod guarded;
 
 mod line;
 
+mod reload;
+
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +18,6 @@ use super::{
 };
 use crate::domain::{
     action::ActionEvent,
-    catalog::Catalog,
     ids::RunId,
     observation::{KeyScan, Observation},
     time::{Moment, coarse_age},
@@ -58,7 +59,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.world.actions.journal_failure = Some(why);
         }
         Event::Scanned(scan) => scanned(&mut state.world, *scan, &mut effects),
-        Event::Reloaded(catalog) => reloaded(state, *catalog, &mut effects),
+        Event::Reloaded(changed) => reload::apply(state, *changed, &mut effects),
         Event::ReloadFailed(why) => say(
             &mut state.world,
             Notice::error(format!(
@@ -206,20 +207,6 @@ fn scanned(world: &mut World, scan: KeyScan, effects: &mut Vec<Effect>) {
         }
     }
     effects.push(Effect::Draw);
-}
-
-/// Takes a changed catalogue over, and closes whatever was about to be done by the old one.
-fn reloaded(state: &mut State, catalog: Catalog, effects: &mut Vec<Effect>) {
-    let had_dialog = guarded::close_unstarted(state);
-    state.world.adopt(catalog);
-    let also =
-        if had_dialog { "; the open dialog was closed, its action may have changed" } else { "" };
-    say(
-        &mut state.world,
-        Notice::info(format!("the changed configuration is in force{also}")),
-        effects,
-    );
-    effects.push(Effect::Redraw);
 }
 
 /// Nothing was observed for a while: nothing that was known is known any more.

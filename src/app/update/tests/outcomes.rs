@@ -189,3 +189,12 @@ fn the_dialog_of_a_run_can_be_opened_again() {
     assert_eq!(console.state.view.context(), Context::Run);
     assert!(console.started().is_none());
 }
+
+#[test]
+fn the_document_names_who_ran_it() {
+    let mut console = ran(Claim::NotSent, &[]);
+    console.state.world.actions.operator = "ana@bastion".to_owned();
+    let document = summary::summary(&console.state.world);
+    let last = document.actions.iter().find_map(|action| action.last.as_ref()).unwrap();
+    assert_eq!(last.by, "ana@bastion");
+}

@@ -147,13 +147,16 @@ mod tests {
         }
         assert!((1..2 * WAITING).contains(&refused), "{refused} were refused");
         assert!(said_in.try_recv().is_err());
-        let read = tokio::task::spawn_blocking(move || {
-            let mut text = String::new();
-            std::fs::File::open(pipe).unwrap().read_to_string(&mut text).unwrap();
-            text
-        });
+        // Opened for both, it opens at once, and nobody waits for a reader any more.
+        let mut reader = std::fs::OpenOptions::new().read(true).write(true).open(pipe).unwrap();
         assert!(said(&mut said_in).await.text.starts_with("written to "));
-        assert!(read.await.unwrap().starts_with("first"));
+        let mut first = [0; 5];
+        reader.read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"first");
+        while keeper.jobs.capacity() < WAITING {
+            said(&mut said_in).await;
+        }
+        keeper.finish().await;
     }
 
     #[tokio::test]

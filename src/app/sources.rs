@@ -230,6 +230,13 @@ impl Sources {
             .map_or(&[], |(facts, _)| facts.exhibits.as_slice())
     }
 
+    /// Why the last good answer is without something that was asked for, where it says so.
+    pub fn missing(&self, id: &SourceId, what: &str) -> Option<&str> {
+        let (facts, _) = self.all.get(id)?.facts.last_known()?;
+        let found = facts.missing.iter().find(|(name, _)| name.as_ref() == what)?;
+        Some(found.1.as_str())
+    }
+
     /// Whether the console itself seems to be cut off: there are at least two sources that
     /// are asked, and every one fails without having reached anything.
     pub fn cut_off(&self) -> bool {

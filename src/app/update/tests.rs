@@ -75,6 +75,7 @@ fn check(id: &str, source: &str, critical: &[&str], warning: &[&str]) -> CheckSp
         down_after: 3,
         up_after: 2,
         primary: None,
+        expect_disagreement: false,
     }
 }
 

@@ -125,9 +125,39 @@ fn after_a_gap_nothing_is_known_and_nothing_is_armed() {
     assert_eq!(console.state.world.marks.last().unwrap().kind, MarkKind::Gap);
 }
 
+fn expect_disagreement(console: &mut Console) {
+    for check in &mut console.state.world.catalog.checks {
+        check.expect_disagreement = check.primary.is_some();
+    }
+}
+
+#[test]
+fn a_disagreement_that_nobody_expects_counts_and_an_outage_always_does() {
+    let mut console = Console::new();
+    console.state.world.catalog.limits = None;
+    for second in [1.0, 2.0] {
+        console.at(second).good("redis", &counters(1.0, 1.0));
+        console.good("api", &[("status", word("degraded")), ("total_ms", number(1.0))]);
+    }
+    let row = console.check("api says");
+    assert_eq!(row.verdict, Verdict::Warning);
+    assert!(row.disagreement.unwrap().contains("here WARN, there OK"));
+    expect_disagreement(&mut console);
+    assert_eq!(console.check("api says").verdict, Verdict::Ok);
+    for kind in [FailureKind::Server, FailureKind::Refused, FailureKind::Timeout] {
+        for second in [3.0, 4.0, 5.0] {
+            console.at(second).good("redis", &counters(1.0, 1.0)).bad("api", kind);
+        }
+        let row = console.check("api says");
+        assert_eq!((row.verdict, row.quality), (Verdict::Critical, Quality::Error), "{kind:?}");
+        assert_eq!(console.state.world.verdict().0, Verdict::Critical, "{kind:?}");
+    }
+}
+
 #[test]
 fn a_service_that_slanders_a_healthy_redis_does_not_colour_the_whole() {
     let mut console = Console::new();
+    expect_disagreement(&mut console);
     console.state.world.catalog.limits = None;
     for second in [1.0, 2.0] {
         console.at(second).good("redis", &counters(1.0, 1.0));

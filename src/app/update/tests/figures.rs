@@ -173,3 +173,126 @@ fn a_redis_that_refuses_writes_is_not_well() {
     assert!(cache_row(&console).reason.contains("writes are refused"));
     assert_eq!(cache_row(&console).verdict, Verdict::Warning);
 }
+
+fn violation(second: i64, who: &str) -> Violation {
+    Violation {
+        at: Moment::at_seconds(0.0).wall + jiff::SignedDuration::from_secs(second),
+        identifier: who.to_owned(),
+        endpoint: "/api".to_owned(),
+        limit: None,
+        window: None,
+        tier: None,
+    }
+}
+
+fn document(console: &Console) -> summary::LimitsSummary {
+    summary::summary(&console.state.world).rate_limits.unwrap()
+}
+
+#[test]
+fn an_answer_without_the_list_of_violations_is_not_an_answer_without_violations() {
+    let mut console = Console::new();
+    let why = "$.violations is not in the answer";
+    let facts = Facts { missing: vec![("violations".into(), why.to_owned())], ..Facts::default() };
+    console.good("redis", &[]).observe("api", Ok(facts.clone()));
+    let view = limits::view(&console.state.world).unwrap();
+    assert_eq!((view.verdict, view.quality), (Verdict::Unknown, Quality::Error));
+    assert_eq!(view.reason, why);
+    let shown = document(&console);
+    assert_eq!((shown.violations, shown.identifiers), (None, None));
+    // Also after it had told before: what it told is not what holds now.
+    let page = vec![violation(1, "a")];
+    let told = Facts { exhibits: vec![Exhibit::Violations(page)], ..Facts::default() };
+    console.at(2.0).good("redis", &[]).observe("api", Ok(told));
+    assert_eq!(document(&console).violations, Some(1));
+    console.at(3.0).good("redis", &[]).observe("api", Ok(facts));
+    let shown = document(&console);
+    assert_eq!((shown.verdict, shown.violations), (Verdict::Unknown, None));
+}
+
+#[test]
+fn what_is_left_out_of_a_page_makes_its_numbers_a_lower_bound() {
+    let mut console = Console::new();
+    let page = |more: Option<Exhibit>| {
+        let mut exhibits = vec![Exhibit::Violations(vec![violation(1, "a")])];
+        exhibits.extend(more);
+        Facts { exhibits, ..Facts::default() }
+    };
+    console.at(2.0).good("redis", &[]).observe("api", Ok(page(None)));
+    assert!(!document(&console).lower_bound);
+    let more = Exhibit::Incomplete { unreadable: 2, left_out: 7 };
+    console.at(3.0).good("redis", &[]).observe("api", Ok(page(Some(more))));
+    let shown = document(&console);
+    assert!(shown.lower_bound && shown.violations == Some(1));
+    let reason = "at least 1 violation in 1h: 2 could not be read, 7 more were not taken";
+    assert_eq!(shown.reason, reason);
+    // The window has passed.
+    console.at(3_700.0).good("redis", &[]).observe("api", Ok(page(None)));
+    assert!(!document(&console).lower_bound);
+    let future = Facts {
+        exhibits: vec![Exhibit::Violations(vec![violation(99_999, "b")])],
+        ..Facts::default()
+    };
+    console.at(3_701.0).good("redis", &[]).observe("api", Ok(future));
+    assert!(document(&console).lower_bound, "what claims to be from the future is left out");
+}
+
+#[test]
+fn one_of_two_sources_of_violations_that_fails_leaves_a_lower_bound_that_is_not_ok() {
+    let mut console = Console::new();
+    let limits = console.state.world.catalog.limits.as_mut().unwrap();
+    limits.violations = vec!["api".into(), "redis".into()];
+    let page = || Facts { exhibits: vec![Exhibit::Violations(Vec::new())], ..Facts::default() };
+    console.at(1.0).observe("redis", Ok(page())).observe("api", Ok(page()));
+    assert_eq!(document(&console).verdict, Verdict::Ok);
+    console.at(2.0).observe("api", Ok(page())).bad("redis", FailureKind::Forbidden);
+    let shown = document(&console);
+    assert!(shown.lower_bound);
+    assert_eq!(shown.verdict, Verdict::Unknown, "{}", shown.reason);
+    assert!(shown.reason.contains("not all is known: redis"), "{}", shown.reason);
+}
+
+#[test]
+fn who_is_near_a_limit_is_unknown_where_the_server_refuses_to_tell() {
+    let mut console = Console::new();
+    let limits = console.state.world.catalog.limits.as_mut().unwrap();
+    (limits.violations, limits.pressure) = (Vec::new(), vec!["redis".into()]);
+    let why = "NOPERM no permission to run 'scan'";
+    let facts = Facts { missing: vec![("pressure".into(), why.to_owned())], ..Facts::default() };
+    console.at(1.0).observe("redis", Ok(facts));
+    let shown = document(&console);
+    assert_eq!(shown.verdict, Verdict::Unknown);
+    assert_eq!(shown.reason, format!("who is near a limit is not known: {why}"));
+    assert_eq!((shown.violations, shown.identifiers), (None, None), "nobody reports any");
+    let near = Exhibit::Pressure { entries: Vec::new(), complete: true };
+    let facts = Facts { exhibits: vec![near], ..Facts::default() };
+    console.at(2.0).observe("redis", Ok(facts));
+    let shown = document(&console);
+    assert_eq!((shown.verdict, shown.violations), (Verdict::Ok, None));
+}
+
+#[test]
+fn a_latency_whose_reading_disappears_is_an_error_and_no_idleness() {
+    let mut console = Console::new();
+    console.at(1.0).good("api", &[("status", word("ok"))]);
+    let row = latency_row(&console);
+    assert_eq!((row.verdict, row.quality), (Verdict::Unknown, Quality::Error));
+    assert!(row.reason.starts_with("1 failure, n = 0"), "{}", row.reason);
+    assert!(row.reason.ends_with("the answer has no total_ms"), "{}", row.reason);
+}
+
+#[test]
+fn the_document_has_no_number_that_is_not_known_now() {
+    let mut console = Console::new();
+    for second in [1.0, 6.0] {
+        console.at(second).good("redis", &counters(second * 1e3, 10.0));
+    }
+    let cache = |console: &Console| summary::summary(&console.state.world).cache.remove(0);
+    assert!(cache(&console).lifetime_hit_rate.is_some());
+    console.at(7.0).bad("redis", FailureKind::Refused);
+    let row = cache(&console);
+    assert_eq!(
+        (row.hit_rate, row.lifetime_hit_rate, row.lookups, row.keys),
+        (None, None, None, None)
+    );
+}

@@ -69,7 +69,7 @@ pub enum Event {
     /// The keys of a cache were counted.
     Scanned(Box<KeyScan>),
     /// A changed configuration was taken over.
-    Reloaded(Box<Catalog>),
+    Reloaded(Box<Reloaded>),
     /// A changed configuration was refused; the old one stays.
     ReloadFailed(String),
     /// What an earlier console kept of the alerts; sent at the start.
@@ -87,6 +87,21 @@ pub enum Event {
         /// How long.
         blind_for: Duration,
     },
+}
+
+/// A changed configuration, as far as the state is concerned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Everything in it that is shown.
+    pub catalog: Catalog,
+    /// Nothing can be armed.
+    pub read_only: bool,
+    /// Times in UTC or not, where the configuration now says something else about it.
+    pub utc: Option<bool>,
+    /// Keys that have changed and take effect only when the console is started again.
+    pub needs_restart: Vec<String>,
+    /// Since when the sources are asked by it.
+    pub since: Moment,
 }
 
 /// How loud a message is.

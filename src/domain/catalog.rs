@@ -113,6 +113,9 @@ pub struct CheckSpec {
     /// A check of a primary source about the same thing. Where the two disagree, both are
     /// shown and the disagreement is said.
     pub primary: Option<CheckId>,
+    /// It is known to speak worse of the thing than the primary finds it: that does not count.
+    #[serde(default)]
+    pub expect_disagreement: bool,
 }
 
 /// A cache: two counters, and whatever else the source tells.

@@ -12,7 +12,7 @@ use std::{
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{mpsc, watch};
 
-use super::engine::write_private;
+use super::keep::write_private;
 use crate::app::msg::{Event, Notice};
 
 /// The largest file that is read.

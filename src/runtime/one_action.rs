@@ -126,7 +126,7 @@ pub async fn carry_out(
     };
     let read_only = profile.display.read_only;
     let settings = Settings {
-        operator: crate::actions::journal::who::Who::current().name(),
+        operator: crate::actions::operator(),
         read_only,
         utc: true,
         ..Settings::default()

@@ -4,7 +4,11 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use super::paint;
 use crate::{
-    app::summary::{AlertSummary, Summary},
+    app::{
+        msg::Level,
+        notices::Said,
+        summary::{AlertSummary, Summary},
+    },
     domain::{
         rule::Phase,
         text::safe,
@@ -12,6 +16,9 @@ use crate::{
         verdict::{Quality, Verdict},
     },
 };
+
+/// How times are written.
+const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// One judgement of the document.
 struct Judged<'a> {
@@ -93,6 +100,20 @@ fn alert(summary: &Summary, now: &AlertSummary, was: Option<Phase>) -> String {
     )
 }
 
+/// What went wrong meanwhile: warnings and errors, one line each. What is well is in the log.
+pub fn messages(news: &[&Said]) -> Vec<String> {
+    let word = |level| match level {
+        Level::Info => None,
+        Level::Warning => Some("warning"),
+        Level::Error => Some("error"),
+    };
+    let line = |said: &&Said| {
+        let word = word(said.notice.level)?;
+        Some(format!("{} {word}: {}", said.at.wall.strftime(TIME), safe(&said.notice.text)))
+    };
+    news.iter().filter_map(line).collect()
+}
+
 /// Everything as it is, for the first lines of the plain mode.
 pub fn opening(summary: &Summary) -> Vec<String> {
     let mut all: Vec<Judged<'_>> = judged(summary).into_values().collect();
@@ -165,7 +186,7 @@ fn judged(summary: &Summary) -> BTreeMap<String, Judged<'_>> {
 }
 
 fn time(summary: &Summary) -> String {
-    summary.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    summary.at.strftime(TIME).to_string()
 }
 
 fn overall(summary: &Summary, was: Option<Verdict>) -> String {

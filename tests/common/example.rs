@@ -48,6 +48,7 @@ fn check(id: &str, title: &str, source: &str, critical: &[&str], warning: &[&str
         down_after: 1,
         up_after: 1,
         primary: None,
+        expect_disagreement: false,
     }
 }
 

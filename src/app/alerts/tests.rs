@@ -9,7 +9,7 @@ use crate::{
     app::{
         command::{AlertCommand, Command},
         escalation,
-        msg::{Effect, Event, Msg},
+        msg::{Effect, Event, Msg, Reloaded},
         state::{Settings, State},
         update::update,
     },
@@ -142,6 +142,16 @@ impl Console {
             self.second += 1;
             self.send(Event::Tick);
         }
+    }
+
+    fn reload(&mut self, catalog: Catalog) {
+        self.send(Event::Reloaded(Box::new(Reloaded {
+            catalog,
+            read_only: false,
+            utc: None,
+            needs_restart: Vec::new(),
+            since: Moment::at_seconds(self.second as f64),
+        })));
     }
 
     fn row(&self, rule: &str) -> AlertRow {
@@ -387,7 +397,7 @@ fn a_reload_keeps_what_did_not_change() {
     console.fail("redis", FailureKind::Unreachable);
     let mut next = catalog();
     next.rules[1].hold = Duration::from_secs(60);
-    console.send(Event::Reloaded(Box::new(next)));
+    console.reload(next);
     assert_eq!(console.phase("slow"), Phase::Firing);
     assert_ne!(console.phase("redis_down"), Phase::Firing, "its rule is another one now");
 }
@@ -423,7 +433,7 @@ fn told(console: &mut Console) {
         disabled: None,
     };
     catalog.notify = NotifySpec { targets: vec![target], ..NotifySpec::default() };
-    console.send(Event::Reloaded(Box::new(catalog)));
+    console.reload(catalog);
     console.send(Event::NotifySender(Sender::Here));
 }
 

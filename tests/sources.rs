@@ -10,6 +10,9 @@ mod command;
 #[path = "sources/http.rs"]
 mod http;
 
+#[path = "sources/logs.rs"]
+mod logs;
+
 #[path = "sources/postgres.rs"]
 mod postgres;
 

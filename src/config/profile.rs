@@ -1,10 +1,12 @@
 //! The validated configuration: what the rest of the program is built from.
 
+mod logs;
 mod program;
 mod source;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+pub use self::logs::{LogFields, LogOrigin, LogsSource};
 pub use self::program::{CommandReading, CommandSource, OutputPart, Program};
 pub use self::source::{
     Extract, HttpSource, PostgresSource, PressureConfig, ReadingConfig, RedisAddress, RedisSource,

@@ -2,6 +2,7 @@
 //! schema drives the strict check, the schema for editors, and the defaults that are shown.
 
 pub mod action;
+pub mod logs;
 pub mod pane;
 pub mod program;
 pub mod rule;

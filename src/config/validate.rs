@@ -6,6 +6,7 @@ mod command;
 mod condition;
 mod http;
 mod known;
+mod logs;
 mod pane;
 mod pattern;
 mod postgres;

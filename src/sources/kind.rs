@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{command, http, postgres, redis, upstash};
+use super::{command, http, logs, postgres, redis, upstash};
 use crate::{
     config::profile::{SourceConfig, SourceKind},
     domain::{
@@ -19,6 +19,7 @@ pub(super) enum Kind {
     Upstash(Box<upstash::Upstash>),
     Postgres(Box<postgres::Postgres>),
     Command(Box<command::Command>),
+    Logs(Box<logs::Logs>),
 }
 
 /// A source and what is shown of it.
@@ -59,6 +60,9 @@ pub(super) fn describe(config: &SourceConfig) -> Described {
             command.program.shown(),
             command.program.shown(),
         ),
+        SourceKind::Logs(logs) => {
+            (Kind::Logs(Box::new(logs::Logs::new(logs))), logs.shown(), logs::request(logs))
+        }
     };
     Described { kind, target, request }
 }
@@ -76,13 +80,14 @@ impl Kind {
             Self::Upstash(upstash) => upstash.poll(now, progress).await,
             Self::Postgres(postgres) => postgres.poll(progress).await,
             Self::Command(command) => command.poll(progress).await,
+            Self::Logs(logs) => logs.poll(now, progress).await,
         }
     }
 
     /// Lets go of whatever a poll that ran out of time was waiting for.
     pub(super) fn abandon(&mut self) {
         match self {
-            Self::Http(_) | Self::Upstash(_) | Self::Command(_) => {}
+            Self::Http(_) | Self::Upstash(_) | Self::Command(_) | Self::Logs(_) => {}
             Self::Redis(redis) => redis.abandon(),
             Self::Postgres(postgres) => postgres.abandon(),
         }

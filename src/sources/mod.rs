@@ -12,6 +12,8 @@ mod http;
 
 mod kind;
 
+mod logs;
+
 mod postgres;
 
 mod redis;

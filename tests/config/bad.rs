@@ -62,6 +62,15 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "logs",
+        &[
+            "[source.x]\nkind = \"logs\"\n",
+            "[source.x]\nkind = \"logs\"\nfile = \"a.log\"\nargv = [\"tail\"]\nwindows = [\"5m\", \"300s\", \"2 days\", \"0s\"]\ntimezone = \"Berlin\"\n",
+            "[source.x]\nkind = \"logs\"\nargv = []\nsilent_after = \"1s\"\nwindows = []\nfields = { levl = \"l\" }\n",
+            "[source.x]\nkind = \"logs\"\nfile = \"a.log\"\nwindows = [\"5m\", \"1h\"]\n[check.x]\nsource = \"x\"\ncritical = [\"error_rate_1h > 5%\", \"error_rate_5m > 5%\"]\n",
+        ],
+    ),
+    (
         "rules",
         &[
             "[rule.a]\nwhen = \"p95(api.total_ms, 5m) > 70%\"\n[rule.b]\nwhen = \"apii.up == false\"\n[rule.c]\nwhen = \"api.staet == 1\"\n[rule.d]\nwhen = \"up == false\"\n[rule.e]\nfor = \"5m\"\n",

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde_json_path::JsonPath;
 
-use super::{CommandSource, Text, TlsOptions};
+use super::{CommandSource, LogsSource, Text, TlsOptions};
 use crate::{config::secret::Secret, domain::ids::ReadingName};
 
 /// The kinds of source.
@@ -20,6 +20,8 @@ pub enum SourceKind {
     Postgres(Box<PostgresSource>),
     /// A program that is run for each poll.
     Command(Box<CommandSource>),
+    /// A log that is followed.
+    Logs(Box<LogsSource>),
 }
 
 /// An HTTP endpoint that is asked with GET.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    logs::RawLogs,
     program::RawCommand,
     value::{
         DurationText, Headers, HttpReading, InfoReading, PathText, SizeText, StatusText, TextValue,
@@ -27,6 +28,8 @@ pub enum RawSource {
     Postgres(Box<RawPostgres>),
     /// A program that is run for each poll, and read.
     Command(Box<RawCommand>),
+    /// A log that is followed: a file, or a program that goes on printing.
+    Logs(Box<RawLogs>),
 }
 
 /// What every kind of source has.
@@ -246,6 +249,7 @@ impl RawSource {
             Self::Upstash(source) => source.polling(),
             Self::Postgres(source) => source.polling(),
             Self::Command(source) => source.polling(),
+            Self::Logs(source) => source.polling(),
         }
     }
 
@@ -257,6 +261,7 @@ impl RawSource {
             Self::Upstash(_) => "upstash",
             Self::Postgres(_) => "postgres",
             Self::Command(_) => "command",
+            Self::Logs(_) => "logs",
         }
     }
 }

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{nearest::nearest, raw::source::RawSource};
+use super::value::parse_duration;
+use crate::config::{
+    nearest::nearest,
+    profile::LogsSource,
+    raw::{logs::RawLogs, source::RawSource},
+};
 
 /// What an HTTP source always measures.
 pub const HTTP: [&str; 9] = [
@@ -19,6 +24,25 @@ pub const HTTP: [&str; 9] = [
 
 /// What a command source always measures.
 pub const COMMAND: [&str; 3] = ["up", "exit_code", "total_ms"];
+
+/// What a log has for each of its windows.
+const LOG_WINDOW: [&str; 11] = [
+    "lines",
+    "errors",
+    "requests",
+    "failed",
+    "error_rate",
+    "p50_ms",
+    "p95_ms",
+    "p99_ms",
+    "unparsed",
+    "cut",
+    "dropped",
+];
+
+/// What a log has once.
+const LOG: [&str; 6] =
+    ["up", "silent_seconds", "lines_total", "errors_total", "requests_total", "failed_total"];
 
 /// What a Redis source has beside the fields of INFO.
 const REDIS: [&str; 3] = ["up", "keys", "ping_ms"];
@@ -140,6 +164,7 @@ impl Known {
             RawSource::Command(command) => {
                 (COMMAND.to_vec(), command.readings.keys().collect(), false)
             }
+            RawSource::Logs(logs) => return Self::only(log_names(logs).iter().map(String::as_str)),
         };
         let names = fixed.into_iter().map(str::to_owned).chain(own.into_iter().cloned()).collect();
         Self { names, open }
@@ -165,6 +190,16 @@ impl Known {
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.names.iter().map(String::as_str)
     }
+}
+
+/// Windows that cannot be read are reported elsewhere.
+fn log_names(logs: &RawLogs) -> Vec<String> {
+    let windows = logs.windows.iter().map(|text| parse_duration(&text.0).unwrap_or_default());
+    let named = windows.enumerate().flat_map(|(position, window)| {
+        let suffix = LogsSource::suffix(position, window);
+        LOG_WINDOW.iter().map(move |name| format!("{name}{suffix}"))
+    });
+    named.chain(LOG.iter().map(|name| (*name).to_owned())).collect()
 }
 
 fn redis_names() -> Vec<&'static str> {

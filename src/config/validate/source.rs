@@ -168,6 +168,9 @@ impl Cx<'_> {
             RawSource::Command(raw) => {
                 self.command(path, raw).map(|command| SourceKind::Command(Box::new(command)))
             }
+            RawSource::Logs(raw) => {
+                self.logs(path, raw).map(|logs| SourceKind::Logs(Box::new(logs)))
+            }
         };
         self.switched_off = false;
         kind
@@ -287,6 +290,7 @@ fn target(kind: &SourceKind) -> String {
             format!("postgres://{}@{}:{}/{}", pg.user, pg.host, pg.port, pg.database)
         }
         SourceKind::Command(command) => command.program.shown(),
+        SourceKind::Logs(logs) => logs.shown(),
     };
     redact(&text)
 }

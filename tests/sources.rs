@@ -16,6 +16,9 @@ mod logs;
 #[path = "sources/postgres.rs"]
 mod postgres;
 
+#[path = "sources/prometheus.rs"]
+mod prometheus;
+
 #[path = "sources/redis.rs"]
 mod redis;
 

@@ -2,12 +2,14 @@
 
 mod logs;
 mod program;
+mod prometheus;
 mod source;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 pub use self::logs::{LogFields, LogOrigin, LogsSource};
 pub use self::program::{CommandReading, CommandSource, OutputPart, Program};
+pub use self::prometheus::{MetricPart, PrometheusSource, PrometheusTake, Selector};
 pub use self::source::{
     Extract, HttpSource, PostgresSource, PressureConfig, ReadingConfig, RedisAddress, RedisSource,
     SourceKind, SslMode, StatusRange, UpstashSource, ViolationsConfig,

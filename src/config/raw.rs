@@ -5,6 +5,7 @@ pub mod action;
 pub mod logs;
 pub mod pane;
 pub mod program;
+pub mod prometheus;
 pub mod rule;
 pub mod source;
 pub mod value;

@@ -11,6 +11,7 @@ mod pane;
 mod pattern;
 mod postgres;
 mod program;
+mod prometheus;
 mod redis;
 mod rule;
 mod source;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{command, http, logs, postgres, redis, upstash};
+use super::{command, http, logs, postgres, prometheus, redis, upstash};
 use crate::{
     config::profile::{SourceConfig, SourceKind},
     domain::{
@@ -20,6 +20,7 @@ pub(super) enum Kind {
     Postgres(Box<postgres::Postgres>),
     Command(Box<command::Command>),
     Logs(Box<logs::Logs>),
+    Prometheus(Box<prometheus::Prometheus>),
 }
 
 /// A source and what is shown of it.
@@ -60,6 +61,11 @@ pub(super) fn describe(config: &SourceConfig) -> Described {
             command.program.shown(),
             command.program.shown(),
         ),
+        SourceKind::Prometheus(config) => (
+            Kind::Prometheus(Box::new(prometheus::Prometheus::new(config))),
+            http::shown(&config.url),
+            prometheus::request(config),
+        ),
         SourceKind::Logs(logs) => {
             (Kind::Logs(Box::new(logs::Logs::new(logs))), logs.shown(), logs::request(logs))
         }
@@ -81,13 +87,18 @@ impl Kind {
             Self::Postgres(postgres) => postgres.poll(progress).await,
             Self::Command(command) => command.poll(progress).await,
             Self::Logs(logs) => logs.poll(now, progress).await,
+            Self::Prometheus(prometheus) => prometheus.poll(now, progress).await,
         }
     }
 
     /// Lets go of whatever a poll that ran out of time was waiting for.
     pub(super) fn abandon(&mut self) {
         match self {
-            Self::Http(_) | Self::Upstash(_) | Self::Command(_) | Self::Logs(_) => {}
+            Self::Http(_)
+            | Self::Upstash(_)
+            | Self::Prometheus(_)
+            | Self::Command(_)
+            | Self::Logs(_) => {}
             Self::Redis(redis) => redis.abandon(),
             Self::Postgres(postgres) => postgres.abandon(),
         }
@@ -109,6 +120,6 @@ impl Kind {
 
     /// Whether its polls are exchanges over HTTP, whose phases are shown.
     pub(super) fn is_over_http(&self) -> bool {
-        matches!(self, Self::Http(_) | Self::Upstash(_))
+        matches!(self, Self::Http(_) | Self::Upstash(_) | Self::Prometheus(_))
     }
 }

@@ -16,6 +16,8 @@ mod logs;
 
 mod postgres;
 
+mod prometheus;
+
 mod redis;
 
 mod upstash;

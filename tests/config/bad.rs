@@ -71,6 +71,15 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "prometheus",
+        &[
+            "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/\"\n",
+            "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/api/v1/query\"\nqueries = { up = \"up\", b = \" \" }\n",
+            "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/metrics\"\n[source.x.metrics]\na = \"sum(up)\"\nb = \"x{a=~'b'}\"\nc = { sum = \"x\", histogram = \"y\" }\nd = { histogram = \"y_bucket\", quantile = 0.5 }\ne = { histogram = \"y\", quantile = 95 }\nf = { histogram = \"y\" }\n",
+            "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/metrics\"\nmetrics = { p95 = { histogram = \"y\", quantile = 0.95 } }\n[check.x]\nsource = \"x\"\ncritical = [\"p95_low > 1\", \"p95 > 1\"]\n",
+        ],
+    ),
+    (
         "rules",
         &[
             "[rule.a]\nwhen = \"p95(api.total_ms, 5m) > 70%\"\n[rule.b]\nwhen = \"apii.up == false\"\n[rule.c]\nwhen = \"api.staet == 1\"\n[rule.d]\nwhen = \"up == false\"\n[rule.e]\nfor = \"5m\"\n",

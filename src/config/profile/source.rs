@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde_json_path::JsonPath;
 
-use super::{CommandSource, LogsSource, Text, TlsOptions};
+use super::{CommandSource, LogsSource, PrometheusSource, Text, TlsOptions};
 use crate::{config::secret::Secret, domain::ids::ReadingName};
 
 /// The kinds of source.
@@ -22,6 +22,8 @@ pub enum SourceKind {
     Command(Box<CommandSource>),
     /// A log that is followed.
     Logs(Box<LogsSource>),
+    /// Prometheus, or what it scrapes.
+    Prometheus(Box<PrometheusSource>),
 }
 
 /// An HTTP endpoint that is asked with GET.

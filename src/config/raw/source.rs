@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{
     logs::RawLogs,
     program::RawCommand,
+    prometheus::RawPrometheus,
     value::{
         DurationText, Headers, HttpReading, InfoReading, PathText, SizeText, StatusText, TextValue,
         success,
@@ -30,6 +31,8 @@ pub enum RawSource {
     Command(Box<RawCommand>),
     /// A log that is followed: a file, or a program that goes on printing.
     Logs(Box<RawLogs>),
+    /// A Prometheus server that is queried, or an endpoint that lists metrics in its format.
+    Prometheus(Box<RawPrometheus>),
 }
 
 /// What every kind of source has.
@@ -250,6 +253,7 @@ impl RawSource {
             Self::Postgres(source) => source.polling(),
             Self::Command(source) => source.polling(),
             Self::Logs(source) => source.polling(),
+            Self::Prometheus(source) => source.polling(),
         }
     }
 
@@ -262,6 +266,7 @@ impl RawSource {
             Self::Postgres(_) => "postgres",
             Self::Command(_) => "command",
             Self::Logs(_) => "logs",
+            Self::Prometheus(_) => "prometheus",
         }
     }
 }

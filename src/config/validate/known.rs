@@ -6,7 +6,11 @@ use super::value::parse_duration;
 use crate::config::{
     nearest::nearest,
     profile::LogsSource,
-    raw::{logs::RawLogs, source::RawSource},
+    raw::{
+        logs::RawLogs,
+        prometheus::{RawMetric, RawPrometheus},
+        source::RawSource,
+    },
 };
 
 /// What an HTTP source always measures.
@@ -43,6 +47,9 @@ const LOG_WINDOW: [&str; 11] = [
 /// What a log has once.
 const LOG: [&str; 6] =
     ["up", "silent_seconds", "lines_total", "errors_total", "requests_total", "failed_total"];
+
+/// What Prometheus always has; `samples` only of an endpoint.
+pub const PROMETHEUS: [&str; 2] = ["up", "samples"];
 
 /// What a Redis source has beside the fields of INFO.
 const REDIS: [&str; 3] = ["up", "keys", "ping_ms"];
@@ -164,6 +171,9 @@ impl Known {
             RawSource::Command(command) => {
                 (COMMAND.to_vec(), command.readings.keys().collect(), false)
             }
+            RawSource::Prometheus(source) => {
+                return Self::only(prometheus_names(source).iter().map(String::as_str));
+            }
             RawSource::Logs(logs) => return Self::only(log_names(logs).iter().map(String::as_str)),
         };
         let names = fixed.into_iter().map(str::to_owned).chain(own.into_iter().cloned()).collect();
@@ -200,6 +210,18 @@ fn log_names(logs: &RawLogs) -> Vec<String> {
         LOG_WINDOW.iter().map(move |name| format!("{name}{suffix}"))
     });
     named.chain(LOG.iter().map(|name| (*name).to_owned())).collect()
+}
+
+fn prometheus_names(source: &RawPrometheus) -> Vec<String> {
+    let metrics = source.metrics.iter().flat_map(|(name, metric)| match metric {
+        RawMetric::Other(table) if table.histogram.is_some() => {
+            vec![format!("{name}_low"), format!("{name}_high")]
+        }
+        _ => vec![name.clone()],
+    });
+    let usual = if source.metrics.is_empty() { &PROMETHEUS[..1] } else { &PROMETHEUS };
+    let usual = usual.iter().map(|name| (*name).to_owned());
+    usual.chain(source.queries.keys().cloned()).chain(metrics).collect()
 }
 
 fn redis_names() -> Vec<&'static str> {

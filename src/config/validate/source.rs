@@ -171,6 +171,9 @@ impl Cx<'_> {
             RawSource::Logs(raw) => {
                 self.logs(path, raw).map(|logs| SourceKind::Logs(Box::new(logs)))
             }
+            RawSource::Prometheus(raw) => {
+                self.prometheus(path, raw).map(|source| SourceKind::Prometheus(Box::new(source)))
+            }
         };
         self.switched_off = false;
         kind
@@ -291,6 +294,7 @@ fn target(kind: &SourceKind) -> String {
         }
         SourceKind::Command(command) => command.program.shown(),
         SourceKind::Logs(logs) => logs.shown(),
+        SourceKind::Prometheus(prometheus) => prometheus.url.to_string(),
     };
     redact(&text)
 }

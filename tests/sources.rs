@@ -16,6 +16,9 @@ mod logs;
 #[path = "sources/postgres.rs"]
 mod postgres;
 
+#[path = "sources/probe.rs"]
+mod probe;
+
 #[path = "sources/prometheus.rs"]
 mod prometheus;
 

@@ -1,6 +1,7 @@
 //! The validated configuration: what the rest of the program is built from.
 
 mod logs;
+mod probe;
 mod program;
 mod prometheus;
 mod source;
@@ -8,6 +9,7 @@ mod source;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 pub use self::logs::{LogFields, LogOrigin, LogsSource};
+pub use self::probe::{HostPort, StatuspageSource, TcpSource, TlsSource};
 pub use self::program::{CommandReading, CommandSource, OutputPart, Program};
 pub use self::prometheus::{MetricPart, PrometheusSource, PrometheusTake, Selector};
 pub use self::source::{

@@ -4,6 +4,7 @@
 pub mod action;
 pub mod logs;
 pub mod pane;
+pub mod probe;
 pub mod program;
 pub mod prometheus;
 pub mod rule;

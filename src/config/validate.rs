@@ -10,6 +10,7 @@ mod logs;
 mod pane;
 mod pattern;
 mod postgres;
+mod probe;
 mod program;
 mod prometheus;
 mod redis;

@@ -14,11 +14,15 @@ mod kind;
 
 mod logs;
 
+mod port;
+
 mod postgres;
 
 mod prometheus;
 
 mod redis;
+
+mod statuspage;
 
 mod upstash;
 

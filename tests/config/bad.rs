@@ -80,6 +80,14 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "probes",
+        &[
+            "[source.x]\nkind = \"tcp\"\naddress = \"db\"\n[source.y]\nkind = \"tcp\"\naddress = \"https://db:5432\"\n",
+            "[source.x]\nkind = \"tls\"\naddress = \"a:b\"\n[source.y]\nkind = \"tls\"\naddress = \"h\"\nname = \"a b\"\n",
+            "[source.x]\nkind = \"statuspage\"\nurl = \"redis://h\"\n",
+        ],
+    ),
+    (
         "rules",
         &[
             "[rule.a]\nwhen = \"p95(api.total_ms, 5m) > 70%\"\n[rule.b]\nwhen = \"apii.up == false\"\n[rule.c]\nwhen = \"api.staet == 1\"\n[rule.d]\nwhen = \"up == false\"\n[rule.e]\nfor = \"5m\"\n",

@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use serde_json_path::JsonPath;
 
-use super::{CommandSource, LogsSource, PrometheusSource, Text, TlsOptions};
+use super::{
+    CommandSource, LogsSource, PrometheusSource, StatuspageSource, TcpSource, Text, TlsOptions,
+    TlsSource,
+};
 use crate::{config::secret::Secret, domain::ids::ReadingName};
 
 /// The kinds of source.
@@ -24,6 +27,12 @@ pub enum SourceKind {
     Logs(Box<LogsSource>),
     /// Prometheus, or what it scrapes.
     Prometheus(Box<PrometheusSource>),
+    /// A port that must accept connections.
+    Tcp(Box<TcpSource>),
+    /// A server whose certificate is looked at.
+    Tls(Box<TlsSource>),
+    /// A status page.
+    Statuspage(Box<StatuspageSource>),
 }
 
 /// An HTTP endpoint that is asked with GET.

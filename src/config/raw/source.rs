@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{
     logs::RawLogs,
+    probe::{RawStatuspage, RawTcp, RawTls},
     program::RawCommand,
     prometheus::RawPrometheus,
     value::{
@@ -33,6 +34,12 @@ pub enum RawSource {
     Logs(Box<RawLogs>),
     /// A Prometheus server that is queried, or an endpoint that lists metrics in its format.
     Prometheus(Box<RawPrometheus>),
+    /// A port that must accept connections.
+    Tcp(Box<RawTcp>),
+    /// A server whose certificate is looked at.
+    Tls(Box<RawTls>),
+    /// A status page as Atlassian Statuspage has them.
+    Statuspage(Box<RawStatuspage>),
 }
 
 /// What every kind of source has.
@@ -254,6 +261,9 @@ impl RawSource {
             Self::Command(source) => source.polling(),
             Self::Logs(source) => source.polling(),
             Self::Prometheus(source) => source.polling(),
+            Self::Tcp(source) => source.polling(),
+            Self::Tls(source) => source.polling(),
+            Self::Statuspage(source) => source.polling(),
         }
     }
 
@@ -267,6 +277,9 @@ impl RawSource {
             Self::Command(_) => "command",
             Self::Logs(_) => "logs",
             Self::Prometheus(_) => "prometheus",
+            Self::Tcp(_) => "tcp",
+            Self::Tls(_) => "tls",
+            Self::Statuspage(_) => "statuspage",
         }
     }
 }

@@ -51,6 +51,24 @@ const LOG: [&str; 6] =
 /// What Prometheus always has; `samples` only of an endpoint.
 pub const PROMETHEUS: [&str; 2] = ["up", "samples"];
 
+/// What a port has.
+const TCP: [&str; 4] = ["up", "dns_ms", "connect_ms", "total_ms"];
+
+/// What a certificate has.
+const TLS: [&str; 8] = [
+    "up",
+    "dns_ms",
+    "connect_ms",
+    "tls_ms",
+    "total_ms",
+    "cert_days",
+    "chain_valid",
+    "name_matches",
+];
+
+/// What a status page has.
+const STATUSPAGE: [&str; 4] = ["up", "indicator", "severity", "description"];
+
 /// What a Redis source has beside the fields of INFO.
 const REDIS: [&str; 3] = ["up", "keys", "ping_ms"];
 
@@ -174,6 +192,9 @@ impl Known {
             RawSource::Prometheus(source) => {
                 return Self::only(prometheus_names(source).iter().map(String::as_str));
             }
+            RawSource::Tcp(_) => (TCP.to_vec(), Vec::new(), false),
+            RawSource::Tls(_) => (TLS.to_vec(), Vec::new(), false),
+            RawSource::Statuspage(_) => (STATUSPAGE.to_vec(), Vec::new(), false),
             RawSource::Logs(logs) => return Self::only(log_names(logs).iter().map(String::as_str)),
         };
         let names = fixed.into_iter().map(str::to_owned).chain(own.into_iter().cloned()).collect();

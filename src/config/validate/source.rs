@@ -174,6 +174,13 @@ impl Cx<'_> {
             RawSource::Prometheus(raw) => {
                 self.prometheus(path, raw).map(|source| SourceKind::Prometheus(Box::new(source)))
             }
+            RawSource::Tcp(raw) => self.tcp(path, raw).map(|tcp| SourceKind::Tcp(Box::new(tcp))),
+            RawSource::Tls(raw) => {
+                self.tls_source(path, raw).map(|tls| SourceKind::Tls(Box::new(tls)))
+            }
+            RawSource::Statuspage(raw) => {
+                self.statuspage(path, raw).map(|page| SourceKind::Statuspage(Box::new(page)))
+            }
         };
         self.switched_off = false;
         kind
@@ -295,6 +302,9 @@ fn target(kind: &SourceKind) -> String {
         SourceKind::Command(command) => command.program.shown(),
         SourceKind::Logs(logs) => logs.shown(),
         SourceKind::Prometheus(prometheus) => prometheus.url.to_string(),
+        SourceKind::Tcp(tcp) => format!("tcp://{}", tcp.at.shown()),
+        SourceKind::Tls(tls) => format!("tls://{}", tls.at.shown()),
+        SourceKind::Statuspage(page) => page.url.to_string(),
     };
     redact(&text)
 }

@@ -141,6 +141,12 @@ impl Answer {
         }
     }
 
+    /// What comes next of the body; `None` at its end.
+    pub(in crate::sources) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        self.refuse_compression()?;
+        self.answer.chunk().await.map_err(|error| http::failure(&error, "the stream"))
+    }
+
     /// Identity was asked for. Whoever compresses nevertheless cannot be read.
     fn refuse_compression(&self) -> Result<(), Failure> {
         match self.header(&header::CONTENT_ENCODING) {

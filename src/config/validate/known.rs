@@ -14,7 +14,7 @@ use crate::config::{
 };
 
 /// What an HTTP source always measures.
-pub const HTTP: [&str; 9] = [
+pub const HTTP: [&str; 10] = [
     "up",
     "status",
     "total_ms",
@@ -24,6 +24,7 @@ pub const HTTP: [&str; 9] = [
     "first_byte_ms",
     "body_ms",
     "cert_days",
+    "clock_ahead_seconds",
 ];
 
 /// What a command source always measures.

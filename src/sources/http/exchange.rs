@@ -52,6 +52,8 @@ pub(in crate::sources) struct Question<'a> {
 /// An answer whose body is still on the wire.
 pub(in crate::sources) struct Answer {
     answer: http::Answer,
+    /// Half way between the request and the head of the answer.
+    pub(in crate::sources) middle: Instant,
     /// When the certificate of the server expires.
     pub(in crate::sources) expiry: Option<Timestamp>,
 }
@@ -70,7 +72,8 @@ pub(in crate::sources) async fn exchange(
     let start = Instant::now();
     let answer = connection.send(request).await;
     progress::add(&mut progress.phases.first_byte, start);
-    Ok(Answer { answer: answer.map_err(from_hyper)?, expiry: opened.expiry })
+    let middle = start + start.elapsed() / 2;
+    Ok(Answer { answer: answer.map_err(from_hyper)?, middle, expiry: opened.expiry })
 }
 
 fn request(question: &Question<'_>) -> Result<Request<Full<Bytes>>, Failure> {

@@ -25,6 +25,9 @@ mod prometheus;
 #[path = "sources/redis.rs"]
 mod redis;
 
+#[path = "sources/sse.rs"]
+mod sse;
+
 #[path = "sources/upstash.rs"]
 mod upstash;
 

@@ -54,9 +54,6 @@ pub struct World {
     pub escalation: Escalation,
     /// Arming, runs, outcomes.
     pub actions: ActionsState,
-    /// Who sits in front of the console: `alice@bastion`.
-    #[serde(default)]
-    pub operator: String,
     /// What was said to the operator.
     pub notices: Notices,
     /// Deploy markers and blind gaps, oldest first.
@@ -105,12 +102,7 @@ impl State {
             limits: LimitsState::default(),
             alerts: AlertsState::default(),
             escalation: Escalation::default(),
-            actions: ActionsState::new(
-                settings.console,
-                settings.operator.clone(),
-                settings.read_only,
-            ),
-            operator: settings.operator,
+            actions: ActionsState::new(settings.console, settings.operator, settings.read_only),
             notices: Notices::default(),
             marks: Vec::new(),
             catalog: Catalog::default(),

@@ -7,6 +7,7 @@ mod probe;
 mod program;
 mod prometheus;
 mod source;
+mod sse;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -22,6 +23,7 @@ pub use self::source::{
     Extract, HttpSource, PostgresSource, PressureConfig, ReadingConfig, RedisAddress, RedisSource,
     SourceKind, SslMode, StatusRange, UpstashSource, ViolationsConfig,
 };
+pub use self::sse::SseSource;
 use super::secret::Secret;
 use crate::domain::{
     catalog::Catalog,

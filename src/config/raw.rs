@@ -10,6 +10,7 @@ pub mod program;
 pub mod prometheus;
 pub mod rule;
 pub mod source;
+pub mod sse;
 pub mod value;
 
 use std::collections::BTreeMap;

@@ -144,6 +144,19 @@ impl Answer {
         Ok(Body::Whole(Bytes::from(whole)))
     }
 
+    /// What comes next of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// As [`failure`] says.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, hyper::Error> {
+        while let Some(frame) = self.body.frame().await {
+            if let Ok(data) = frame?.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
     /// Adds what comes next of the body to `into`, until it holds `size` bytes or nothing
     /// more comes. What is there already stays when the future is dropped.
     pub async fn read_some(&mut self, into: &mut Vec<u8>, size: usize) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{command, http, logs, port, postgres, prometheus, redis, statuspage, upstash};
+use super::{command, http, logs, port, postgres, prometheus, redis, sse, statuspage, upstash};
 use crate::{
     config::profile::{SourceConfig, SourceKind},
     domain::{
@@ -23,6 +23,7 @@ pub(super) enum Kind {
     Tcp(Box<port::Tcp>),
     Tls(Box<port::Tls>),
     Statuspage(Box<statuspage::Statuspage>),
+    Sse(Box<sse::Sse>),
     Prometheus(Box<prometheus::Prometheus>),
 }
 
@@ -84,6 +85,11 @@ pub(super) fn describe(config: &SourceConfig) -> Described {
             http::shown(&config.url),
             format!("GET {}", http::shown(&config.url)),
         ),
+        SourceKind::Sse(config) => (
+            Kind::Sse(Box::new(sse::Sse::new(config))),
+            http::shown(&config.url),
+            format!("events of {}", http::shown(&config.url)),
+        ),
         SourceKind::Logs(logs) => {
             (Kind::Logs(Box::new(logs::Logs::new(logs))), logs.shown(), logs::request(logs))
         }
@@ -105,6 +111,7 @@ impl Kind {
             Self::Postgres(postgres) => postgres.poll(progress).await,
             Self::Command(command) => command.poll(progress).await,
             Self::Logs(logs) => logs.poll(now, progress).await,
+            Self::Sse(sse) => sse.poll(progress).await,
             Self::Tcp(tcp) => tcp.poll(progress).await,
             Self::Tls(tls) => tls.poll(now, progress).await,
             Self::Statuspage(page) => page.poll(now, progress).await,

@@ -22,6 +22,8 @@ mod prometheus;
 
 mod redis;
 
+mod sse;
+
 mod statuspage;
 
 mod upstash;

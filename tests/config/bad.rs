@@ -88,6 +88,12 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "sse",
+        &[
+            "[source.x]\nkind = \"sse\"\nurl = \"wss://h/\"\nsilent_after = \"0s\"\nmax_event = \"1GB\"\nreadings = { a = { header = \"X\" }, events_total = \"$.a\", b = \"$.b\" }\ncounts = { b = \"alert\", c = \"\", up = \"x\" }\n",
+        ],
+    ),
+    (
         "rules",
         &[
             "[rule.a]\nwhen = \"p95(api.total_ms, 5m) > 70%\"\n[rule.b]\nwhen = \"apii.up == false\"\n[rule.c]\nwhen = \"api.staet == 1\"\n[rule.d]\nwhen = \"up == false\"\n[rule.e]\nfor = \"5m\"\n",

@@ -101,9 +101,25 @@ async fn an_answer_becomes_readings_with_every_phase_timed() {
     assert_eq!(facts.readings["cache"], Value::Text("HIT".into()));
     assert_eq!((number(&facts, "alerts"), number(&facts, "status")), (2.0, 200.0));
     assert!(number(&facts, "total_ms") >= number(&facts, "first_byte_ms"));
+    // It runs on this machine; its second may have ended just then.
+    assert!(number(&facts, "clock_ahead_seconds").abs() <= 1.0);
     assert!(missing(&facts, "error_rate").contains("null"));
     assert!(missing(&facts, "gone").contains("$.gone"));
     assert!(missing(&facts, "ttl").contains("no header X-Cache-TTL"));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_measured_and_none_is_not_zero() {
+    let in_an_hour = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let date = in_an_hour.strftime("Date: %a, %d %b %Y %H:%M:%S GMT").to_string();
+    let server = RawServer::http(answer("200 OK", &[&date], ""));
+    let mut source = http(config(&server.url("/")));
+    let ahead = number(&good(poll(&mut source).await), "clock_ahead_seconds");
+    // The answer stays the same however long the test takes.
+    assert!((3_500.0..=3_600.0).contains(&ahead), "{ahead}");
+    server.become_http(answer("200 OK", &[], ""));
+    let facts = good(poll(&mut source).await);
+    assert!(!facts.readings.contains_key("clock_ahead_seconds"));
 }
 
 #[tokio::test]

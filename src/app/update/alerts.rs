@@ -134,7 +134,7 @@ fn begin(state: &mut State, what: Begun, effects: &mut Vec<Effect>) {
 /// Does it, and says in words what was done.
 fn handle(world: &mut World, command: AlertCommand) -> Result<String, String> {
     let now = world.now.wall;
-    let by = world.operator.clone();
+    let by = world.actions.operator.clone();
     let until = |lasting: Duration| now.saturating_add(lasting).unwrap_or(now);
     match command {
         AlertCommand::Acknowledge { rule, lasting, reason } => {

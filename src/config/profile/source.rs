@@ -5,8 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use serde_json_path::JsonPath;
 
 use super::{
-    CommandSource, LogsSource, PrometheusSource, StatuspageSource, TcpSource, Text, TlsOptions,
-    TlsSource,
+    CommandSource, LogsSource, PrometheusSource, SseSource, StatuspageSource, TcpSource, Text,
+    TlsOptions, TlsSource,
 };
 use crate::{config::secret::Secret, domain::ids::ReadingName};
 
@@ -33,6 +33,8 @@ pub enum SourceKind {
     Tls(Box<TlsSource>),
     /// A status page.
     Statuspage(Box<StatuspageSource>),
+    /// A stream of server-sent events.
+    Sse(Box<SseSource>),
 }
 
 /// An HTTP endpoint that is asked with GET.

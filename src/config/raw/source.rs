@@ -10,6 +10,7 @@ use super::{
     probe::{RawStatuspage, RawTcp, RawTls},
     program::RawCommand,
     prometheus::RawPrometheus,
+    sse::RawSse,
     value::{
         DurationText, Headers, HttpReading, InfoReading, PathText, SizeText, StatusText, TextValue,
         success,
@@ -40,6 +41,8 @@ pub enum RawSource {
     Tls(Box<RawTls>),
     /// A status page as Atlassian Statuspage has them.
     Statuspage(Box<RawStatuspage>),
+    /// A stream of server-sent events, kept open.
+    Sse(Box<RawSse>),
 }
 
 /// What every kind of source has.
@@ -264,6 +267,7 @@ impl RawSource {
             Self::Tcp(source) => source.polling(),
             Self::Tls(source) => source.polling(),
             Self::Statuspage(source) => source.polling(),
+            Self::Sse(source) => source.polling(),
         }
     }
 
@@ -280,6 +284,7 @@ impl RawSource {
             Self::Tcp(_) => "tcp",
             Self::Tls(_) => "tls",
             Self::Statuspage(_) => "statuspage",
+            Self::Sse(_) => "sse",
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::config::{
 };
 
 /// What an HTTP source always measures.
-pub const HTTP: [&str; 9] = [
+pub const HTTP: [&str; 10] = [
     "up",
     "status",
     "total_ms",
@@ -24,6 +24,7 @@ pub const HTTP: [&str; 9] = [
     "first_byte_ms",
     "body_ms",
     "cert_days",
+    "clock_ahead_seconds",
 ];
 
 /// What a command source always measures.
@@ -68,6 +69,10 @@ const TLS: [&str; 8] = [
 
 /// What a status page has.
 const STATUSPAGE: [&str; 4] = ["up", "indicator", "severity", "description"];
+
+/// What a stream of events always has.
+pub const SSE: [&str; 5] =
+    ["up", "silent_seconds", "events_total", "dropped_total", "reconnects_total"];
 
 /// What a Redis source has beside the fields of INFO.
 const REDIS: [&str; 3] = ["up", "keys", "ping_ms"];
@@ -197,6 +202,9 @@ impl Known {
             RawSource::Tcp(_) => (TCP.to_vec(), Vec::new(), false),
             RawSource::Tls(_) => (TLS.to_vec(), Vec::new(), false),
             RawSource::Statuspage(_) => (STATUSPAGE.to_vec(), Vec::new(), false),
+            RawSource::Sse(sse) => {
+                (SSE.to_vec(), sse.readings.keys().chain(sse.counts.keys()).collect(), false)
+            }
             RawSource::Logs(logs) => return Self::only(log_names(logs).iter().map(String::as_str)),
         };
         let names = fixed.into_iter().map(str::to_owned).chain(own.into_iter().cloned()).collect();

@@ -181,6 +181,7 @@ impl Cx<'_> {
             RawSource::Statuspage(raw) => {
                 self.statuspage(path, raw).map(|page| SourceKind::Statuspage(Box::new(page)))
             }
+            RawSource::Sse(raw) => self.sse(path, raw).map(|sse| SourceKind::Sse(Box::new(sse))),
         };
         self.switched_off = false;
         kind
@@ -305,6 +306,7 @@ fn target(kind: &SourceKind) -> String {
         SourceKind::Tcp(tcp) => format!("tcp://{}", tcp.at.shown()),
         SourceKind::Tls(tls) => format!("tls://{}", tls.at.shown()),
         SourceKind::Statuspage(page) => page.url.to_string(),
+        SourceKind::Sse(sse) => sse.url.to_string(),
     };
     redact(&text)
 }

@@ -52,6 +52,8 @@ pub(in crate::sources) struct Question<'a> {
 /// An answer whose body is still on the wire.
 pub(in crate::sources) struct Answer {
     answer: http::Answer,
+    /// Half way between the request and the head of the answer.
+    pub(in crate::sources) middle: Instant,
     /// When the certificate of the server expires.
     pub(in crate::sources) expiry: Option<Timestamp>,
 }
@@ -70,7 +72,8 @@ pub(in crate::sources) async fn exchange(
     let start = Instant::now();
     let answer = connection.send(request).await;
     progress::add(&mut progress.phases.first_byte, start);
-    Ok(Answer { answer: answer.map_err(from_hyper)?, expiry: opened.expiry })
+    let middle = start + start.elapsed() / 2;
+    Ok(Answer { answer: answer.map_err(from_hyper)?, middle, expiry: opened.expiry })
 }
 
 fn request(question: &Question<'_>) -> Result<Request<Full<Bytes>>, Failure> {
@@ -139,6 +142,12 @@ impl Answer {
                 Err(Failure::new(FailureKind::BadAnswer, message).hint("raise max_body"))
             }
         }
+    }
+
+    /// What comes next of the body; `None` at its end.
+    pub(in crate::sources) async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        self.refuse_compression()?;
+        self.answer.chunk().await.map_err(|error| http::failure(&error, "the stream"))
     }
 
     /// Identity was asked for. Whoever compresses nevertheless cannot be read.

@@ -2,10 +2,12 @@
 //!
 //! Every answer brings `status`, `total_ms`, and as far as there was such a phase `dns_ms`,
 //! `connect_ms`, `tls_ms`, `first_byte_ms` and `body_ms`; over TLS also `cert_days`, the
-//! days until the server's certificate expires. A configured reading of the same name
-//! takes its place.
+//! days until the server's certificate expires; and where the server says what time it is,
+//! `clock_ahead_seconds`. A configured reading of the same name takes its place.
 
 pub(super) mod exchange;
+
+mod clock;
 
 mod extract;
 
@@ -77,6 +79,11 @@ impl Http {
         let total = start.elapsed();
         let mut facts = Facts::default();
         measurements(&mut facts, &answer, progress, total, now.wall);
+        let middle = now.wall.checked_add(answer.middle.duration_since(start));
+        let ahead = middle.ok().and_then(|middle| clock::ahead(answer.headers(), middle));
+        if let Some(ahead) = ahead {
+            facts.readings.insert("clock_ahead_seconds".into(), Value::Number(ahead));
+        }
         if self.config.tls.insecure && self.config.url.scheme() == "https" {
             facts.remarks.push(tls::NOT_VERIFIED.to_owned());
         }

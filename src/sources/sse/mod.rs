@@ -1,0 +1,167 @@
+//! A stream of server-sent events, kept open in the background. A poll asks nobody: it
+//! reports the last event, and fails where there is no stream or no event comes any more.
+
+mod follow;
+
+mod parse;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use hyper::HeaderMap;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+use tokio_util::task::AbortOnDropHandle;
+
+use self::parse::Event;
+use crate::{
+    config::profile::SseSource,
+    domain::{
+        failure::{Failure, FailureKind},
+        observation::Facts,
+        time::short_duration,
+        value::Value,
+    },
+    net::{progress::Progress, readings, tls, words::clip},
+};
+
+/// A stream.
+pub(super) struct Sse {
+    config: SseSource,
+    following: Option<Following>,
+}
+
+/// The task in the background; it ends when this is dropped.
+struct Following {
+    shared: Arc<Shared>,
+    phase: watch::Receiver<Phase>,
+    task: AbortOnDropHandle<()>,
+}
+
+/// What the task and the polls share.
+struct Shared {
+    seen: Mutex<Seen>,
+    phase: watch::Sender<Phase>,
+}
+
+/// How it goes.
+#[derive(Clone, Debug)]
+enum Phase {
+    /// Not connected yet.
+    Starting,
+    /// The stream is open, and no event has come on it.
+    Open,
+    /// Events come.
+    Following,
+    /// There is no stream.
+    Trouble(Failure),
+}
+
+/// What has come.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The last event that the readings are about.
+    last: Option<Event>,
+    /// When the last event of any name came, or the stream was opened.
+    at: Option<Instant>,
+    events: u64,
+    dropped: u64,
+    reconnects: u64,
+    /// By the names that are counted.
+    counts: BTreeMap<String, u64>,
+}
+
+impl Shared {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sse {
+    /// A stream that was not opened yet.
+    pub(super) fn new(config: &SseSource) -> Self {
+        Self { config: config.clone(), following: None }
+    }
+
+    /// Reports what has come. The first poll opens the stream, and waits for an event.
+    pub(super) async fn poll(&mut self, progress: &mut Progress) -> Result<Facts, Failure> {
+        if self.following.as_ref().is_some_and(|following| following.task.is_finished()) {
+            self.following = None;
+        }
+        let config = &self.config;
+        let following = self.following.get_or_insert_with(|| start(config));
+        let patience = progress.left() * 2 / 3;
+        let ready =
+            following.phase.wait_for(|phase| matches!(phase, Phase::Following | Phase::Trouble(_)));
+        // Whatever has been reached until then is what there is.
+        let _ = timeout(patience, ready).await.map(drop);
+        let phase = following.phase.borrow().clone();
+        match phase {
+            Phase::Trouble(failure) => Err(failure),
+            Phase::Starting => {
+                let message = "the stream is not open yet";
+                Err(Failure::new(FailureKind::Timeout, message))
+            }
+            Phase::Open | Phase::Following => self.report(),
+        }
+    }
+
+    fn report(&self) -> Result<Facts, Failure> {
+        let Some(following) = &self.following else { return Ok(Facts::default()) };
+        let seen = following.shared.seen();
+        let silent = seen.at.map_or(std::time::Duration::ZERO, |at| at.elapsed());
+        if silent >= self.config.silent_after {
+            return Err(silence(&self.config));
+        }
+        let mut facts = Facts::default();
+        let numbers = [
+            ("silent_seconds", silent.as_secs()),
+            ("events_total", seen.events),
+            ("dropped_total", seen.dropped),
+            ("reconnects_total", seen.reconnects),
+        ];
+        for (name, number) in numbers {
+            facts.readings.insert(name.into(), Value::Number(number as f64));
+        }
+        for (name, event) in &self.config.counts {
+            let count = seen.counts.get(event).copied().unwrap_or_default();
+            facts.readings.insert(Arc::clone(name), Value::Number(count as f64));
+        }
+        if self.config.tls.insecure && self.config.url.scheme() == "https" {
+            facts.remarks.push(tls::NOT_VERIFIED.to_owned());
+        }
+        let json = match &seen.last {
+            None => Err(format!("no event {:?} has come yet", clip(&self.config.event, 40))),
+            Some(event) => serde_json::from_str(&event.data)
+                .map_err(|error| format!("the last event is not JSON: {error}")),
+        };
+        for reading in &self.config.readings {
+            let name = Arc::clone(&reading.name);
+            let value = json.as_ref().map_err(Clone::clone);
+            match value
+                .and_then(|json| readings::read(&reading.from, Some(json), &HeaderMap::new()))
+            {
+                Ok(value) => drop(facts.readings.insert(name, value)),
+                Err(why) => facts.missing.push((name, why)),
+            }
+        }
+        Ok(facts)
+    }
+}
+
+fn silence(config: &SseSource) -> Failure {
+    let limit = short_duration(config.silent_after);
+    let message = format!("the stream is open, but no event has come for {limit}");
+    Failure::new(FailureKind::Timeout, message).hint("what was read last is stale")
+}
+
+fn start(config: &SseSource) -> Following {
+    let (sender, phase) = watch::channel(Phase::Starting);
+    let shared = Arc::new(Shared { seen: Mutex::default(), phase: sender });
+    let task = tokio::spawn(follow::follow(config.clone(), Arc::clone(&shared)));
+    Following { shared, phase, task: AbortOnDropHandle::new(task) }
+}

@@ -59,7 +59,7 @@ fn until(then: Timestamp, now: Timestamp) -> Option<Duration> {
     Duration::try_from(span).ok()
 }
 
-pub(super) fn http_date(value: &str) -> Option<Timestamp> {
+pub(crate) fn http_date(value: &str) -> Option<Timestamp> {
     rfc2822::parse(value).ok().map(|zoned| zoned.timestamp())
 }
 

@@ -57,7 +57,8 @@ fn source_files(directory: &Path) -> Vec<PathBuf> {
 
 /// The file without its tests and comments.
 fn code(path: &Path) -> String {
-    let is_test = path.file_name().is_some_and(|name| name == "tests.rs");
+    let is_test = path.file_name().is_some_and(|name| name == "tests.rs")
+        || path.parent().is_some_and(|folder| folder.ends_with("tests"));
     if is_test {
         return String::new();
     }
@@ -77,11 +78,15 @@ fn all_code() -> BTreeMap<PathBuf, String> {
         .collect()
 }
 
-/// The modules of the crate that a piece of code names: after `crate::`, alone or in braces.
-fn imports(code: &str) -> Vec<String> {
+/// The names that stand directly behind a prefix such as `crate::`, alone or in braces.
+fn named_after(code: &str, prefix: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
+    for (at, _) in code.match_indices(prefix) {
+        let before = code[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+            continue;
+        }
+        let rest = &code[at + prefix.len()..];
         if let Some(list) = rest.strip_prefix('{') {
             let mut depth = 0;
             let mut word = String::new();
@@ -112,6 +117,22 @@ fn imports(code: &str) -> Vec<String> {
             found.push(rest[..end].to_owned());
         }
     }
+    found
+}
+
+/// How deep the module of a file is: `src/app/mod.rs` 1, `src/app/state.rs` 2.
+fn depth(path: &Path) -> usize {
+    let depth = path.components().count().saturating_sub(1);
+    depth - usize::from(path.file_name().is_some_and(|name| name == "mod.rs"))
+}
+
+/// The floors that a piece of code names: behind `crate::`, or behind as many `super::` as
+/// lead out of its own floor.
+fn imports(path: &Path, code: &str) -> Vec<String> {
+    let mut found = named_after(code, "crate::");
+    for ups in depth(path)..depth(path) + 3 {
+        found.extend(named_after(code, &"super::".repeat(ups.max(1))));
+    }
     found.retain(|name| FLOORS.iter().any(|(floor, _)| floor == name));
     found
 }
@@ -124,7 +145,7 @@ fn breaches(files: &BTreeMap<PathBuf, String>) -> Vec<String> {
             continue;
         };
         let Some((_, allowed)) = FLOORS.iter().find(|(name, _)| *name == floor) else { continue };
-        for import in imports(code) {
+        for import in imports(path, code) {
             if import != floor && !allowed.contains(&import.as_str()) {
                 breaches.push(format!("{}: {floor} may not import {import}", path.display()));
             }
@@ -149,14 +170,92 @@ fn a_breach_would_be_seen() {
         ("src/net/x.rs", "use crate::{config::profile::Text, sources::Source};"),
         ("src/ui/x.rs", "use crate::net::dial::Endpoint;"),
         ("src/notify/x.rs", "use crate::actions::Clock;"),
+        ("src/ui/x.rs", "use super::super::runtime::clock::Clock;"),
+        ("src/ui/mod.rs", "use super::{app::state::State, sources::Source};"),
+        ("src/app/update/line.rs", "fn f() { super::super::super::ui::draw(); }"),
+        ("src/app/update/mod.rs", "use super::super::{domain::time::Moment, config};"),
     ];
     for (path, code) in planted {
         let files = BTreeMap::from([(PathBuf::from(path), code.to_owned())]);
-        assert_eq!(breaches(&files).len(), 1, "{path}: {:?}", imports(code));
+        let found = breaches(&files);
+        assert_eq!(found.len(), 1, "{path}: {:?}", imports(Path::new(path), code));
     }
     let fine = "use crate::{\n    app::{state::State, view::View},\n    domain::text,\n};";
     let files = BTreeMap::from([(PathBuf::from("src/ui/x.rs"), fine.to_owned())]);
     assert_eq!(breaches(&files), Vec::<String>::new());
+    let inside = "use super::super::{actions::run, sources::Sources, format};";
+    let files = BTreeMap::from([(PathBuf::from("src/app/update/line.rs"), inside.to_owned())]);
+    assert_eq!(
+        breaches(&files),
+        Vec::<String>::new(),
+        "app has an actions and a sources of its own"
+    );
+}
+
+/// The floors that only compute: what they know of time and the world is told them.
+const PURE: [&str; 3] = ["domain", "app", "ui"];
+
+/// What would let them find out by themselves.
+const OUTSIDE: [(&str, &[&str]); 3] = [
+    ("std::", &["env", "fs", "net", "os", "process", "thread"]),
+    ("std::time::", &["Instant", "SystemTime"]),
+    ("std::io::", &["stdin", "stdout", "stderr"]),
+];
+const CALLS: [&str; 9] = [
+    "Timestamp::now",
+    "Zoned::now",
+    "Instant::now",
+    "SystemTime::now",
+    ".elapsed()",
+    "tokio::",
+    "rustix::",
+    "rand::",
+    "tracing::",
+];
+
+fn impurities(path: &Path, code: &str) -> Vec<String> {
+    let floor = path.components().nth(1).and_then(|part| part.as_os_str().to_str());
+    if !floor.is_some_and(|floor| PURE.contains(&floor)) {
+        return Vec::new();
+    }
+    let mut found: Vec<String> = CALLS
+        .iter()
+        .filter(|call| {
+            let starts = |at: usize| {
+                let before = code[..at].chars().next_back();
+                call.starts_with('.') || !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+            };
+            code.match_indices(**call).any(|(at, _)| starts(at))
+        })
+        .map(|call| format!("{} has {call}", path.display()))
+        .collect();
+    for (prefix, names) in OUTSIDE {
+        let named = named_after(code, prefix);
+        let outside = named.iter().filter(|name| names.contains(&name.as_str()));
+        found.extend(outside.map(|name| format!("{} has {prefix}{name}", path.display())));
+    }
+    found
+}
+
+#[test]
+fn what_only_computes_reads_no_clock_and_does_no_io() {
+    let found: Vec<String> =
+        all_code().iter().flat_map(|(path, code)| impurities(path, code)).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    for planted in [
+        "let now = jiff::Timestamp::now();",
+        "use std::{collections::BTreeMap, fs};",
+        "use std::time::{Duration, Instant};",
+        "let home = std::env::var(name);",
+        "tokio::spawn(async {});",
+        "tracing::info!(x);",
+    ] {
+        for floor in PURE {
+            let path = PathBuf::from(format!("src/{floor}/x.rs"));
+            assert_eq!(impurities(&path, planted).len(), 1, "{floor}: {planted}");
+        }
+        assert_eq!(impurities(Path::new("src/runtime/x.rs"), planted).len(), 0);
+    }
 }
 
 #[test]

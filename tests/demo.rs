@@ -104,18 +104,25 @@ impl Harness {
         (field("keyspace_hits"), field("keyspace_misses"))
     }
 
-    /// How long a few requests took, at the median.
-    async fn response_time(&self) -> Duration {
-        let mut took = Vec::new();
+    /// A few requests for the same page, and the time each took from here. What the service
+    /// waits for is a lower bound of it on any machine; an upper bound there is none.
+    async fn a_few(&self) -> Vec<(Response, Duration)> {
+        let mut answers = Vec::new();
         for i in 0..7 {
             let began = Instant::now();
-            self.from(&format!("192.0.2.{}", 100 + i), "/api/cars?page=1&limit=10").await;
-            took.push(began.elapsed());
+            let from = format!("192.0.2.{}", 100 + i);
+            let answer = self.from(&from, "/api/cars?page=1&limit=10").await;
+            answers.push((answer, began.elapsed()));
         }
-        took.sort();
-        took[took.len() / 2]
+        answers
     }
 }
+
+/// The least that an answer of the database takes, however lucky.
+const DATABASE: Duration = Duration::from_millis(29);
+
+/// The least that the bad deployment adds to every answer.
+const REGRESSION: Duration = Duration::from_millis(170);
 
 /// Waits until something is so.
 async fn until<F: Future<Output = bool>>(what: &str, mut is_so: impl FnMut() -> F) {
@@ -313,16 +320,20 @@ async fn warming_a_cold_cache_fills_it() {
 #[tokio::test]
 async fn disabling_redis_takes_effect_and_costs_what_it_should() {
     let it = start(true).await;
-    let before = it.response_time().await;
+    let page = "/api/cars?page=1&limit=10";
+    let cached = async |answer: Response| header(&answer, "x-cache") == "HIT";
+    until("the page is in the cache", async || cached(it.get(page).await).await).await;
     it.set_edge_item(true).await;
     let demo = it.json("/api/demo/redis").await;
     assert_eq!(demo["results"]["redis"], json!({"available": false, "status": "unavailable"}));
-    assert_eq!(header(&it.get("/api/cars").await, "x-cache"), "");
-    until("the database feels it", async || it.response_time().await > before * 5).await;
+    for (answer, took) in it.a_few().await {
+        assert_eq!(header(&answer, "x-cache"), "", "nobody looks into the cache");
+        assert!(took >= DATABASE, "the database is asked for every answer: {took:?}");
+    }
     let body = it.admin(Method::POST, "/api/admin/cache-warm", "").await;
     assert_eq!(body.json::<Value>().await.unwrap()["metrics"]["status"], "failed");
     it.set_edge_item(false).await;
-    until("it recovers", async || it.response_time().await < before * 3).await;
+    until("it recovers", async || cached(it.get(page).await).await).await;
     it.demo.stop().await;
 }
 
@@ -331,11 +342,11 @@ async fn a_rollback_takes_effect_after_a_while_and_only_to_what_exists() {
     let it = start(true).await;
     let good = it.variable("ROLLBACK_TO");
     assert_eq!(it.project().await["targets"]["production"]["id"], good);
-    let before = it.response_time().await;
     it.demo.toggle("deploy-regression");
     let bad = it.project().await["targets"]["production"]["id"].clone();
     assert_ne!(bad, good);
-    assert!(it.response_time().await > before + Duration::from_millis(100));
+    let slow = it.a_few().await;
+    assert!(slow.iter().all(|(_, took)| *took >= REGRESSION), "{slow:?}");
 
     let project = it.variable("VERCEL_PROJECT_ID");
     let back = |to: &str| format!("/v1/projects/{project}/rollback/{to}");
@@ -356,7 +367,10 @@ async fn a_rollback_takes_effect_after_a_while_and_only_to_what_exists() {
     assert_eq!(after["targets"]["production"]["id"], good);
     assert_eq!(after["autoAssignCustomDomains"], false);
     assert_eq!(it.demo.active(), [""; 0]);
-    until("it is fast again", async || it.response_time().await < before * 3).await;
+    until("no answer waits for the bad deployment any more", async || {
+        it.a_few().await.iter().any(|(_, took)| *took < REGRESSION)
+    })
+    .await;
 
     let (_, list) =
         it.platform(Method::GET, "/v7/deployments?rollbackCandidate=true", Value::Null).await;
@@ -369,10 +383,9 @@ async fn a_rollback_takes_effect_after_a_while_and_only_to_what_exists() {
 async fn the_hit_rate_follows_the_requests() {
     let it = start(true).await;
     let (hits, misses) = it.hits_and_misses().await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    until("customers come by themselves", async || it.hits_and_misses().await.0 > hits + 60).await;
     let (more_hits, more_misses) = it.hits_and_misses().await;
     let (hits, misses) = (more_hits - hits, more_misses - misses);
-    assert!(hits > 30, "customers come by themselves: {hits}");
     assert!(hits > misses * 5, "a warm cache answers most of them: {hits} to {misses}");
     for n in 0..40 {
         it.from(&format!("192.0.2.{}", 1 + n % 2), &format!("/api/cars?page={}", 200 + n)).await;

@@ -325,11 +325,11 @@ impl Actions {
         };
         self.journal.append(&entry, (self.clock)().wall)
     }
+}
 
-    /// The file of the journal.
-    pub fn journal_path(&self) -> &Path {
-        self.journal.path()
-    }
+/// Who sits in front of this console, as the journal has it: `alice@bastion`.
+pub fn operator() -> String {
+    journal::who::Who::current().name()
 }
 
 /// The directory of a run.

@@ -118,7 +118,8 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertCommand {
-    /// Begins a command on the selected alert, in the palette: `ack`, `silence`, `priority`.
+    /// Begins a command on what is selected, in the palette: `ack`, `silence`, `priority`,
+    /// `taken`.
     Begin(Begun),
     /// Says that somebody looks after it.
     Acknowledge {
@@ -167,7 +168,7 @@ pub enum AlertCommand {
     },
 }
 
-/// A command that is begun on the selected alert.
+/// A command that is begun on what is selected: an alert, or a level of the escalation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Begun {
@@ -177,6 +178,8 @@ pub enum Begun {
     Silence,
     /// `priority RULE P1`
     Priority,
+    /// `taken LEVEL WHO`, of the selected level of the escalation.
+    Taken,
 }
 
 /// Editing of the line that is being typed.

@@ -176,6 +176,6 @@ pub fn prompt(world: &World) -> Option<String> {
     let contact = if next.spec.is_configured() { contact } else { MISSING };
     let late = rows.get(late).map(|row| row.spec.level).unwrap_or_default();
     Some(format!(
-        "level {late} did not answer, {since} since the start: call level {level}, {name}, {contact}"
+        "call level {level}, {name}, {contact}: level {late} did not answer, {since} since the start"
     ))
 }

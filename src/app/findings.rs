@@ -52,7 +52,11 @@ pub fn of(world: &World) -> Vec<Finding> {
         all.push(finding(Pane::Database, row.verdict, row.quality, row.title, row.reason));
     }
     for row in alerts::rows(world) {
-        let reason = format!("{} {} {}", row.word(), row.value.unwrap_or_default(), row.threshold);
+        let reason = match (row.phase.is_active(), &row.measured) {
+            (_, Some(measured)) => format!("{} {measured}", row.word()),
+            (true, None) => format!("{}: {}", row.word(), row.reason),
+            (false, None) => row.reason.clone(),
+        };
         all.push(finding(Pane::Alerts, row.verdict, row.quality, row.title, reason));
     }
     all

@@ -337,7 +337,7 @@ fn row(world: &World, spec: &CheckSpec, state: &CheckState) -> CheckRow {
         disagreement: None,
     };
     if let Some((title, primary)) = primary(world, spec) {
-        compare(&mut row, title, primary);
+        compare(&mut row, spec, title, primary);
     }
     row
 }
@@ -350,15 +350,17 @@ fn primary<'a>(world: &'a World, spec: &CheckSpec) -> Option<(&'a str, &'a Check
 }
 
 /// Where a check on what a service says and the check on the thing itself come to different
-/// verdicts, both are told. What a service says does not count against a thing that is known
-/// to be well. A service that cannot be asked says nothing, and agrees with nothing.
-fn compare(row: &mut CheckRow, title: &str, primary: &CheckState) {
+/// verdicts, both are told, and each counts. Only what a service is known to say wrongly of
+/// a thing that is well does not; and a service that cannot be asked says nothing: then it
+/// is this check that is not well.
+fn compare(row: &mut CheckRow, spec: &CheckSpec, title: &str, primary: &CheckState) {
     let known = |verdict: Verdict| !matches!(verdict, Verdict::Unknown | Verdict::Unjudged);
     let (own, other) = (row.verdict, primary.verdict);
     if !known(own) || !known(other) || own == other {
         return;
     }
-    if other == Verdict::Ok && primary.quality.usable() && row.quality.usable() {
+    let both_answer = primary.quality.usable() && row.quality.usable();
+    if spec.expect_disagreement && other == Verdict::Ok && both_answer {
         row.disagreement =
             Some(format!("says {} of itself, does not count: {}", own.word(), row.reason));
         row.verdict = Verdict::Ok;

@@ -190,13 +190,18 @@ fn judge(
     let Some((figure, name)) = deciding(summary) else {
         let n = summary.n;
         // Failures are why there are few: then it is not idle, it is not known.
-        (row.verdict, row.reason) = if errors > 0 {
+        (row.verdict, row.quality, row.reason) = if errors > 0 {
             let s = if errors == 1 { "" } else { "s" };
-            (Verdict::Unknown, format!("{errors} failure{s}, n = {n} in {over_judged}, too few"))
+            let why = match world.sources.lookup(spec.source.as_str(), &spec.reading) {
+                Lookup::Missing(why) => format!(": {why}"),
+                _ => String::new(),
+            };
+            let words = format!("{errors} failure{s}, n = {n} in {over_judged}, too few{why}");
+            (Verdict::Unknown, Quality::Error, words)
         } else {
-            (Verdict::Unjudged, format!("n = {n} in {over_judged}, too few"))
+            let words = format!("n = {n} in {over_judged}, too few");
+            (Verdict::Unjudged, Quality::TooFew, words)
         };
-        row.quality = Quality::TooFew;
         return;
     };
     let over = |limit: Option<f64>| limit.filter(|limit| figure.ms > *limit);

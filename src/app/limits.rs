@@ -30,6 +30,9 @@ pub struct LimitsState {
     pub tally: Arc<Tally>,
     /// When the first page was read: the window is covered from here.
     pub first_page: Option<Moment>,
+    /// When violations were last left out of the log, and why.
+    #[serde(default)]
+    pub left_out: Option<(Moment, String)>,
 }
 
 /// Whether the limiter does its work.
@@ -66,6 +69,9 @@ pub struct LimitsView {
     pub reason: String,
     /// The window.
     pub window: Duration,
+    /// Whether any source is asked for violations at all. Where none is, the tally is empty
+    /// and says nothing.
+    pub counts: bool,
     /// The violations in it.
     pub tally: Arc<Tally>,
     /// Who is near a limit, nearest first; none where it is not configured or not known.
@@ -91,10 +97,33 @@ pub fn observe(world: &mut World, source: &SourceId) {
     }
     let fresh = world.sources.quality(source, now).usable();
     let keep = spec.window.max(Duration::from_secs(3_600));
-    for exhibit in world.sources.exhibits(source) {
-        if let (Exhibit::Violations(page), true) = (exhibit, fresh) {
-            world.limits.log.merge(page, now, keep);
-            world.limits.first_page.get_or_insert(now);
+    for exhibit in world.sources.exhibits(source).iter().filter(|_| fresh) {
+        match exhibit {
+            Exhibit::Violations(page) => {
+                let log = &mut world.limits.log;
+                let before = (log.dropped, log.from_the_future);
+                log.merge(page, now, keep);
+                let why = if log.dropped > before.0 {
+                    "more than can be remembered"
+                } else if log.from_the_future > before.1 {
+                    "some claim to be from the future"
+                } else {
+                    ""
+                };
+                if !why.is_empty() {
+                    world.limits.left_out = Some((now, why.to_owned()));
+                }
+                world.limits.first_page.get_or_insert(now);
+            }
+            Exhibit::Incomplete { unreadable, left_out } => {
+                let why = match (unreadable, left_out) {
+                    (0, more) => format!("{more} more were not taken"),
+                    (bad, 0) => format!("{bad} could not be read"),
+                    (bad, more) => format!("{bad} could not be read, {more} more were not taken"),
+                };
+                world.limits.left_out = Some((now, why));
+            }
+            _ => {}
         }
     }
     count(world);
@@ -118,25 +147,84 @@ pub fn count(world: &mut World) {
 /// The pane as shown; none where it is not configured.
 pub fn view(world: &World) -> Option<LimitsView> {
     let spec = world.catalog.limits.as_ref()?;
-    let told_by = if spec.violations.is_empty() { &spec.pressure } else { &spec.violations };
-    let quality = best_quality(world, told_by);
+    let counts = !spec.violations.is_empty();
+    let told_by = if counts { &spec.violations } else { &spec.pressure };
+    let quality = if counts {
+        best_quality(told_by, |source| violations_quality(world, source))
+    } else {
+        best_quality(told_by, |source| world.sources.quality(source, world.now))
+    };
     let (limiter, limiter_reason) = limiter(world, spec);
     let (pressure, pressure_complete) = pressure(world, spec);
+    let seen = told_by.iter().filter_map(|source| world.sources.get(source)?.last_good_at()).max();
     let mut view = LimitsView {
         verdict: Verdict::Unknown,
         quality,
         reason: String::new(),
         window: spec.window,
+        counts,
         tally: Arc::clone(&world.limits.tally),
         pressure,
         pressure_complete,
         limiter,
         limiter_reason,
-        lower_bound: spec.lower_bound.clone(),
-        seen: told_by.iter().filter_map(|source| world.sources.get(source)?.last_good_at()).max(),
+        lower_bound: lower_bound(world, spec),
+        seen: if counts { world.limits.first_page.and(seen) } else { seen },
     };
     judge(world, spec, &mut view);
     Some(view)
+}
+
+/// What a source's count of violations is worth: an answer without it is no answer.
+fn violations_quality(world: &World, source: &SourceId) -> Quality {
+    let quality = world.sources.quality(source, world.now);
+    if quality.usable() && silent(world, source).is_some() { Quality::Error } else { quality }
+}
+
+/// Why the last answer of a source has no violations, not even none.
+fn silent(world: &World, source: &SourceId) -> Option<String> {
+    let exhibits = world.sources.exhibits(source);
+    if exhibits.iter().any(|exhibit| matches!(exhibit, Exhibit::Violations(_))) {
+        return None;
+    }
+    let why = world.sources.missing(source, "violations").map(str::to_owned);
+    Some(why.unwrap_or_else(|| format!("{source} does not report violations")))
+}
+
+/// Why the numbers may be too low: because it is configured so, because something was left
+/// out within the window, or because one of several sources does not tell.
+fn lower_bound(world: &World, spec: &LimitsSpec) -> Option<String> {
+    let left_out = world.limits.left_out.as_ref();
+    let recent = left_out.filter(|(at, _)| world.now.since(*at) < spec.window);
+    let mut reasons: Vec<String> = recent.map(|(_, why)| why.clone()).into_iter().collect();
+    let told = spec.violations.iter().any(|source| violations_quality(world, source).usable());
+    if told {
+        reasons.extend(blind_sources(world, spec));
+    }
+    reasons.extend(spec.lower_bound.clone());
+    (!reasons.is_empty()).then(|| reasons.join("; "))
+}
+
+/// The sources of violations that do not tell now, each with its trouble. What is not
+/// configured is not missed.
+fn blind_sources(world: &World, spec: &LimitsSpec) -> Vec<String> {
+    let trouble = |source: &SourceId| {
+        let quality = violations_quality(world, source);
+        if quality.usable() || quality == Quality::Unconfigured {
+            return None;
+        }
+        Some(format!("{source}: {}", violations_trouble(world, source, quality)))
+    };
+    spec.violations.iter().filter_map(trouble).collect()
+}
+
+/// Why a source's violations are not known, in words.
+fn violations_trouble(world: &World, source: &SourceId, quality: Quality) -> String {
+    if world.sources.quality(source, world.now).usable() {
+        silent(world, source).unwrap_or_default()
+    } else {
+        source_trouble(world, source, quality)
+    }
 }
 
 fn judge(world: &World, spec: &LimitsSpec, view: &mut LimitsView) {
@@ -152,7 +240,13 @@ fn judge(world: &World, spec: &LimitsSpec, view: &mut LimitsView) {
         let source = spec.violations.first().or(spec.pressure.first());
         view.reason = source.map_or_else(
             || "no source of violations is configured".to_owned(),
-            |source| source_trouble(world, source, view.quality),
+            |source| {
+                if view.counts {
+                    violations_trouble(world, source, view.quality)
+                } else {
+                    source_trouble(world, source, view.quality)
+                }
+            },
         );
     } else if let Some(limit) = spec.warning_above.filter(|limit| view.tally.total > *limit) {
         view.verdict = Verdict::Warning;
@@ -162,14 +256,20 @@ fn judge(world: &World, spec: &LimitsSpec, view: &mut LimitsView) {
             grouped(limit),
             view.tally.shape.words()
         );
-    } else if let Some(blind) = blind_pressure(world, spec, view) {
+    } else if let Some(blind) = blind_pressure(world, spec) {
         view.reason = format!("who is near a limit is not known: {blind}");
+    } else if let [blind, ..] = blind_sources(world, spec).as_slice() {
+        view.reason = format!("{}, but not all is known: {blind}", refused(view));
     } else if spec.violations.is_empty() {
         view.verdict = Verdict::Ok;
         view.reason = nearest(view);
     } else {
         view.verdict = Verdict::Ok;
         view.reason = refused(view);
+        let left_out = world.limits.left_out.as_ref();
+        if let Some((_, why)) = left_out.filter(|(at, _)| world.now.since(*at) < spec.window) {
+            view.reason = format!("{}: {why}", view.reason);
+        }
     }
 }
 
@@ -184,13 +284,22 @@ fn refused(view: &LimitsView) -> String {
     }
 }
 
-/// Why nothing is known of who is near a limit, where that is configured and not known.
-fn blind_pressure(world: &World, spec: &LimitsSpec, view: &LimitsView) -> Option<String> {
-    let source = spec.pressure.first()?;
-    let configured = world.sources.get(source).is_some_and(|state| state.disabled.is_none());
-    let quality = world.sources.quality(source, world.now);
-    (configured && view.pressure.is_none() && !quality.usable())
-        .then(|| source_trouble(world, source, quality))
+/// Why it is not known who is near a limit, where a source is asked for it.
+fn blind_pressure(world: &World, spec: &LimitsSpec) -> Option<String> {
+    spec.pressure.iter().find_map(|source| {
+        let asked = world.sources.get(source).is_some_and(|state| state.disabled.is_none());
+        let quality = world.sources.quality(source, world.now);
+        if !asked {
+            return None;
+        }
+        if !quality.usable() {
+            return Some(source_trouble(world, source, quality));
+        }
+        let exhibits = world.sources.exhibits(source);
+        let told = exhibits.iter().any(|exhibit| matches!(exhibit, Exhibit::Pressure { .. }));
+        let why = world.sources.missing(source, "pressure").map(str::to_owned);
+        (!told).then(|| why.unwrap_or_else(|| format!("{source} does not tell")))
+    })
 }
 
 fn nearest(view: &LimitsView) -> String {
@@ -203,10 +312,10 @@ fn nearest(view: &LimitsView) -> String {
 }
 
 /// The best quality of the sources: one that answers is enough to show its numbers.
-fn best_quality(world: &World, sources: &[SourceId]) -> Quality {
+fn best_quality(sources: &[SourceId], quality: impl Fn(&SourceId) -> Quality) -> Quality {
     sources
         .iter()
-        .map(|source| world.sources.quality(source, world.now))
+        .map(quality)
         .min_by_key(|quality| match quality {
             Quality::Fresh => 0,
             Quality::Late => 1,

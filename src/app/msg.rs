@@ -11,8 +11,11 @@ use super::{
 use crate::domain::{
     action::{ActionEvent, ActionOutcome, Approval, PastRun, Previewed},
     catalog::Catalog,
+    delivery::{Delivery, Sender},
     ids::{ActionId, ReadingName, RunId, SourceId},
+    notification::Notification,
     observation::{KeyScan, Observation},
+    outbox::Outbox,
     time::Moment,
     value::Value,
 };
@@ -66,11 +69,17 @@ pub enum Event {
     /// The keys of a cache were counted.
     Scanned(Box<KeyScan>),
     /// A changed configuration was taken over.
-    Reloaded(Box<Catalog>),
+    Reloaded(Box<Reloaded>),
     /// A changed configuration was refused; the old one stays.
     ReloadFailed(String),
     /// What an earlier console kept of the alerts; sent at the start.
     AlertsKept(Box<Kept>),
+    /// What an earlier console had told; sent at the start.
+    OutboxKept(Box<Outbox>),
+    /// What became of a notification.
+    Delivered(Box<Delivery>),
+    /// Which console of the machine sends notifications.
+    NotifySender(Sender),
     /// Something to say to the operator.
     Notice(Notice),
     /// The process was stopped or the machine suspended: nothing was observed for so long.
@@ -78,6 +87,21 @@ pub enum Event {
         /// How long.
         blind_for: Duration,
     },
+}
+
+/// A changed configuration, as far as the state is concerned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Everything in it that is shown.
+    pub catalog: Catalog,
+    /// Nothing can be armed.
+    pub read_only: bool,
+    /// Times in UTC or not, where the configuration now says something else about it.
+    pub utc: Option<bool>,
+    /// Keys that have changed and take effect only when the console is started again.
+    pub needs_restart: Vec<String>,
+    /// Since when the sources are asked by it.
+    pub since: Moment,
 }
 
 /// How loud a message is.
@@ -194,6 +218,12 @@ pub enum Effect {
     },
     /// Keep the alerts over a restart.
     KeepAlerts(Box<Kept>),
+    /// Keep what was told over a restart.
+    KeepOutbox(Box<Outbox>),
+    /// Send a notification.
+    Notify(Box<Notification>),
+    /// Ring the bell of the terminal, where it is wanted.
+    Ring,
     /// Turn a fault of the demo on or off.
     DemoFault(String),
 }

@@ -17,6 +17,9 @@ const LONGEST: usize = 2_000;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Notices {
     all: VecDeque<Said>,
+    /// How often anything was said.
+    #[serde(default)]
+    count: u64,
 }
 
 /// One message, said once or several times in a row.
@@ -28,20 +31,25 @@ pub struct Said {
     pub notice: Notice,
     /// How often in a row.
     pub times: u32,
+    /// Which one it is of everything that was said, when it was last said.
+    #[serde(default)]
+    pub number: u64,
 }
 
 impl Notices {
     /// Says something.
     pub fn say(&mut self, at: Moment, mut notice: Notice) {
         notice.text = text::clip(&notice.text, LONGEST);
+        self.count += 1;
         if let Some(last) = self.all.back_mut()
             && last.notice == notice
         {
             last.at = at;
             last.times = last.times.saturating_add(1);
+            last.number = self.count;
             return;
         }
-        self.all.push_back(Said { at, notice, times: 1 });
+        self.all.push_back(Said { at, notice, times: 1, number: self.count });
         if self.all.len() > CAPACITY {
             self.all.pop_front();
         }
@@ -57,6 +65,12 @@ impl Notices {
             Level::Error => 600,
         };
         (now.since(last.at).as_secs() < stays).then_some(last)
+    }
+
+    /// What was said after the message of that number, oldest first: everything after 0.
+    pub fn since(&self, number: u64) -> impl Iterator<Item = &Said> {
+        let new = self.all.iter().rev().take_while(|said| said.number > number).count();
+        self.all.iter().skip(self.all.len() - new)
     }
 
     /// All messages, newest first.

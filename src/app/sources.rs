@@ -39,6 +39,9 @@ pub struct SourceState {
     pub last_failure: Option<(Failure, Moment)>,
     /// Why it is not asked at all.
     pub disabled: Option<String>,
+    /// What it said before is of another source that had its name.
+    #[serde(default)]
+    pub since: Option<Moment>,
 }
 
 /// How a poll went.
@@ -95,6 +98,18 @@ impl Sources {
         }
     }
 
+    /// Forgets what is known of a source.
+    pub fn forget(&mut self, id: &SourceId) {
+        self.all.remove(id);
+    }
+
+    /// From now on, only what a source said after `since` counts.
+    pub fn begin(&mut self, id: &SourceId, since: Moment) {
+        if let Some(source) = self.all.get_mut(id) {
+            source.since = Some(since);
+        }
+    }
+
     /// The source of that name.
     pub fn get(&self, id: &SourceId) -> Option<&SourceState> {
         self.all.get(id)
@@ -116,7 +131,8 @@ impl Sources {
     /// for an answer that is older than what is known.
     pub fn observe(&mut self, observation: &Observation) -> bool {
         let Some(source) = self.all.get_mut(&observation.source) else { return false };
-        if source.last.as_ref().is_some_and(|last| last.at > observation.at) {
+        let of_another = source.since.is_some_and(|since| since > observation.at);
+        if of_another || source.last.as_ref().is_some_and(|last| last.at > observation.at) {
             return false;
         }
         source.last = Some(LastPoll {
@@ -214,6 +230,13 @@ impl Sources {
             .map_or(&[], |(facts, _)| facts.exhibits.as_slice())
     }
 
+    /// Why the last good answer is without something that was asked for, where it says so.
+    pub fn missing(&self, id: &SourceId, what: &str) -> Option<&str> {
+        let (facts, _) = self.all.get(id)?.facts.last_known()?;
+        let found = facts.missing.iter().find(|(name, _)| name.as_ref() == what)?;
+        Some(found.1.as_str())
+    }
+
     /// Whether the console itself seems to be cut off: there are at least two sources that
     /// are asked, and every one fails without having reached anything.
     pub fn cut_off(&self) -> bool {
@@ -255,6 +278,7 @@ impl SourceState {
             interval,
             last_failure: None,
             disabled: None,
+            since: None,
         }
     }
 

@@ -10,8 +10,8 @@ use super::{
     sources::Sources, view::View,
 };
 use crate::domain::{
-    catalog::Catalog,
-    ids::{CheckId, PanelId},
+    catalog::{Catalog, SourceInfo},
+    ids::{CheckId, PanelId, SourceId},
     time::Moment,
     verdict::Verdict,
 };
@@ -105,7 +105,11 @@ impl State {
             limits: LimitsState::default(),
             alerts: AlertsState::default(),
             escalation: Escalation::default(),
-            actions: ActionsState::new(settings.console, settings.read_only),
+            actions: ActionsState::new(
+                settings.console,
+                settings.operator.clone(),
+                settings.read_only,
+            ),
             operator: settings.operator,
             notices: Notices::default(),
             marks: Vec::new(),
@@ -113,7 +117,7 @@ impl State {
         };
         let mut state =
             Self { world, view: View::new(settings.utc), frozen: None, demo_faults: Vec::new() };
-        state.world.adopt(catalog);
+        state.world.adopt(catalog, now);
         state
     }
 
@@ -137,30 +141,56 @@ pub struct Settings {
 }
 
 impl World {
-    /// Takes over a catalogue, keeping what is known about everything that is still in it.
-    pub fn adopt(&mut self, catalog: Catalog) {
+    /// Takes over a catalogue, keeping what is known about everything that is still in it
+    /// and reads the same source as before. Returns the sources that are another one now:
+    /// what was known of them is forgotten, and what they said before `since` is not heard.
+    pub fn adopt(&mut self, catalog: Catalog, since: Moment) -> Vec<SourceId> {
+        let moved = moved(&self.catalog, &catalog);
+        for id in &moved {
+            self.sources.forget(id);
+        }
         self.sources.adopt(&catalog);
+        for id in &moved {
+            self.sources.begin(id, since);
+        }
         let now = self.now;
+        let old = &self.catalog;
+        let stays = |before: Option<&SourceId>, source: &SourceId| {
+            before.is_none_or(|before| before == source) && !moved.contains(source)
+        };
         let mut checks = std::mem::take(&mut self.checks);
         for spec in &catalog.checks {
-            let state = checks.remove(&spec.id).unwrap_or_else(|| CheckState::new(now));
-            self.checks.insert(spec.id.clone(), state);
+            let before = old.checks.iter().find(|old| old.id == spec.id).map(|old| &old.source);
+            let known = checks.remove(&spec.id).filter(|_| stays(before, &spec.source));
+            self.checks.insert(spec.id.clone(), known.unwrap_or_else(|| CheckState::new(now)));
         }
         let mut caches = std::mem::take(&mut self.caches);
         for spec in &catalog.caches {
-            let state = caches.remove(&spec.id).unwrap_or_default();
-            self.caches.insert(spec.id.clone(), state);
+            let before = old.caches.iter().find(|old| old.id == spec.id).map(|old| &old.source);
+            let known = caches.remove(&spec.id).filter(|_| stays(before, &spec.source));
+            self.caches.insert(spec.id.clone(), known.unwrap_or_default());
         }
         let mut latencies = std::mem::take(&mut self.latencies);
         for spec in &catalog.latencies {
-            let state = latencies.remove(&spec.id).unwrap_or_default();
-            self.latencies.insert(spec.id.clone(), state);
+            let before = old.latencies.iter().find(|old| old.id == spec.id).map(|old| &old.source);
+            let known = latencies.remove(&spec.id).filter(|_| stays(before, &spec.source));
+            self.latencies.insert(spec.id.clone(), known.unwrap_or_default());
+        }
+        // The violations of all sources are in one log: it cannot be told which of them came
+        // from a source that is another one now.
+        let told_by = |catalog: &Catalog| catalog.limits.clone().map(|limits| limits.violations);
+        let sources = told_by(&catalog).unwrap_or_default();
+        let another =
+            told_by(old).is_some_and(|before| before.iter().any(|id| !sources.contains(id)));
+        if another || sources.iter().any(|id| moved.contains(id)) {
+            self.limits = LimitsState::default();
         }
         super::alerts::adopt(self, &catalog);
         self.escalation.adopt(&catalog);
         self.catalog = catalog;
         super::limits::count(self);
         super::health::refresh(self);
+        moved
     }
 
     /// Adds a mark to the time line.
@@ -179,4 +209,14 @@ impl World {
     pub fn verdict(&self) -> (Verdict, Vec<String>) {
         super::findings::judge(&super::findings::of(self))
     }
+}
+
+/// The sources that are in both catalogues, but are of another kind or at another address.
+fn moved(old: &Catalog, new: &Catalog) -> Vec<SourceId> {
+    let is_another = |id: &SourceId, info: &SourceInfo| {
+        let before = old.sources.get(id);
+        before.is_some_and(|before| before.kind != info.kind || before.target != info.target)
+    };
+    let moved = new.sources.iter().filter(|(id, info)| is_another(id, info));
+    moved.map(|(id, _)| id.clone()).collect()
 }

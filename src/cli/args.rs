@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+use clap::{Args as Group, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// The version, with the commit it was built from.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("WATCHFLOOR_COMMIT"), ")");
@@ -22,6 +22,55 @@ pub(super) struct Args {
     pub(super) live: Live,
     #[command(subcommand)]
     pub(super) command: Option<Command>,
+}
+
+impl Args {
+    /// The command and its options, wherever they stand. What stands before `live` and `demo`
+    /// is meant for them; nothing that was written is ever left out without a word.
+    ///
+    /// # Errors
+    /// An option of the console before another command, or one that contradicts another.
+    pub(super) fn resolved(self) -> Result<(Common, Command), clap::Error> {
+        let before = self.live;
+        let command = match self.command {
+            None => Command::Live(before),
+            Some(Command::Live(live)) => Command::Live(before.and(live)?),
+            Some(Command::Demo(demo)) => {
+                demo_is_closed(&self.common)?;
+                Command::Demo(Demo { live: before.and(demo.live)?, ..demo })
+            }
+            Some(other) => match before.first() {
+                Some(option) => {
+                    return Err(usage(format!(
+                        "{option} before the command belongs to the console; write it after the command, where the command has it"
+                    )));
+                }
+                None => other,
+            },
+        };
+        Ok((self.common, command))
+    }
+}
+
+/// The demo reaches nothing but itself, whatever is configured: of the configuration only
+/// the display can be chosen.
+fn demo_is_closed(common: &Common) -> Result<(), clap::Error> {
+    let refused = if common.config.is_some() {
+        "--config"
+    } else if common.profile.is_some() {
+        "--profile"
+    } else if common.set.iter().any(|set| !set.trim_start().starts_with("display.")) {
+        "--set of anything but display.…"
+    } else {
+        return Ok(());
+    };
+    Err(usage(format!(
+        "the demo takes no {refused}: it watches its own service, and never reaches another one"
+    )))
+}
+
+fn usage(message: String) -> clap::Error {
+    Args::command().error(clap::error::ErrorKind::ArgumentConflict, message)
 }
 
 /// Options of every command.
@@ -206,6 +255,31 @@ pub(super) struct Live {
     pub(super) json: bool,
 }
 
+impl Live {
+    /// What stands before the command, and what stands after it.
+    fn and(self, after: Self) -> Result<Self, clap::Error> {
+        if self.lasting.is_some() && after.lasting.is_some() && self.lasting != after.lasting {
+            return Err(usage("--for is given twice".to_owned()));
+        }
+        Ok(Self {
+            headless: self.headless || after.headless,
+            lasting: after.lasting.or(self.lasting),
+            json: self.json || after.json,
+        })
+    }
+
+    /// One of its options that is given.
+    fn first(&self) -> Option<&'static str> {
+        if self.headless {
+            Some("--headless")
+        } else if self.json {
+            Some("--json")
+        } else {
+            self.lasting.map(|_| "--for")
+        }
+    }
+}
+
 #[derive(Clone, Debug, Group)]
 pub(super) struct Demo {
     #[command(flatten)]
@@ -254,13 +328,54 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    fn parsed(line: &str) -> Result<(Common, Command), String> {
+        let words = std::iter::once("watchfloor").chain(line.split_whitespace());
+        let args = Args::try_parse_from(words).map_err(|error| error.to_string())?;
+        args.resolved().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_before_the_command_count_or_are_refused() {
+        let Ok((_, Command::Demo(demo))) = parsed("--headless --for 3s demo") else { panic!() };
+        assert!(demo.live.headless);
+        assert_eq!(demo.live.lasting, Some(Duration::from_secs(3)));
+        let Ok((_, Command::Live(live))) = parsed("--for 3s live --json") else { panic!() };
+        assert!(live.json && live.lasting == Some(Duration::from_secs(3)));
+        for (line, option) in [
+            ("--json check", "--json"),
+            ("--headless --for 3s check", "--headless"),
+            ("--for 3s init", "--for"),
+            ("--json config check", "--json"),
+            ("--for 3s demo --for 4s", "--for is given twice"),
+        ] {
+            let refused = parsed(line).unwrap_err();
+            assert!(refused.contains(option), "{line}: {refused}");
+        }
+        assert!(parsed("check --json").is_ok());
+    }
+
+    #[test]
+    fn the_demo_takes_nothing_that_could_lead_out_of_it() {
+        for line in [
+            "demo --config x.toml",
+            "--config x.toml demo",
+            "demo --profile exodrive",
+            "demo --set source.redis.url=redis://production",
+            "demo --set display.utc=true --set vars.EXODRIVE_URL=https://production",
+        ] {
+            let refused = parsed(line).map(|_| line).unwrap_err();
+            assert!(refused.contains("the demo takes no --"), "{line}: {refused}");
+        }
+        for line in ["demo", "demo --set display.utc=true", "demo --read-only --utc"] {
+            assert!(parsed(line).is_ok(), "{line}");
+        }
     }
 
     #[test]

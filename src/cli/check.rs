@@ -40,17 +40,68 @@ pub(super) fn code(verdict: Verdict) -> ExitCode {
     })
 }
 
-/// The document in words: the verdict, then the reasons, then what is well or not judged.
+/// The document in words: the verdict, then the reasons, then every check that is not among
+/// them, and what contradicts a check.
 fn text(document: &Summary) -> String {
     let mut lines =
         vec![format!("{} {}/{}", document.verdict.word(), document.service, document.environment)];
     lines.extend(document.reasons.iter().map(|reason| format!("  {reason}")));
-    let rest = document.checks.iter().filter(|check| !check.verdict.is_trouble());
-    for check in rest {
-        let word = check.verdict.word_for(check.quality);
-        let remark = check.disagreement.as_ref().map(|text| format!("; {text}"));
-        let remark = remark.unwrap_or_default();
-        lines.push(format!("  {word} {}: {}{remark}", check.title, check.reason));
+    for check in &document.checks {
+        if !check.verdict.is_trouble() {
+            let word = check.verdict.word_for(check.quality);
+            lines.push(format!("  {word} {}: {}", check.title, check.reason));
+        }
+        if let Some(remark) = &check.disagreement {
+            lines.push(format!("    {}: {remark}", check.title));
+        }
     }
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        app::state::{Settings, State},
+        domain::{
+            catalog::{Catalog, CheckSpec, SourceInfo},
+            time::Moment,
+        },
+    };
+
+    #[test]
+    fn every_check_is_printed_whatever_it_says() {
+        let mut catalog = Catalog::default();
+        for (name, disabled) in [("api", None), ("mail", Some("not configured".to_owned()))] {
+            let info = SourceInfo {
+                id: name.into(),
+                kind: "http".to_owned(),
+                title: name.to_owned(),
+                target: "http://h/".to_owned(),
+                interval: std::time::Duration::from_secs(5),
+                timeout: std::time::Duration::from_secs(1),
+                disabled,
+            };
+            catalog.sources.insert(name.into(), info);
+            catalog.checks.push(CheckSpec {
+                id: name.into(),
+                title: name.to_owned(),
+                source: name.into(),
+                critical: Vec::new(),
+                warning: Vec::new(),
+                shows: Vec::new(),
+                down_after: 1,
+                up_after: 1,
+                primary: None,
+                expect_disagreement: false,
+            });
+        }
+        let state = State::new(catalog, Moment::at_seconds(0.0), Settings::default());
+        let mut document = summary::summary(&state.world);
+        document.checks[0].disagreement = Some("says otherwise".to_owned());
+        let text = text(&document);
+        assert!(text.contains("\n  UNKNOWN api: not looked at yet\n"), "{text}");
+        assert!(text.contains("\n    api: says otherwise\n"), "{text}");
+        assert!(text.ends_with("\n  OFF mail: not configured"), "{text}");
+    }
 }

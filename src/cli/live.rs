@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     app::summary,
-    runtime::{self, event_loop::Exit},
+    runtime::{self, Outside, event_loop::Exit},
     terminal::{hooks::ContainedPanics, signals::Signal},
 };
 
@@ -52,7 +52,8 @@ fn run_on(
     options: &Live,
 ) -> color_eyre::Result<ExitCode> {
     if options.headless || options.json {
-        let (state, exit) = tokio.block_on(runtime::headless(plan))?;
+        let outside = Outside { print: &mut out::error, unread: &out::is_unread };
+        let (state, exit) = tokio.block_on(runtime::headless(plan, outside))?;
         out::json(&summary::summary(&state.world))?;
         return Ok(code(exit));
     }
@@ -60,8 +61,10 @@ fn run_on(
     let exit = if std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && !dumb {
         tokio.block_on(runtime::screen(plan))?
     } else {
-        let mut print = |line: &str| out::line(line).is_ok();
-        tokio.block_on(runtime::plain(plan, &mut print))?
+        // A line that nobody reads is no error: the end of the reader is noticed below.
+        let mut print = |line: &str| drop(out::line(line));
+        let outside = Outside { print: &mut print, unread: &out::is_unread };
+        tokio.block_on(runtime::plain(plan, outside))?
     };
     Ok(code(exit))
 }
@@ -69,7 +72,7 @@ fn run_on(
 /// Leaving is success; a signal is reported as a shell would.
 fn code(exit: Exit) -> ExitCode {
     match exit {
-        Exit::Quit | Exit::Deadline => ExitCode::SUCCESS,
+        Exit::Quit | Exit::Deadline | Exit::Unread => ExitCode::SUCCESS,
         Exit::InputEnded => ExitCode::from(Signal::Hangup.exit_code().unwrap_or_default()),
         Exit::Signal(signal) => ExitCode::from(signal.exit_code().unwrap_or_default()),
     }

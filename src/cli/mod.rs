@@ -26,7 +26,7 @@ mod run;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{Args, Command, ConfigCommand, RulesCommand};
 use crate::{config::secret::redact, terminal::hooks};
@@ -42,8 +42,11 @@ const SOFTWARE: u8 = 70;
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    out::choose_color(std::env::args_os());
+    let parsed = Args::command().color(out::color_choice()).try_get_matches();
+    let parsed = parsed.and_then(|matches| Args::from_arg_matches(&matches)?.resolved());
+    let (common, command) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return out::usage(&error),
     };
     let options = hooks::Options { color: out::stderr_has_color(), redact };
@@ -54,8 +57,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(SOFTWARE);
         }
     };
-    let common = &args.common;
-    let done = match args.command.unwrap_or(Command::Live(args.live)) {
+    let common = &common;
+    let done = match command {
         Command::Live(live) => live::run(common, &live, panics),
         Command::Demo(options) => demo::run(common, &options, panics),
         Command::Check(options) => check::run(common, &options),

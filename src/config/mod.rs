@@ -19,6 +19,7 @@ pub mod template;
 mod builtin;
 mod interpolate;
 mod layers;
+mod likely;
 mod mask;
 mod nearest;
 mod paths;

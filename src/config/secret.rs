@@ -1,11 +1,15 @@
 //! Values that must never be shown.
 
-use std::{collections::BTreeSet, fmt, sync::RwLock};
+use std::{fmt, sync::RwLock};
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// A secret text. It has no `Display` and no `Serialize`, its `Debug` shows nothing, and
-/// its memory is wiped when it is dropped.
+use super::likely;
+
+/// A secret text. It has no `Display` and no `Serialize`, its `Debug` shows only where it
+/// came from, and its own memory is wiped when it is dropped. That is no protection from
+/// somebody who reads the memory of the process: [`redact`] has to know every secret for as
+/// long as the process lives, also one that was rotated away, since it may still be quoted.
 #[derive(Clone)]
 pub struct Secret {
     value: SecretString,
@@ -49,13 +53,18 @@ impl PartialEq for Secret {
     }
 }
 
-/// Values that must not leave the process in any text. Kept for its whole life: a secret
-/// that was rotated away is still one.
-static KNOWN: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
+/// Values that must not leave the process in any text, longest first, so that a secret that
+/// contains another one is replaced whole. Kept for the whole life of the process.
+static KNOWN: RwLock<Vec<SecretString>> = RwLock::new(Vec::new());
 
 /// Every value that must not be shown, for a process of our own that goes on without us.
 pub fn known() -> Vec<String> {
-    KNOWN.read().unwrap_or_else(std::sync::PoisonError::into_inner).iter().cloned().collect()
+    KNOWN
+        .read()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        .iter()
+        .map(|value| value.expose_secret().to_owned())
+        .collect()
 }
 
 /// Takes over what another process of ours must not show.
@@ -63,72 +72,39 @@ pub fn remember_all<'a>(values: impl IntoIterator<Item = &'a str>) {
     values.into_iter().for_each(remember);
 }
 
-/// Shorter values would blank out ordinary words.
-const SHORTEST: usize = 6;
+/// Shorter values would blank out ordinary words: they are looked for nowhere, and
+/// [`redact`] takes them out only where their name stands before them.
+pub(super) const SHORTEST: usize = 6;
 
 fn remember(value: &str) {
     if value.len() < SHORTEST {
         return;
     }
-    let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
     let mut known = KNOWN.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-    known.insert(encoded);
-    known.insert(value.to_owned());
+    let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    for form in [SecretString::from(value), SecretString::from(encoded)] {
+        let text = form.expose_secret();
+        if !known.iter().any(|old| old.expose_secret() == text) {
+            let length = text.len();
+            let place = known.partition_point(|old| old.expose_secret().len() >= length);
+            known.insert(place, form);
+        }
+    }
 }
 
-/// The text with every known secret replaced, and what looks like one. For the places where foreign text enters:
+/// The text with every known secret replaced, as it is and as an address encodes it, and
+/// whatever looks like one by its surroundings. For the places where foreign text enters:
 /// error messages, answers, the output of commands.
 pub fn redact(text: &str) -> String {
     let known = KNOWN.read().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut out = text.to_owned();
-    // Longest first, so that a secret that contains another is replaced whole.
-    let mut values: Vec<&String> = known.iter().collect();
-    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-    for value in values {
-        if out.contains(value.as_str()) {
-            out = out.replace(value.as_str(), "⟨secret⟩");
+    for secret in known.iter().map(ExposeSecret::expose_secret) {
+        if out.contains(secret) {
+            out = out.replace(secret, "⟨secret⟩");
         }
     }
-    likely(&out)
-}
-
-/// Words before a value that is most likely a secret, as programs print them.
-const TELLTALES: [&str; 9] = [
-    "password=",
-    "passwd=",
-    "token=",
-    "secret=",
-    "api_key=",
-    "api-key=",
-    "apikey=",
-    "access_key=",
-    "bearer ",
-];
-
-/// The net under the known secrets: what stands after `token=` and the like, and the user
-/// information of an address, is taken for a secret whatever it is.
-fn likely(text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
-    let mut out = String::with_capacity(text.len());
-    let mut at = 0;
-    while at < text.len() {
-        let next = TELLTALES
-            .iter()
-            .filter_map(|word| lower[at..].find(word).map(|found| at + found + word.len()))
-            .min();
-        let Some(start) = next else { break };
-        let rest = &text[start..];
-        let end = rest.find(|c: char| c.is_whitespace() || "&\"',;)⟩".contains(c));
-        let end = end.unwrap_or(rest.len());
-        out.push_str(&text[at..start]);
-        // What is masked already keeps its width: a caret may stand under it.
-        let value = &rest[..end];
-        let shown = value.starts_with('⟨') || value.chars().all(|c| c == '*');
-        out.push_str(if shown { value } else { "⟨secret⟩" });
-        at = start + end;
-    }
-    out.push_str(&text[at.min(text.len())..]);
-    out
+    drop(known);
+    likely::mask(&out)
 }
 
 #[cfg(test)]
@@ -137,16 +113,14 @@ mod tests {
 
     #[test]
     fn known_secrets_and_what_looks_like_one_are_taken_out() {
-        let _secret = Secret::new("hunter-2-hunter".to_owned(), "env PASSWORD");
+        let secret = Secret::new("hunter/2 hunter".to_owned(), "env PASSWORD");
+        let _longer = Secret::new("the hunter/2 hunter".to_owned(), "env LONGER");
+        drop(secret);
         let cases = [
-            ("said hunter-2-hunter!", "said ⟨secret⟩!"),
-            ("token=abc123 then", "token=⟨secret⟩ then"),
-            ("Authorization: Bearer eyJ.x.y", "Authorization: Bearer ⟨secret⟩"),
-            ("PASSWORD=a&api_key=b", "PASSWORD=⟨secret⟩&api_key=⟨secret⟩"),
-            ("Bearer ⟨API_TOKEN⟩", "Bearer ⟨API_TOKEN⟩"),
-            ("nothing to hide: 12 tokens", "nothing to hide: 12 tokens"),
-            ("ends with token=", "ends with token="),
-            ("äöü token=ß€ ü", "äöü token=⟨secret⟩ ü"),
+            ("said hunter/2 hunter!", "said ⟨secret⟩!"),
+            ("said the hunter/2 hunter!", "said ⟨secret⟩!"),
+            ("?q=hunter%2F2+hunter&x=1", "?q=⟨secret⟩&x=1"),
+            ("another token=abc", "another token=⟨secret⟩"),
         ];
         for (text, expected) in cases {
             assert_eq!(redact(text), expected);

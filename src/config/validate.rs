@@ -35,7 +35,10 @@ use super::{
     resolve::Resolver,
     tree::{Node, Path, Place},
 };
-use crate::domain::{catalog::Catalog, ids::SourceId};
+use crate::domain::{
+    catalog::{Catalog, NotifySpec},
+    ids::SourceId,
+};
 use known::Known;
 
 /// What every rule needs: where things are written, and where to report.
@@ -80,6 +83,7 @@ pub fn profile(
     rule::rules(&mut cx, &raw, &mut catalog);
     let actions = action::actions(&mut cx, &raw, &sources, &mut catalog);
     let notify = notify::notify(&mut cx, raw.notify.as_ref());
+    catalog.notify = NotifySpec { policy: notify.policy, targets: notify.infos.clone() };
     let display = display(&mut cx, &raw.display);
     let state_dir = state_dir(&cx, raw.state.dir.as_deref());
     cx.report_unset(&Path::default());

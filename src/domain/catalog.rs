@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     condition::Condition,
+    delivery::TargetInfo,
     guard::Guard,
     ids::{ActionId, CheckId, PanelId, ReadingName, SourceId},
+    outbox::Policy,
     rule::Rule,
 };
 
@@ -34,6 +36,9 @@ pub struct Catalog {
     /// Alert rules, in the order of writing.
     #[serde(default)]
     pub rules: Vec<Rule>,
+    /// Who is told of alerts, and when.
+    #[serde(default)]
+    pub notify: NotifySpec,
     /// Escalation levels, by level.
     pub contacts: Vec<ContactSpec>,
     /// Actions.
@@ -108,6 +113,9 @@ pub struct CheckSpec {
     /// A check of a primary source about the same thing. Where the two disagree, both are
     /// shown and the disagreement is said.
     pub primary: Option<CheckId>,
+    /// It is known to speak worse of the thing than the primary finds it: that does not count.
+    #[serde(default)]
+    pub expect_disagreement: bool,
 }
 
 /// A cache: two counters, and whatever else the source tells.
@@ -219,6 +227,15 @@ pub struct DatabaseSpec {
     pub connections_critical_above: f64,
     /// A statement running longer than this is a warning.
     pub long_query: Duration,
+}
+
+/// Who is told of alerts, and when.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NotifySpec {
+    /// How long to wait.
+    pub policy: Policy,
+    /// The targets.
+    pub targets: Vec<TargetInfo>,
 }
 
 /// A level of the escalation path.

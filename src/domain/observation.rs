@@ -75,6 +75,13 @@ pub enum Exhibit {
     SlowLog(Vec<SlowCommand>),
     /// A page of rate-limit violations.
     Violations(Vec<Violation>),
+    /// What is not in that page: whatever is counted by it is at least so much.
+    Incomplete {
+        /// Violations that could not be read.
+        unreadable: u64,
+        /// Violations beyond what one page may hold.
+        left_out: u64,
+    },
     /// Who is near a rate limit now, and whether the scan saw every key.
     Pressure {
         /// The identifiers found, most used first.

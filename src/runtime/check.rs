@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::clock::Clock;
+use super::{clock::Clock, engine::HISTORY};
 use crate::{
+    actions::journal::history,
     app::{
         msg::{Event, Msg},
         state::{Settings, State},
@@ -27,7 +28,15 @@ pub async fn once(profile: Profile) -> State {
     for check in &mut catalog.checks {
         (check.down_after, check.up_after) = (1, 1);
     }
-    let mut state = State::new(catalog, clock.now(), Settings::default());
+    let settings = Settings {
+        operator: crate::actions::operator(),
+        read_only: profile.display.read_only,
+        utc: profile.display.utc,
+        ..Settings::default()
+    };
+    let mut state = State::new(catalog, clock.now(), settings);
+    let event = remembered(&profile).await;
+    update(&mut state, Msg { at: clock.now(), event });
     let mut looks = JoinSet::new();
     for config in profile.sources.values().filter(|config| config.disabled.is_none()) {
         let times = if has_counters(&profile, &config.id) { 2 } else { 1 };
@@ -50,6 +59,18 @@ pub async fn once(profile: Profile) -> State {
     // Rules on what is not configured are not reached by any observation: they are told so.
     update(&mut state, Msg { at: clock.now(), event: Event::Tick });
     state
+}
+
+/// What was done before, so that the last run of an action and its rest are told as the
+/// console would tell them. Only read: a look from outside leaves nothing behind.
+async fn remembered(profile: &Profile) -> Event {
+    let directory = profile.state_dir.clone();
+    let reading = tokio::task::spawn_blocking(move || history(&directory, HISTORY));
+    match reading.await {
+        Ok(Ok(history)) => Event::History(history),
+        Ok(Err(error)) => Event::JournalFailed(error.to_string()),
+        Err(error) => Event::JournalFailed(error.to_string()),
+    }
 }
 
 fn has_counters(profile: &Profile, source: &SourceId) -> bool {

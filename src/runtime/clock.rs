@@ -1,4 +1,4 @@
-//! The only place that reads a clock.
+//! Where the moments of messages come from.
 
 use std::time::Duration;
 

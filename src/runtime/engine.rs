@@ -2,6 +2,8 @@
 
 mod runs;
 
+mod watch;
+
 use std::{
     collections::BTreeMap,
     hash::{DefaultHasher, Hash, Hasher},
@@ -12,19 +14,19 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::sync::DropGuard;
 
 use super::{
     clock::Clock,
     event_loop::Hands,
-    kept::{self, Keeper},
+    keep::Keeper,
     poller::{self, Order, Pollable, Rhythm, Said},
 };
 use crate::{
     actions::Actions,
     app::{
-        msg::{Effect, Event, Notice},
+        msg::{Effect, Event, Notice, Reloaded},
         state::State,
         summary,
     },
@@ -72,11 +74,16 @@ pub(super) struct Engine {
     demo: Option<Demo>,
     orders: BTreeMap<SourceId, mpsc::Sender<Order>>,
     pollers: JoinSet<()>,
-    keeper: Keeper,
+    /// Who keeps the alerts and tells of them; nobody for a single action or look.
+    watch: Option<watch::Watch>,
+    rang: Option<Instant>,
+    /// Rings the bell of the terminal, where there is one.
+    pub(super) bell: Box<dyn FnMut()>,
     /// Where texts go that the operator saves; beside the journal where none is named.
     pub(super) saves: Option<PathBuf>,
     /// Runs for which a second person is waited for.
     waiting: BTreeMap<RunId, DropGuard>,
+    keeper: Keeper,
     /// Puts a text on the clipboard; returns whether there is one.
     pub(super) clipboard: Box<dyn FnMut(&str) -> bool>,
 }
@@ -89,12 +96,13 @@ impl Engine {
         actions: Option<Arc<Actions>>,
         demo: Option<Demo>,
     ) -> Self {
-        let file = kept::file(&profile.state_dir, &profile.catalog.target());
-        let keeper = Keeper::new(file, outlets.events.clone());
         Self {
             profile: Arc::new(profile),
-            keeper,
+            watch: None,
+            rang: None,
+            bell: Box::new(|| {}),
             clock,
+            keeper: Keeper::start(outlets.events.clone()),
             outlets,
             actions,
             demo,
@@ -119,27 +127,42 @@ impl Engine {
         }
     }
 
-    /// Takes a changed configuration over: every poller is started afresh.
-    pub(super) fn replace(&mut self, profile: Profile) {
+    /// Takes a changed configuration over: every poller is started afresh. Returns what the
+    /// state has to know of it.
+    pub(super) fn take_over(&mut self, profile: Profile) -> Reloaded {
+        let since = self.clock.now();
+        let changed = Reloaded {
+            catalog: profile.catalog.clone(),
+            read_only: profile.display.read_only,
+            utc: (profile.display.utc != self.profile.display.utc).then_some(profile.display.utc),
+            needs_restart: needs_restart(&self.profile, &profile),
+            since,
+        };
         self.pollers.abort_all();
         self.orders.clear();
-        self.profile = Arc::new(profile);
+        // The journal stays where it was opened, and so does what is saved beside it.
+        let state_dir = self.profile.state_dir.clone();
+        self.profile = Arc::new(Profile { state_dir, ..profile });
+        self.reconfigure_watch();
         self.start_polling();
+        changed
     }
 
     /// Stops everything it started. An orderly end of the demo is waited for, but not for
     /// long: whatever is left is cleaned up after the process.
-    pub(super) async fn stop(mut self) {
+    pub(super) async fn stop(mut self, state: &mut State) {
         self.pollers.abort_all();
+        self.stop_watch(state).await;
+        self.keeper.finish().await;
         if let Some(demo) = self.demo.take() {
             let _ = tokio::time::timeout(STOP_WITHIN, demo.stop()).await;
         }
     }
 
     fn say(&self, notice: Notice) {
-        // A full channel drops the message: it is also in the log.
-        tracing::info!(text = notice.text, "said");
-        let _ = self.outlets.events.try_send(Event::Notice(notice));
+        if let Err(lost) = self.outlets.events.try_send(Event::Notice(notice)) {
+            tracing::warn!(%lost, "a message was dropped: too much is happening");
+        }
     }
 
     fn poll(&self, sources: &[SourceId]) {
@@ -225,26 +248,17 @@ impl Engine {
 
     fn copy(&mut self, text: &str) {
         let sent = (self.clipboard)(text);
-        let file = self.kept().join("clipboard.txt");
-        let words = match (write_private(&file, text), sent) {
-            (Ok(()), true) => format!("sent to the clipboard, and written to {}", file.display()),
-            (Ok(()), false) => format!("written to {}", file.display()),
-            (Err(_), true) => "sent to the clipboard".to_owned(),
-            (Err(error), false) => format!("cannot be copied: {}: {error}", file.display()),
-        };
-        self.say(Notice::info(words));
+        if let Err(notice) = self.keeper.copy(self.kept(), text, sent) {
+            self.say(notice);
+        }
     }
 
     fn save(&self, state: &State) {
         let name = format!("state-{}.json", state.world.now.wall.strftime("%Y%m%dT%H%M%SZ"));
-        let file = self.kept().join(name);
-        let document = serde_json::to_string_pretty(&summary::summary(&state.world));
-        let written =
-            document.map_err(std::io::Error::other).and_then(|text| write_private(&file, &text));
-        self.say(match written {
-            Ok(()) => Notice::info(format!("written to {}", file.display())),
-            Err(error) => Notice::error(format!("cannot write {}: {error}", file.display())),
-        });
+        let document = summary::summary(&state.world);
+        if let Err(notice) = self.keeper.save(self.kept(), &name, document) {
+            self.say(notice);
+        }
     }
 }
 
@@ -281,7 +295,9 @@ impl Hands for Engine {
                     actions.note(kind, &text).map_err(|error| error.to_string())
                 });
             }
-            Effect::KeepAlerts(kept) => self.keeper.keep(kept),
+            Effect::KeepAlerts(_) | Effect::KeepOutbox(_) | Effect::Notify(_) | Effect::Ring => {
+                self.watched(effect);
+            }
             Effect::DemoFault(name) => {
                 if let Some(demo) = &self.demo {
                     demo.toggle(&name);
@@ -295,21 +311,22 @@ impl Hands for Engine {
     }
 }
 
-fn gone(action: &ActionId) -> Failure {
-    Failure::new(FailureKind::Misconfigured, format!("{action} is not configured any more"))
+/// The keys that differ and that are read only when a console starts.
+fn needs_restart(old: &Profile, new: &Profile) -> Vec<String> {
+    let (before, after) = (&old.display, &new.display);
+    let keys = [
+        ("display.color", before.color != after.color),
+        ("display.ascii", before.ascii != after.ascii),
+        ("display.fps", before.fps != after.fps),
+        ("display.fps_ssh", before.fps_ssh != after.fps_ssh),
+        ("display.title", before.title != after.title),
+        ("state.dir", old.state_dir != new.state_dir),
+    ];
+    keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
 }
 
-pub(super) fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
-    use std::{
-        io::Write,
-        os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    };
-    if let Some(directory) = file.parent() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(file)?.write_all(text.as_bytes())
+fn gone(action: &ActionId) -> Failure {
+    Failure::new(FailureKind::Misconfigured, format!("{action} is not configured any more"))
 }
 
 /// Polls a source for as long as somebody listens. A poller that breaks down is reported

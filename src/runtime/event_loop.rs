@@ -55,6 +55,8 @@ pub enum Exit {
     Deadline,
     /// Nobody can type any more: the terminal is gone.
     InputEnded,
+    /// Nobody reads what is printed any more.
+    Unread,
 }
 
 /// Paints a frame into a buffer; returns where the cursor stands, where there is one.

@@ -6,15 +6,14 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{mpsc, watch};
 
-use super::engine::write_private;
-use crate::app::{
-    alerts::Kept,
-    msg::{Event, Notice},
-};
+use super::keep::write_private;
+use crate::app::msg::{Event, Notice};
 
 /// The largest file that is read.
 const LARGEST: u64 = 8 << 20;
@@ -24,18 +23,26 @@ pub(super) fn file(state_dir: &Path, target: &str) -> PathBuf {
     state_dir.join(format!("alerts-{}.json", target.replace('/', "-")))
 }
 
+/// Where it is kept what was told of them.
+pub(super) fn outbox_file(state_dir: &Path, target: &str) -> PathBuf {
+    state_dir.join(format!("told-{}.json", target.replace('/', "-")))
+}
+
 /// Reads what an earlier console kept, as the event that says so. A file that cannot be read
-/// is put aside, and said: all alerts start anew then.
-pub(super) fn read(file: &Path) -> Option<Event> {
+/// is put aside, and said: all starts anew then.
+pub(super) fn read<T: DeserializeOwned>(
+    file: &Path,
+    as_event: fn(Box<T>) -> Event,
+) -> Option<Event> {
     let text = match fs::metadata(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Ok(meta) if meta.len() > LARGEST => Err(format!("it has {} bytes", meta.len())),
         _ => fs::read_to_string(file).map_err(|error| error.to_string()),
     };
-    let kept = text
-        .and_then(|text| serde_json::from_str::<Kept>(&text).map_err(|error| error.to_string()));
+    let kept =
+        text.and_then(|text| serde_json::from_str::<T>(&text).map_err(|error| error.to_string()));
     Some(match kept {
-        Ok(kept) => Event::AlertsKept(Box::new(kept)),
+        Ok(kept) => as_event(Box::new(kept)),
         Err(why) => {
             let aside = file.with_extension("json.unreadable");
             let moved = fs::rename(file, &aside);
@@ -44,27 +51,29 @@ pub(super) fn read(file: &Path) -> Option<Event> {
                 Err(error) => format!("and it cannot be put aside: {error}"),
             };
             Event::Notice(Notice::error(format!(
-                "{} cannot be read, {kept}; all alerts start anew: {why}",
+                "{} cannot be read, {kept}; what it kept starts anew: {why}",
                 file.display()
             )))
         }
     })
 }
 
-/// Writes the alerts away from the loop; of several, the newest.
-pub(super) struct Keeper {
-    newest: watch::Sender<Option<Box<Kept>>>,
+/// Writes something away from the loop; of several, the newest.
+pub(super) struct Keeper<T> {
+    file: PathBuf,
+    newest: watch::Sender<Option<Arc<T>>>,
 }
 
-impl Keeper {
+impl<T: Serialize + Send + Sync + 'static> Keeper<T> {
     pub(super) fn new(file: PathBuf, events: mpsc::Sender<Event>) -> Self {
-        let (newest, mut changed) = watch::channel::<Option<Box<Kept>>>(None);
+        let (newest, mut changed) = watch::channel::<Option<Arc<T>>>(None);
+        let path = file.clone();
         tokio::spawn(async move {
             let mut failing = false;
             while changed.changed().await.is_ok() {
                 let Some(kept) = changed.borrow_and_update().clone() else { continue };
                 let file = file.clone();
-                let written = tokio::task::spawn_blocking(move || write(&file, &kept)).await;
+                let written = tokio::task::spawn_blocking(move || write(&file, &*kept)).await;
                 let why = match written {
                     Ok(Ok(())) => None,
                     Ok(Err(error)) => Some(error.to_string()),
@@ -72,22 +81,28 @@ impl Keeper {
                 };
                 // Said once, not with every change.
                 if let (Some(why), false) = (&why, failing) {
-                    let text = format!("the alerts cannot be kept over a restart: {why}");
+                    let text =
+                        format!("what is known of the alerts cannot be kept over a restart: {why}");
                     let _ = events.send(Event::Notice(Notice::warning(text))).await;
                 }
                 failing = why.is_some();
             }
         });
-        Self { newest }
+        Self { file: path, newest }
     }
 
     /// Keeps this.
-    pub(super) fn keep(&self, kept: Box<Kept>) {
-        let _ = self.newest.send(Some(kept));
+    pub(super) fn keep(&self, kept: T) {
+        let _ = self.newest.send(Some(Arc::new(kept)));
+    }
+
+    /// Keeps this at once: the loop has ended.
+    pub(super) fn keep_now(&self, kept: &T) -> io::Result<()> {
+        write(&self.file, kept)
     }
 }
 
-fn write(file: &Path, kept: &Kept) -> io::Result<()> {
+fn write<T: Serialize>(file: &Path, kept: &T) -> io::Result<()> {
     let text = serde_json::to_string(kept).map_err(io::Error::other)?;
     let new = file.with_extension("json.new");
     write_private(&new, &text)?;

@@ -5,13 +5,14 @@ use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
+    chronicle::{Chronicle, News},
     clock::Clock,
     engine::{Engine, HISTORY, Outlets},
     event_loop::{self, Exit, Hands, Inlets, Input, NoScreen, Setup, Surface},
     kept, reload, tty,
 };
 use crate::{
-    actions::{Actions, journal::who::Who},
+    actions::Actions,
     app::{
         msg::{Effect, Event, Notice},
         state::{Settings, State},
@@ -89,14 +90,16 @@ impl Console {
         let (changed, changes) = mpsc::channel(1);
         let settings = Settings {
             console: format!("{:04x}", rand::random::<u16>()),
-            operator: Who::current().name(),
+            operator: crate::actions::operator(),
             read_only: plan.profile.display.read_only,
             utc: plan.profile.display.utc,
         };
         let mut state = State::new(plan.profile.catalog.clone(), clock.now(), settings);
         let actions = open_journal(&plan.profile, clock, &events);
-        let file = kept::file(&plan.profile.state_dir, &plan.profile.catalog.target());
-        if let Some(event) = kept::read(&file) {
+        let (dir, target) = (&plan.profile.state_dir, plan.profile.catalog.target());
+        let alerts = kept::read(&kept::file(dir, &target), Event::AlertsKept);
+        let told = kept::read(&kept::outbox_file(dir, &target), Event::OutboxKept);
+        for event in alerts.into_iter().chain(told) {
             let _ = events.try_send(event);
         }
         if let Some(demo) = &plan.demo {
@@ -140,6 +143,13 @@ impl Console {
         let Self { mut state, engine, inlets, clock, events, deadline, changes } = self;
         let mut hands = Reloading { engine, changes, events };
         hands.engine.start_polling();
+        hands.engine.start_watch();
+        let mut chronicle = Chronicle::default();
+        let mut watch = |state: &State| {
+            chronicle.look(state);
+            watch(state);
+        };
+        let watch = &mut watch;
         let setup =
             Setup { clock, fps, deadline, resolve: ui::keys::resolve, paint: &paint, watch };
         let exit = event_loop::run(&mut state, inlets, surface, &mut hands, setup).await;
@@ -167,16 +177,15 @@ impl Hands for Reloading {
     }
 
     fn between(&mut self) {
-        while let Ok(changed) = self.changes.try_recv() {
-            let event = match changed {
-                Ok(loaded) => {
-                    let catalog = Box::new(loaded.profile.catalog.clone());
-                    self.engine.replace(loaded.profile);
-                    Event::Reloaded(catalog)
-                }
+        loop {
+            // First the place for the message: a configuration that is in force and not said
+            // to be would leave the state with another one. Without a place it waits.
+            let Ok(place) = self.events.try_reserve() else { return };
+            let Ok(changed) = self.changes.try_recv() else { return };
+            place.send(match changed {
+                Ok(loaded) => Event::Reloaded(Box::new(self.engine.take_over(loaded.profile))),
                 Err(why) => Event::ReloadFailed(why),
-            };
-            let _ = self.events.try_send(event);
+            });
         }
     }
 }
@@ -223,64 +232,83 @@ async fn tell_of_panics(mut panics: ContainedPanics, events: mpsc::Sender<Event>
     }
 }
 
-/// Runs without any terminal. SIGHUP reads the configuration again.
-///
-/// # Errors
-/// Where signals cannot be listened to.
-pub async fn headless(plan: Plan) -> io::Result<(State, Exit)> {
-    without_screen(plan, true, &mut |_| {}).await
+/// Where a console without a screen leaves its words.
+pub struct Outside<'a> {
+    /// Prints a line: what changed in plain mode, what goes wrong without it.
+    pub print: &'a mut dyn FnMut(&str),
+    /// Whether nobody can read the standard output any more: the terminal or the program at
+    /// the other end of the pipe is gone. Asked after every turn of the loop, also while
+    /// nothing changes.
+    pub unread: &'a dyn Fn() -> bool,
 }
 
-/// Prints a line for every change. `print` returns false when nobody reads any more.
+/// Runs without any terminal, and says what goes wrong meanwhile. SIGHUP reads the
+/// configuration again; the end of whoever reads the output ends it.
 ///
 /// # Errors
 /// Where signals cannot be listened to.
-pub async fn plain(plan: Plan, print: &mut dyn FnMut(&str) -> bool) -> io::Result<Exit> {
+pub async fn headless(plan: Plan, outside: Outside<'_>) -> io::Result<(State, Exit)> {
+    let mut news = News::default();
+    let Outside { print, unread } = outside;
+    let mut watch = |state: &State| {
+        for line in ui::plain::messages(&news.of(&state.world)) {
+            print(&line);
+        }
+    };
+    without_screen(plan, &mut watch, unread).await
+}
+
+/// Prints a line for every change and everything that goes wrong. SIGHUP reads the
+/// configuration again; the end of whoever reads the lines ends it.
+///
+/// # Errors
+/// Where signals cannot be listened to.
+pub async fn plain(plan: Plan, outside: Outside<'_>) -> io::Result<Exit> {
+    let mut news = News::default();
     let mut last: Option<summary::Summary> = None;
+    let Outside { print, unread } = outside;
     let mut watch = |state: &State| {
         let now = summary::summary(&state.world);
-        let lines = match &last {
+        let mut lines = match &last {
             Some(before) => ui::plain::changes(before, &now),
             None => ui::plain::opening(&now),
         };
         last = Some(now);
-        lines.iter().all(|line| print(line))
-    };
-    let (signals, signals_in) = mpsc::channel(4);
-    let again = tty::forward_signals(Signals::listen(None)?, signals.clone(), false);
-    let mut watch = |state: &State| {
-        if !watch(state) {
-            // Nobody reads any more: the same as a terminal that is gone.
-            let _ = signals.try_send(Signal::Hangup);
+        lines.extend(ui::plain::messages(&news.of(&state.world)));
+        for line in lines {
+            print(&line);
         }
     };
-    let (_, exit) = on_no_screen(plan, signals_in, again, &mut watch).await?;
-    Ok(exit)
+    without_screen(plan, &mut watch, unread).await.map(|(_, exit)| exit)
 }
 
 async fn without_screen(
     plan: Plan,
-    reloads: bool,
     watch: &mut dyn FnMut(&State),
+    unread: &dyn Fn() -> bool,
 ) -> io::Result<(State, Exit)> {
     let (signals, signals_in) = mpsc::channel(4);
-    let again = tty::forward_signals(Signals::listen(None)?, signals, reloads);
-    on_no_screen(plan, signals_in, again, watch).await
-}
-
-async fn on_no_screen(
-    plan: Plan,
-    signals: mpsc::Receiver<Signal>,
-    again: mpsc::Receiver<()>,
-    watch: &mut dyn FnMut(&State),
-) -> io::Result<(State, Exit)> {
+    let again =
+        tty::forward_signals(Signals::listen(None)?, signals.clone(), plan.reload.is_some());
+    let mut left_alone = false;
+    let mut watch = |state: &State| {
+        watch(state);
+        if !left_alone && unread() {
+            left_alone = true;
+            let _ = signals.try_send(Signal::Hangup);
+        }
+    };
     // Held to the end: without anybody who could type, the loop would end at once.
     let (_inputs, inputs_in) = mpsc::channel(1);
-    let console = Console::new(plan, signals, inputs_in, again);
+    let console = Console::new(plan, signals_in, inputs_in, again);
     let paint: tty::Painter = Box::new(|_, _, _| None);
-    let ended = console.run(&mut NoScreen, 1, paint, watch).await;
-    ended.engine.stop().await;
-    Ok((ended.state, ended.exit?))
+    let mut ended = console.run(&mut NoScreen, 1, paint, &mut watch).await;
+    ended.engine.stop(&mut ended.state).await;
+    let exit = match ended.exit? {
+        Exit::Signal(Signal::Hangup) if left_alone => Exit::Unread,
+        exit => exit,
+    };
+    Ok((ended.state, exit))
 }
 
 /// Runs on the terminal.
@@ -289,4 +317,54 @@ async fn on_no_screen(
 /// Where the terminal cannot be used.
 pub async fn screen(plan: Plan) -> io::Result<Exit> {
     tty::run(plan).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(directory: &std::path::Path, display: &str) -> Loaded {
+        let file = directory.join("watchfloor.toml");
+        let text = format!(
+            "[service]\nname = \"shop\"\nenvironment = \"test\"\n{display}\n[source.api]\nkind = \"http\"\n\
+             url = \"http://127.0.0.1:1/\"\nreadings = {{ state = \"$.status\" }}\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let request = Request {
+            config: Some(file),
+            directory: directory.to_owned(),
+            home: Some(directory.to_owned()),
+            ..Request::default()
+        };
+        crate::config::load(&request).map_err(|wrong| wrong.render(false)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_configuration_is_taken_over_only_when_it_can_be_said() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::start();
+        let (actions, _actions) = mpsc::channel(1);
+        let (events, mut events_in) = mpsc::channel(1);
+        let (said, _said) = mpsc::channel(1);
+        let outlets = Outlets { actions, events: events.clone(), said };
+        let old = loaded(directory.path(), "");
+        let engine = Engine::new(old.profile, clock, outlets, None, None);
+        let (changed, changes) = mpsc::channel(1);
+        let mut hands = Reloading { engine, changes, events: events.clone() };
+        let new = loaded(directory.path(), "[display]\nread_only = true\nfps = 5\nutc = true\n");
+        changed.try_send(Ok(Box::new(new))).unwrap();
+
+        events.try_send(Event::Tick).unwrap();
+        hands.between();
+        assert_eq!(events_in.try_recv(), Ok(Event::Tick));
+        assert!(events_in.try_recv().is_err(), "there was no room to say it");
+
+        hands.between();
+        let Ok(Event::Reloaded(reloaded)) = events_in.try_recv() else { panic!("it was lost") };
+        assert!(reloaded.read_only);
+        assert_eq!(reloaded.utc, Some(true));
+        assert_eq!(reloaded.needs_restart, ["display.fps"]);
+        let mut state = State::new(Default::default(), Clock::start().now(), Settings::default());
+        hands.engine.stop(&mut state).await;
+    }
 }

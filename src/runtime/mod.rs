@@ -5,6 +5,8 @@
 
 pub mod check;
 
+mod chronicle;
+
 pub mod clock;
 
 mod engine;
@@ -13,6 +15,7 @@ pub mod event_loop;
 
 mod frames;
 
+mod keep;
 mod kept;
 
 mod live;
@@ -25,4 +28,4 @@ mod reload;
 
 mod tty;
 
-pub use live::{Plan, headless, plain, screen};
+pub use live::{Outside, Plan, headless, plain, screen};

@@ -126,7 +126,7 @@ pub async fn carry_out(
     };
     let read_only = profile.display.read_only;
     let settings = Settings {
-        operator: crate::actions::journal::who::Who::current().name(),
+        operator: crate::actions::operator(),
         read_only,
         utc: true,
         ..Settings::default()
@@ -166,7 +166,7 @@ pub async fn carry_out(
         run,
     };
     let ended = session.carry_out(&spec).await;
-    session.engine.stop().await;
+    session.engine.stop(&mut session.state).await;
     Ok(ended)
 }
 

@@ -1,8 +1,11 @@
 //! When each source is asked: fixed slots, jitter, back-off, one request in flight.
 //!
-//! Slots are fixed in advance (`start + k * interval`), so that a slow answer does not
-//! quietly stretch the rhythm: a slot that passes while a poll is still under way is
-//! reported as skipped, and counts as a latency of at least the wait.
+//! Slots are fixed in advance (`start + k * interval`, each asked a little before or after by
+//! the jitter), so that neither a slow answer nor the jitter quietly stretches the rhythm. A
+//! slot that passes while a poll is still under way is asked as soon as that is over, and
+//! its wait counts as part of its time; where the next one has passed as well, it is reported
+//! as skipped, and counts as a latency of at least the wait. Failures and orders move the
+//! slots: after them, they are fixed anew.
 
 use std::{future::Future, time::Duration};
 
@@ -32,7 +35,7 @@ pub trait Pollable: Send + 'static {
 pub struct Rhythm {
     /// How often it is asked.
     pub interval: Duration,
-    /// Each slot is moved by up to this share of the interval.
+    /// Each slot is asked earlier or later by up to this share of the interval.
     pub jitter: f64,
     /// After failures the interval grows up to this.
     pub backoff_max: Duration,
@@ -64,6 +67,10 @@ pub enum Said {
 /// The shortest time between two polls, whoever asks for them.
 const FLOOR: Duration = Duration::from_millis(250);
 
+/// Slots in a row that are reported as skipped at most. More have passed only where the
+/// process itself stood still, and that is told as a gap.
+const SKIPPED: u32 = 12;
+
 /// How long a source is left alone after an answer that trying again would make worse.
 const SLOW_RETRY: Duration = Duration::from_secs(30);
 
@@ -78,40 +85,76 @@ pub async fn run<P: Pollable>(
 ) {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut failures: u32 = 0;
+    // The slot as it is fixed, and when it is to be asked.
     let mut slot = Instant::now() + first_offset(&rhythm, &mut random);
+    let mut due = slot;
+    let mut rested = slot;
     loop {
-        match wait(slot, orders).await {
-            Wake::Slot => {}
-            Wake::Now => slot = Instant::now(),
+        let in_turn = match wait(due.max(rested), orders).await {
+            Wake::Slot => true,
+            Wake::Now => false,
             Wake::Interval(interval) => {
                 rhythm.interval = interval;
                 slot = slot.min(Instant::now() + interval);
+                due = due.min(slot);
                 continue;
             }
             Wake::Over => return,
-        }
+        };
         let began = Instant::now();
         let mut observation = source.poll().await;
-        let now = clock.now();
-        observation.at = now;
+        observation.at = clock.now();
+        let now = Instant::now();
         // From the slot, not from the start of the request: a poll that had to wait for
         // its turn took that long from where the operator stands.
-        observation.took = Instant::now().duration_since(slot.min(began));
-        let delay = next_delay(&observation, &rhythm, &mut failures);
+        observation.took = now.duration_since(if in_turn { due.min(began) } else { began });
+        let wait = next_wait(&observation, &rhythm, &mut failures);
         let id = observation.source.clone();
         if said.send(Said::Observed(Box::new(observation))).await.is_err() {
             return;
         }
-        slot = next_slot(slot, delay, &rhythm, &mut random);
-        let late = Instant::now().saturating_duration_since(slot);
-        if failures == 0 && late >= rhythm.interval {
-            let skipped = Said::Skipped { source: id, waited: late };
-            if said.send(skipped).await.is_err() {
+        slot = match (in_turn, failures) {
+            (true, 0) => slot + rhythm.interval,
+            (true, _) => (slot + wait.delay).max(now + wait.at_least),
+            (false, 0) => first_after(now, slot, rhythm.interval),
+            (false, _) => slot.max(now + wait.delay),
+        };
+        let passed = passed(slot, now, rhythm.interval);
+        for missed in passed.saturating_sub(SKIPPED)..passed {
+            let waited = now.duration_since(slot + rhythm.interval * missed);
+            let skipped = Said::Skipped { source: id.clone(), waited };
+            if failures == 0 && said.send(skipped).await.is_err() {
                 return;
             }
         }
-        slot = slot.max(Instant::now() + FLOOR);
+        slot += rhythm.interval * passed;
+        due = jittered(slot, &rhythm, &mut random);
+        rested = Instant::now() + FLOOR;
     }
+}
+
+/// How many slots from `slot` on have passed so far that another one has followed.
+fn passed(slot: Instant, now: Instant, interval: Duration) -> u32 {
+    let late = now.saturating_duration_since(slot).as_nanos();
+    u32::try_from(late / interval.as_nanos().max(1)).unwrap_or(u32::MAX)
+}
+
+/// The first of the slots around `slot` that is still to come: after an order, the rhythm
+/// goes on as if there had been none, and after a recovery it is the usual one again.
+fn first_after(now: Instant, slot: Instant, interval: Duration) -> Instant {
+    let early = slot.saturating_duration_since(now).as_nanos().saturating_sub(1);
+    let whole = u32::try_from(early / interval.as_nanos().max(1)).unwrap_or(0);
+    slot.checked_sub(interval * whole).unwrap_or(slot)
+}
+
+/// When a slot is asked.
+fn jittered(slot: Instant, rhythm: &Rhythm, random: &mut SmallRng) -> Instant {
+    let share = rhythm.jitter.clamp(0.0, 0.5);
+    if share == 0.0 {
+        return slot;
+    }
+    let moved = rhythm.interval.mul_f64(share * random.random_range(0.0..1.0));
+    if random.random_bool(0.5) { slot + moved } else { slot.checked_sub(moved).unwrap_or(slot) }
 }
 
 enum Wake {
@@ -140,26 +183,29 @@ fn first_offset(rhythm: &Rhythm, random: &mut SmallRng) -> Duration {
     most.mul_f64(random.random_range(0.0..1.0))
 }
 
-/// How long until the next slot. A failing source is asked at its own rhythm twice more,
-/// then less and less often up to the limit, so that the end of an outage is seen soon
-/// and a service that is coming up is not trampled.
-fn next_delay(observation: &Observation, rhythm: &Rhythm, failures: &mut u32) -> Duration {
+/// How long until the next slot.
+struct Wait {
+    /// From the slot before it.
+    delay: Duration,
+    /// From the answer: what the source itself asked for.
+    at_least: Duration,
+}
+
+/// A failing source is asked at its own rhythm twice more, then less and less often up to
+/// the limit, so that the end of an outage is seen soon and a service that is coming up is
+/// not trampled.
+fn next_wait(observation: &Observation, rhythm: &Rhythm, failures: &mut u32) -> Wait {
     let Err(why) = &observation.outcome else {
         *failures = 0;
-        return rhythm.interval;
+        return Wait { delay: rhythm.interval, at_least: Duration::ZERO };
     };
     *failures = failures.saturating_add(1);
     let doublings = failures.saturating_sub(3).min(16);
     let grown = rhythm.interval.saturating_mul(1 << doublings);
     let backed_off = grown.min(rhythm.backoff_max).max(rhythm.interval);
     let slow = if why.kind.retry_slowly() { SLOW_RETRY } else { Duration::ZERO };
-    backed_off.max(slow).max(why.retry_after.unwrap_or(Duration::ZERO))
-}
-
-fn next_slot(slot: Instant, delay: Duration, rhythm: &Rhythm, random: &mut SmallRng) -> Instant {
-    let share = rhythm.jitter.clamp(0.0, 0.5);
-    let jitter = if share > 0.0 { random.random_range(-share..share) } else { 0.0 };
-    slot + delay + rhythm.interval.mul_f64(jitter.abs()).min(delay / 2)
+    let at_least = why.retry_after.unwrap_or(Duration::ZERO);
+    Wait { delay: backed_off.max(slow).max(at_least), at_least }
 }
 
 /// What is reported for a source whose poller broke down: never silence.
@@ -256,6 +302,36 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn slots_stay_where_they_are_whatever_the_jitter_and_the_answers_take() {
+        let rhythm = Rhythm { jitter: 0.4, ..STEADY };
+        let answer = |number: u32| {
+            let took = Duration::from_millis(u64::from(number % 7) * 100);
+            (took, Ok(Facts::default()))
+        };
+        let mut harness = start(rhythm, answer);
+        let mut moved = Vec::new();
+        for number in 0..200_u32 {
+            let Some(Said::Observed(seen)) = harness.said.recv().await else { panic!("skipped") };
+            // The first one is asked up to 0.2 s after the start.
+            let asked = (seen.at.mono - seen.took).as_secs_f64() - f64::from(number) * 5.0;
+            moved.push(asked);
+        }
+        let within =
+            |from: f64, to: f64| moved.iter().filter(|at| (from..to).contains(*at)).count();
+        assert_eq!(within(-2.0, 2.21), 200, "{moved:?}");
+        assert!(within(-2.0, -0.5) > 20 && within(0.5, 2.21) > 20, "on both sides: {moved:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_in_between_does_not_move_the_slots() {
+        let mut harness = start(STEADY, |_| (Duration::ZERO, Ok(Facts::default())));
+        assert_eq!(times(&mut harness, 2).await, [0, 5]);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        harness.orders.send(Order::Now).await.unwrap();
+        assert_eq!(times(&mut harness, 3).await, [7, 10, 15]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn backs_off_after_three_failures_up_to_the_limit_and_returns_at_once() {
         let answer = |number| {
             let outcome = if number < 9 { down() } else { Ok(Facts::default()) };
@@ -295,6 +371,10 @@ mod tests {
             panic!("the slot at 5 s was not reported");
         };
         assert!(waited >= Duration::from_secs(6), "{waited:?}");
+        // The slot at 10 s is asked late, and its wait counts; the next one is on time.
+        let Some(Said::Observed(late)) = harness.said.recv().await else { panic!("skipped") };
+        assert!(late.took >= Duration::from_secs(2), "{:?}", late.took);
+        assert_eq!(times(&mut harness, 2).await, [15, 20]);
     }
 
     #[tokio::test(start_paused = true)]

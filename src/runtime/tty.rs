@@ -51,6 +51,8 @@ pub(super) async fn run(plan: Plan) -> io::Result<Exit> {
     let (inputs, inputs_in) = mpsc::channel(64);
     let keyboard = input::Input::open(tty, capabilities.escape_wait())?;
     let mut console = Console::new(plan, signals_in, inputs_in, again);
+    let ringing = Rc::clone(&aside);
+    console.engine.bell = Box::new(move || ringing.borrow_mut().push("\x07".to_owned()));
     console.engine.clipboard = Box::new(move |text| {
         clipboard::sequence(text, capabilities.multiplexer)
             .map(|sequence| aside.borrow_mut().push(sequence))
@@ -58,14 +60,14 @@ pub(super) async fn run(plan: Plan) -> io::Result<Exit> {
     });
     let fps = if capabilities.ssh { display.fps_ssh } else { display.fps };
     let mut watch = |_: &State| {};
-    let ended = tokio::select! {
+    let mut ended = tokio::select! {
         // On the loop's own thread: a key need not wake another one on its way.
         never = forward_input(keyboard, inputs) => match never {},
         ended = console.run(&mut surface, fps, painter(capabilities), &mut watch) => ended,
     };
     drop(surface);
     drop(watchdog);
-    ended.engine.stop().await;
+    ended.engine.stop(&mut ended.state).await;
     match ended.exit {
         Ok(exit) => Ok(exit),
         // A terminal that cannot be written to is a terminal that is gone.

@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{dialogs::run, paint, theme::Theme};
+use super::{calling, dialogs::run, paint, theme::Theme};
 use crate::{
     app::{
         actions::{Run, Stage},
@@ -22,6 +22,8 @@ pub enum Tone {
     Bad(Verdict),
     /// Actions are allowed.
     Armed,
+    /// Worth knowing, and no call for anybody.
+    Quiet,
 }
 
 /// The bands that must be seen now, most important first. They speak of the present, also
@@ -40,6 +42,7 @@ pub fn of(state: &State) -> Vec<Band> {
     if let Some(run) = world.actions.in_flight().filter(|run| !is_open(state, run)) {
         bands.push((Tone::Bad(Verdict::Warning), run::in_words(run, world.now)));
     }
+    bands.extend(calling::bands(state));
     // The dialog of an action has no row to spare, and the header counts down anyway.
     if !matches!(state.view.layers.last(), Some(Layer::Dialog(_))) {
         bands.extend(armed(world));
@@ -52,6 +55,7 @@ pub fn of(state: &State) -> Vec<Band> {
         );
         bands.push((Tone::Bad(Verdict::Unknown), text));
     }
+    bands.extend(calling::quiet(state));
     bands
 }
 
@@ -77,6 +81,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, state: &State, theme: Theme) {
         let style = match tone {
             Tone::Bad(verdict) => theme.band(verdict),
             Tone::Armed => theme.armed(),
+            Tone::Quiet => theme.quiet(),
         };
         paint::band(buffer, row, &text, style, theme);
     }

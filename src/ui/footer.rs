@@ -17,12 +17,12 @@ use super::{
 };
 use crate::{
     app::{
-        command::{Command, Edit},
+        command::{AlertCommand, Begun, Command, Edit},
         msg::Level,
         notices::Said,
         rows,
         state::State,
-        view::{Context, Layer},
+        view::{Context, Layer, Pane},
     },
     domain::verdict::{Quality, Verdict},
 };
@@ -159,6 +159,12 @@ fn is_worth_telling(state: &State, meaning: &Meaning) -> bool {
         | Meaning::Command(Command::Back | Command::Confirm | Command::CancelRun) => !in_dialog,
         Meaning::Command(Command::Move(_) | Command::Page(_)) => {
             layers::extent(state).is_some_and(|extent| extent.last() > 0)
+        }
+        Meaning::Command(Command::Alert(AlertCommand::Begin(Begun::Taken))) => {
+            state.view.focus == Pane::Escalation && !state.world.escalation.contacted.is_empty()
+        }
+        Meaning::Command(Command::Alert(AlertCommand::Begin(_))) => {
+            state.view.focus == Pane::Alerts
         }
         Meaning::Command(Command::NextTab) => rows::tabs(state.view.focus) > 1,
         _ => true,

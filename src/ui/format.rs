@@ -43,6 +43,12 @@ pub fn time_of_day(at: Moment, utc: bool) -> String {
     at.wall.to_zoned(TimeZone::system()).strftime("%H:%M:%S %:z").to_string()
 }
 
+/// The time of day to the second, without its offset, for lists: `14:32:07`.
+pub fn seconds_of_day(at: Moment, utc: bool) -> String {
+    let zone = if utc { TimeZone::UTC } else { TimeZone::system() };
+    at.wall.to_zoned(zone).strftime("%H:%M:%S").to_string()
+}
+
 /// The time of day without offset or seconds, for lists: `14:32`.
 pub fn hour_minute(at: Moment, utc: bool) -> String {
     let zone = if utc { TimeZone::UTC } else { TimeZone::system() };

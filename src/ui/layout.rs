@@ -103,6 +103,13 @@ pub fn stacked(body: Rect, others: usize) -> (Rect, Rect) {
 /// fair to the others; charts and tables take the rest.
 pub fn grid(state: &State, body: Rect) -> Vec<(Pane, Rect)> {
     let catalog = &state.world.catalog;
+    // Alerts come first, over the whole width: what fires must be read, not guessed. Their
+    // place is always the same, so that nothing moves when something breaks.
+    let rules = catalog.rules.len();
+    let strip =
+        if rules == 0 { 0 } else { (rules + 3).clamp(5, usize::from(body.height / 5).max(5)) };
+    let [alerts, body] =
+        Layout::vertical([Constraint::Length(strip as u16), Constraint::Fill(1)]).areas(body);
     let database = rows::panes(&state.world).contains(&Pane::Database);
     // Frame, heading and some air; a contact has two rows.
     // On a high screen each check has a second row for its reason; always the same, so that
@@ -130,7 +137,11 @@ pub fn grid(state: &State, body: Rect) -> Vec<(Pane, Rect)> {
         ];
         vec![left, right]
     };
-    placed(&columns, body)
+    let mut all = placed(&columns, body);
+    if rules > 0 {
+        all.push((Pane::Alerts, alerts));
+    }
+    all
 }
 
 /// As many rows as are needed, but at most this share of the height in percent.
@@ -158,12 +169,33 @@ mod tests {
         domain::{
             catalog::{Catalog, DatabaseSpec},
             ids::{PanelId, SourceId},
+            rule::{OnMissing, Priority, Rule, Severity, When},
             time::Moment,
         },
     };
 
-    fn state(database: bool) -> State {
-        let mut catalog = Catalog::default();
+    fn rule() -> Rule {
+        Rule {
+            id: "slow".into(),
+            title: "Slow".to_owned(),
+            when: When::parse("api.total_ms > 1s").unwrap(),
+            hold: std::time::Duration::ZERO,
+            keep: None,
+            severity: Severity::Warning,
+            priority: Priority::P2,
+            on_missing: OnMissing::Hold,
+            min_events: 20,
+            bands: Vec::new(),
+            marker: None,
+            inhibited_by: Vec::new(),
+            suggests: Vec::new(),
+            runbook: None,
+            summary: None,
+        }
+    }
+
+    fn state(database: bool, rules: usize) -> State {
+        let mut catalog = Catalog { rules: vec![rule(); rules], ..Catalog::default() };
         if database {
             catalog.databases.push(DatabaseSpec {
                 id: PanelId::from("main"),
@@ -179,8 +211,8 @@ mod tests {
 
     #[test]
     fn a_grid_shows_every_pane_once_and_leaves_no_cell_unused() {
-        for database in [false, true] {
-            let state = state(database);
+        for (database, rules) in [(false, 0), (true, 0), (false, 1), (true, 40)] {
+            let state = state(database, rules);
             for (width, height) in [(110, 30), (164, 40), (165, 40), (300, 100)] {
                 let body = Rect::new(0, 1, width, height - 3);
                 let grid = grid(&state, body);

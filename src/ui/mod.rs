@@ -19,6 +19,8 @@ pub mod header;
 
 pub mod bands;
 
+mod calling;
+
 pub mod tabs;
 
 pub mod panes;

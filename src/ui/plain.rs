@@ -4,12 +4,21 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use super::paint;
 use crate::{
-    app::summary::Summary,
+    app::{
+        msg::Level,
+        notices::Said,
+        summary::{AlertSummary, Summary},
+    },
     domain::{
+        rule::Phase,
         text::safe,
+        value::tidy,
         verdict::{Quality, Verdict},
     },
 };
+
+/// How times are written.
+const TIME: &str = "%Y-%m-%dT%H:%M:%SZ";
 
 /// One judgement of the document.
 struct Judged<'a> {
@@ -43,8 +52,66 @@ pub fn changes(before: &Summary, after: &Summary) -> Vec<String> {
             lines.push(format!("{} gone {}: no longer watched", time(after), safe(&was.title)));
         }
     }
+    lines.extend(alerts(before, after));
     lines.extend(runs(before, after));
     lines
+}
+
+/// Alerts whose state has changed. The document has only those that are not ok.
+fn alerts(before: &Summary, after: &Summary) -> Vec<String> {
+    let find = |summary: &Summary, rule: &str| -> Option<AlertSummary> {
+        summary.alerts.iter().find(|alert| alert.rule == rule).cloned()
+    };
+    let mut lines = Vec::new();
+    for now in &after.alerts {
+        let was = find(before, &now.rule);
+        if was.as_ref().is_none_or(|was| was.state != now.state) {
+            lines.push(alert(after, now, was.map(|was| was.state)));
+        }
+    }
+    for was in before.alerts.iter().filter(|was| find(after, &was.rule).is_none()) {
+        let (title, state) = (safe(&was.title), was.state.word());
+        lines.push(format!("{} over alert {title}: no longer {state}", time(after)));
+    }
+    lines
+}
+
+/// One alert: its state, in capitals where it calls for somebody, and what it rests on.
+fn alert(summary: &Summary, now: &AlertSummary, was: Option<Phase>) -> String {
+    let calls = now.state.is_active() && now.acknowledged_by.is_none() && now.muted.is_none();
+    let state = now.state.word();
+    let state = if calls { state.to_uppercase() } else { state.to_owned() };
+    let value = now.value.map(|value| format!(", last {}", tidy(value))).unwrap_or_default();
+    let reason = match now.reason.as_str() {
+        "" => String::new(),
+        reason => format!("; {}", safe(reason)),
+    };
+    let muted = now.muted.as_ref().map(|muted| format!("; {}", safe(muted))).unwrap_or_default();
+    let by = now.acknowledged_by.as_ref();
+    let by = by.map(|by| format!("; acked by {}", safe(by))).unwrap_or_default();
+    let was = was.map(|was| format!(" (was {})", was.word())).unwrap_or_default();
+    format!(
+        "{} {state} alert {}: {} {}, {}{value}{reason}{by}{muted}{was}",
+        time(summary),
+        safe(&now.title),
+        now.severity.word(),
+        now.priority.word(),
+        safe(&now.when),
+    )
+}
+
+/// What went wrong meanwhile: warnings and errors, one line each. What is well is in the log.
+pub fn messages(news: &[&Said]) -> Vec<String> {
+    let word = |level| match level {
+        Level::Info => None,
+        Level::Warning => Some("warning"),
+        Level::Error => Some("error"),
+    };
+    let line = |said: &&Said| {
+        let word = word(said.notice.level)?;
+        Some(format!("{} {word}: {}", said.at.wall.strftime(TIME), safe(&said.notice.text)))
+    };
+    news.iter().filter_map(line).collect()
 }
 
 /// Everything as it is, for the first lines of the plain mode.
@@ -53,6 +120,7 @@ pub fn opening(summary: &Summary) -> Vec<String> {
     all.sort_by_key(|one| std::cmp::Reverse(one.verdict.badness()));
     let mut lines = vec![overall(summary, None)];
     lines.extend(all.iter().map(|one| line(summary, one, None)));
+    lines.extend(summary.alerts.iter().map(|now| alert(summary, now, None)));
     lines
 }
 
@@ -118,7 +186,7 @@ fn judged(summary: &Summary) -> BTreeMap<String, Judged<'_>> {
 }
 
 fn time(summary: &Summary) -> String {
-    summary.at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    summary.at.strftime(TIME).to_string()
 }
 
 fn overall(summary: &Summary, was: Option<Verdict>) -> String {

@@ -6,24 +6,38 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{format, paint, scene::Scene};
+use super::{format, paint, panes, scene::Scene};
 use crate::{
-    app::{findings::Finding, view::Pane},
+    app::{findings::Finding, rows, view::Pane},
     domain::verdict::Verdict,
 };
 
 /// What of it stands in the list, worst first. Levels of escalation that wait for nobody are
-/// no signal.
-fn listed(findings: &[Finding]) -> Vec<&Finding> {
-    let quiet = |row: &Finding| row.pane == Pane::Escalation && row.verdict == Verdict::Unjudged;
-    let mut all: Vec<&Finding> = findings.iter().filter(|row| !quiet(row)).collect();
+/// no signal. The alerts are one: each of them rests on something that is listed as well.
+fn listed(scene: &Scene<'_>) -> Vec<Finding> {
+    let quiet = |row: &&Finding| {
+        row.pane == Pane::Alerts
+            || (row.pane == Pane::Escalation && row.verdict == Verdict::Unjudged)
+    };
+    let mut all: Vec<Finding> = scene.findings.iter().filter(|row| !quiet(row)).cloned().collect();
+    if rows::panes(scene.world).contains(&Pane::Alerts) {
+        let line = panes::line(scene, Pane::Alerts);
+        all.push(Finding {
+            pane: Pane::Alerts,
+            verdict: line.verdict,
+            quality: line.quality,
+            title: Pane::Alerts.title().to_owned(),
+            reason: line.text,
+            remark: None,
+        });
+    }
     all.sort_by_key(|row| std::cmp::Reverse((row.verdict.badness(), row.remark.is_some())));
     all
 }
 
 /// Draws as many signals as there is room for, and how many more there are.
 pub fn draw(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>) {
-    let all = listed(&scene.findings);
+    let all = listed(scene);
     if all.is_empty() {
         let text = " nothing is configured to be watched";
         paint::line(buffer, area, 0, &Line::styled(text, scene.theme.unknown()));

@@ -48,6 +48,7 @@ fn check(id: &str, title: &str, source: &str, critical: &[&str], warning: &[&str
         down_after: 1,
         up_after: 1,
         primary: None,
+        expect_disagreement: false,
     }
 }
 
@@ -148,6 +149,7 @@ pub fn catalog() -> Catalog {
             long_query: Duration::from_secs(30),
         }],
         rules: Vec::new(),
+        notify: Default::default(),
         contacts: vec![
             contact(1, "On-call engineer", "+41 44 555 01 01", 15),
             contact(2, "Platform team", "#platform-oncall", 30),

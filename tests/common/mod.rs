@@ -5,6 +5,7 @@
 // Each test program uses its own part of it. A server that does not start ends the test.
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
+pub mod alerting;
 pub mod certs;
 pub mod desk;
 pub mod example;

@@ -196,3 +196,16 @@ fn what_is_shown_says_where_each_value_comes_from() {
     let wrong = Place::within("x = 1\n");
     assert_eq!(table(&show(&wrong.request, false).unwrap_err()).len(), 1);
 }
+
+#[test]
+fn an_expected_disagreement_needs_somebody_to_disagree_with() {
+    let alone = Place::within("[check.x]\nsource = \"api\"\nexpect_disagreement = true\n").errors();
+    assert!(alone.contains("there is no primary to disagree with"), "{alone}");
+    let both = "[check.x]\nsource = \"api\"\nprimary = \"y\"\nexpect_disagreement = true\n\
+                [check.y]\nsource = \"api\"\n";
+    let catalog = Place::within(both).sound().profile.catalog;
+    let expects = |name: &str| {
+        catalog.checks.iter().find(|check| check.id.as_str() == name).unwrap().expect_disagreement
+    };
+    assert!(expects("x") && !expects("y"));
+}

@@ -193,3 +193,22 @@ fn a_secret_file_that_others_can_read_is_said() {
     mode(0o600);
     assert!(place.sound().warnings.is_empty());
 }
+
+#[test]
+fn a_secret_that_is_too_short_to_be_hidden_is_warned_of() {
+    let warning = "is shorter than 6 bytes";
+    let short = with_header("{ env = \"T\" }").env("T", "abcde").warnings();
+    assert!(short.contains("the secret of `source.x.headers.Authorization`"), "{short}");
+    assert!(short.contains(warning) && !short.contains("abcde"), "{short}");
+    let prefixed = with_header("{ env = \"T\", prefix = \"Bearer \" }").env("T", "abcde");
+    assert!(prefixed.warnings().contains(warning), "the prefix makes it no longer");
+    let long = with_header("{ env = \"T\" }").env("T", "abcdef").warnings();
+    assert!(!long.contains(warning), "{long}");
+    let address = "[source.x]\nkind = \"redis\"\nurl = { env = \"U\" }";
+    let address = Place::within(address).env("U", "redis://:p%61@cache.example:6379").warnings();
+    assert!(address.contains(warning), "{address}");
+    let overridden = "[source.x]\nkind = \"redis\"\nurl = \"redis://cache.example\"";
+    let overridden =
+        Place::within(overridden).env("WATCHFLOOR__SOURCE__X__PASSWORD", "abc").warnings();
+    assert!(overridden.contains(warning), "{overridden}");
+}

@@ -6,6 +6,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod alerts;
+
 mod service;
 
 mod verdict;

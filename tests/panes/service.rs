@@ -59,6 +59,7 @@ fn check(id: &str, title: &str, source: &str, critical: &[&str], warning: &[&str
         down_after: 1,
         up_after: 1,
         primary: None,
+        expect_disagreement: false,
     }
 }
 
@@ -126,6 +127,7 @@ pub fn catalog() -> Catalog {
     let mut redis_by_api =
         check("redis_by_api", "Redis, as the API says", "api", &["redis == \"down\""], &[]);
     redis_by_api.primary = Some(CheckId::from("redis"));
+    redis_by_api.expect_disagreement = true;
     let mut web = check("web", "Web", "web", &["up == false"], &["latency_ms > 1500ms"]);
     web.down_after = 3;
     web.up_after = 2;
@@ -166,6 +168,7 @@ pub fn catalog() -> Catalog {
         }),
         databases: vec![database("main", "Main database", "postgres")],
         rules: Vec::new(),
+        notify: Default::default(),
         contacts: vec![
             contact(1, "On-call engineer", "+41 44 555 01 01", 15),
             contact(2, "Platform team", "#platform-oncall", 30),

@@ -3,5 +3,6 @@
 
 mod command;
 mod differential;
+mod notified;
 mod profiles;
 mod restart;

@@ -3,6 +3,7 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::common::{
+    alerting,
     desk::{ASCII, COLOURS, Desk, NO_COLOUR},
     example,
 };
@@ -16,6 +17,12 @@ fn situations() -> Vec<(&'static str, Desk)> {
         ("offline", example::offline()),
         ("armed", example::armed()),
     ];
+    all.extend(alerting::situations());
+    for (name, keys) in [("alerts", "7"), ("an alert", "7<Enter>")] {
+        let mut desk = alerting::hostile();
+        desk.press(keys);
+        all.push((name, desk));
+    }
     for (name, keys) in [
         ("zoomed", "2<Enter>"),
         ("help", "?"),

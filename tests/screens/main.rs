@@ -3,6 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod alerts;
+
 mod every_size;
 
 mod frames;

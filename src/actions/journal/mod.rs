@@ -111,6 +111,24 @@ pub fn lines(
     }
 }
 
+/// The newest runs first, out of the journal of a state directory, for whoever only reads:
+/// nothing is created, closed or locked. No journal means no runs. Blocks on the disk.
+///
+/// # Errors
+/// The file is there and cannot be read.
+pub fn history(directory: &Path, limit: usize) -> Result<Vec<PastRun>, JournalError> {
+    let path = directory.join(FILE);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(JournalError::io("cannot be read", &path, error)),
+    };
+    let mut walker = Walker::default();
+    walk(&file, 0, &mut walker)
+        .map_err(|error| JournalError::io("cannot be read", &path, error))?;
+    Ok(walker.runs.newest().take(limit).map(|record| record.past.clone()).collect())
+}
+
 /// Feeds the walker with the whole lines from `from` on. Where the last of them ends, and
 /// what stands behind it.
 fn walk(mut file: &File, from: u64, walker: &mut Walker) -> io::Result<(u64, Vec<u8>)> {

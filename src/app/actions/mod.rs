@@ -30,6 +30,9 @@ const RUNS: usize = 50;
 pub struct ActionsState {
     /// Tells this console's runs from those of others.
     pub console: String,
+    /// Who sits in front of it: `alice@bastion`.
+    #[serde(default)]
+    pub operator: String,
     /// Nothing can be armed.
     pub read_only: bool,
     /// Actions are allowed for a time.
@@ -65,14 +68,18 @@ pub struct ActionRow {
     pub last: Option<PastRun>,
 }
 
+/// Stands for this console where it says who ran an action.
+pub const HERE: &str = "here";
+
 /// The longest time that actions can be allowed for.
 pub const LONGEST_ARMED: Duration = Duration::from_secs(3_600);
 
 impl ActionsState {
     /// Nothing armed, nothing done.
-    pub fn new(console: String, read_only: bool) -> Self {
+    pub fn new(console: String, operator: String, read_only: bool) -> Self {
         Self {
             console,
+            operator,
             read_only,
             armed: None,
             history: Vec::new(),
@@ -141,7 +148,7 @@ impl ActionsState {
                 run: run.id.clone(),
                 action: run.action.clone(),
                 wall: run.started.wall,
-                by: run.by.clone().unwrap_or_else(|| "here".to_owned()),
+                by: run.by.clone().unwrap_or_else(|| HERE.to_owned()),
                 outcome: run.outcome.unwrap_or(crate::domain::action::ActionOutcome::Unknown),
                 resolved: run.outcome.is_some(),
                 trace: Trace::default(),
@@ -170,7 +177,7 @@ pub fn why_not(world: &World, spec: &ActionSpec) -> Option<String> {
     }
     if spec.guard > Guard::G0 {
         if actions.read_only {
-            return Some("read-only: the console was started so".to_owned());
+            return Some("read-only: by the configuration or --read-only".to_owned());
         }
         if actions.armed_for(world.now).is_none() {
             return Some("read-only; to allow actions: :arm 10m reason".to_owned());

@@ -8,6 +8,7 @@ mod feed;
 mod handling;
 mod kept;
 mod rows;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,8 @@ use serde::{Deserialize, Serialize};
 
 pub use handling::{Acknowledgement, Handling, Maintenance, Muted, Silence, matches};
 pub use kept::{Kept, KeptAlert, kept, restore};
-pub use rows::{AlertRow, Suggestion, row, rows, verdict};
+pub use rows::{AlertRow, Suggestion, in_unit, row, rows, verdict};
+pub use telling::{Tell, Telling, delivered, resume, take_back, tell};
 
 use super::{
     sources::{CUT_OFF, Lookup},
@@ -57,6 +59,9 @@ pub struct AlertsState {
     pub handling: Handling,
     /// The last changes of phase, oldest first.
     pub changes: VecDeque<Change>,
+    /// Who is told of it.
+    #[serde(default)]
+    pub telling: Telling,
     /// What the rules look at.
     pub series: SeriesStore,
     /// The positions of the rules that look at a source.
@@ -124,6 +129,8 @@ pub fn adopt(world: &mut World, catalog: &Catalog) {
     let old = std::mem::take(&mut world.alerts);
     let mut next =
         AlertsState { handling: old.handling, changes: old.changes, ..Default::default() };
+    next.telling = old.telling;
+    next.telling.adopt(catalog);
     next.rules = catalog.rules.clone();
     let needed: BTreeSet<SourceId> = next
         .rules

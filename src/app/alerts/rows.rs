@@ -8,7 +8,10 @@ use crate::{
     domain::{
         condition::Op,
         ids::ActionId,
-        rule::{Alert, Clause, Phase, Priority, Rule, Severity, Side, Test, Unit, unit_of},
+        rule::{
+            Alert, Clause, Finding, Phase, Priority, Rule, Severity, Side, Subject, Test, Unit,
+            unit_of,
+        },
         time::{Moment, short_duration},
         value::{Value, tidy},
         verdict::{Quality, Verdict},
@@ -24,6 +27,8 @@ pub struct AlertRow {
     pub title: String,
     /// Its condition as written.
     pub when: String,
+    /// How long that must be so: `for`.
+    pub hold: Duration,
     /// How bad it is.
     pub severity: Severity,
     /// The priority, as proposed or decided.
@@ -44,6 +49,9 @@ pub struct AlertRow {
     pub threshold: String,
     /// What it is compared with, as a number.
     pub limit: Option<f64>,
+    /// The figure against what it is compared with, true as it stands: `412 ms > 200 ms`,
+    /// `120 ms, not > 200 ms`, `up is no`.
+    pub measured: Option<String>,
     /// How many values the figure rests on.
     pub n: Option<u64>,
     /// Since when the condition is true.
@@ -93,6 +101,11 @@ impl AlertRow {
         self.phase.is_active() && self.acknowledged.is_none() && self.muted.is_none()
     }
 
+    /// Whether what it looks at is not configured here: it watches nothing.
+    pub fn is_off(&self) -> bool {
+        self.phase == Phase::Unknown && self.quality == Quality::Unconfigured
+    }
+
     /// The state in one word, as loud as it is.
     pub fn word(&self) -> &'static str {
         match self.phase {
@@ -138,8 +151,9 @@ fn rank(
         Phase::Firing => 0,
         Phase::Recovering => 1,
         Phase::Pending => 2,
-        Phase::Unknown => 3,
+        Phase::Unknown if !row.is_off() => 3,
         Phase::Ok => 4,
+        Phase::Unknown => 5,
     };
     let quiet = row.acknowledged.is_some() || row.muted.is_some();
     let severity = std::cmp::Reverse(row.severity);
@@ -174,6 +188,7 @@ fn build(world: &World, rule: &Rule, alert: &Alert) -> AlertRow {
         rule: Arc::clone(&rule.id),
         title: rule.title.clone(),
         when: rule.when.to_string(),
+        hold: rule.hold,
         severity: rule.severity,
         priority: state.priority(rule),
         decided: decided.is_some(),
@@ -184,6 +199,7 @@ fn build(world: &World, rule: &Rule, alert: &Alert) -> AlertRow {
         number: value.and_then(Value::as_number),
         threshold: clause.map(|clause| threshold(clause, unit, limit)).unwrap_or_default(),
         limit,
+        measured: known.zip(clause).and_then(|(finding, clause)| measured(finding, clause, unit)),
         n: alert.finding.as_ref().and_then(|finding| finding.n),
         since: alert.since,
         fired: alert.fired,
@@ -262,6 +278,24 @@ fn threshold(clause: &Clause, unit: Unit, limit: Option<f64>) -> String {
     }
 }
 
+/// The figure of a finding against what it is compared with.
+fn measured(finding: &Finding, clause: &Clause, unit: Unit) -> Option<String> {
+    let value = in_unit(finding.value.as_ref()?, unit);
+    if let (
+        Subject::Latest(name),
+        Test::Against(Op::Equal | Op::NotEqual | Op::In | Op::NotIn, _),
+    ) = (&clause.subject, &clause.test)
+    {
+        return Some(format!("{} is {value}", name.reading));
+    }
+    let limit = finding.threshold.as_ref().and_then(Value::as_number);
+    Some(match (threshold(clause, unit, limit), finding.bad) {
+        (threshold, _) if threshold.is_empty() => value,
+        (threshold, Some(false)) => format!("{value}, not {threshold}"),
+        (threshold, _) => format!("{value} {threshold}"),
+    })
+}
+
 fn sign(op: Op) -> &'static str {
     match op {
         Op::Equal | Op::In => "=",
@@ -274,7 +308,7 @@ fn sign(op: Op) -> &'static str {
 }
 
 /// A figure with its unit, as one reads it.
-fn in_unit(value: &Value, unit: Unit) -> String {
+pub fn in_unit(value: &Value, unit: Unit) -> String {
     let number = match value {
         Value::Number(number) | Value::Below(number) | Value::AtLeast(number) => *number,
         Value::Bool(_) | Value::Text(_) => return value.to_string(),

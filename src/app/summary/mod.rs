@@ -10,7 +10,12 @@ pub use self::document::*;
 
 use super::{actions, alerts, cache, database, escalation, health, latency, limits, state::World};
 use crate::domain::{
-    percentile::Percentile, rule::Phase, text, time::Moment, verdict::Quality, violations::Pressure,
+    percentile::Percentile,
+    rule::Phase,
+    text,
+    time::Moment,
+    verdict::{Quality, Verdict},
+    violations::Pressure,
 };
 
 /// The state as a document.
@@ -31,7 +36,7 @@ pub fn summary(world: &World) -> Summary {
         database: database::rows(world).iter().map(database_row).collect(),
         alerts: alerts::rows(world).iter().filter_map(alert_row).collect(),
         contacts: escalation::rows(world).iter().map(contact_row).collect(),
-        actions: actions::rows(world).into_iter().map(action_row).collect(),
+        actions: actions::rows(world).into_iter().map(|row| action_row(world, row)).collect(),
     }
 }
 
@@ -101,6 +106,7 @@ fn check(world: &World, row: &health::CheckRow) -> CheckSummary {
 
 fn cache_row(row: &cache::CacheRow) -> CacheSummary {
     let known = row.quality.usable();
+    let counted = known || matches!(row.quality, Quality::NoTraffic | Quality::TooFew);
     CacheSummary {
         id: row.id.to_string(),
         source: row.source.to_string(),
@@ -110,10 +116,8 @@ fn cache_row(row: &cache::CacheRow) -> CacheSummary {
             cache::HitRate::Known(rate) if known => Some(round(rate)),
             _ => None,
         },
-        lifetime_hit_rate: row.lifetime.map(round),
-        lookups: row
-            .lookups
-            .filter(|_| known || matches!(row.quality, Quality::NoTraffic | Quality::TooFew)),
+        lifetime_hit_rate: row.lifetime.filter(|_| counted).map(round),
+        lookups: row.lookups.filter(|_| counted),
         window_seconds: row.window.as_secs_f64(),
         quality: row.quality,
         used_memory_bytes: row.used_memory,
@@ -125,7 +129,12 @@ fn cache_row(row: &cache::CacheRow) -> CacheSummary {
 }
 
 fn latency_row(row: &latency::LatencyRow) -> LatencySummary {
-    let ms = |percentile: Option<Percentile>| percentile.map(|percentile| round(percentile.ms));
+    // Polls that are given up are measured: what is judged by them is known.
+    let judged = !matches!(row.verdict, Verdict::Unknown | Verdict::Unjudged);
+    let known = judged || row.quality.usable() || row.quality == Quality::TooFew;
+    let ms = |percentile: Option<Percentile>| {
+        percentile.filter(|_| known).map(|percentile| round(percentile.ms))
+    };
     LatencySummary {
         id: row.id.to_string(),
         verdict: row.verdict,
@@ -142,7 +151,7 @@ fn latency_row(row: &latency::LatencyRow) -> LatencySummary {
 }
 
 fn limits_view(view: &limits::LimitsView) -> LimitsSummary {
-    let known = view.seen.is_some();
+    let known = view.counts && view.quality.usable();
     let counted = |ranked: &[(String, u64)]| {
         ranked
             .iter()
@@ -181,6 +190,7 @@ fn pressure_entry(entry: &Pressure) -> PressureSummary {
 }
 
 fn database_row(row: &database::DatabaseRow) -> DatabaseSummary {
+    let known = row.quality.usable();
     DatabaseSummary {
         id: row.id.to_string(),
         source: row.source.to_string(),
@@ -188,10 +198,10 @@ fn database_row(row: &database::DatabaseRow) -> DatabaseSummary {
         reason: row.reason.clone(),
         quality: row.quality,
         connections: row.connections,
-        max_connections: row.max_connections,
+        max_connections: row.max_connections.filter(|_| known),
         blocked: row.blocked,
         longest_query_seconds: row.longest_query_seconds,
-        size_bytes: row.size_bytes,
+        size_bytes: row.size_bytes.filter(|_| known),
         replication_lag_bytes: row.replication_lag_bytes,
     }
 }
@@ -212,7 +222,7 @@ fn contact_row(row: &escalation::ContactRow) -> ContactSummary {
     }
 }
 
-fn action_row(row: actions::ActionRow) -> ActionSummary {
+fn action_row(world: &World, row: actions::ActionRow) -> ActionSummary {
     ActionSummary {
         id: row.spec.id.to_string(),
         title: row.spec.title,
@@ -222,7 +232,7 @@ fn action_row(row: actions::ActionRow) -> ActionSummary {
         last: row.last.filter(|last| last.resolved).map(|last| LastRun {
             outcome: last.outcome,
             at: last.wall,
-            by: last.by,
+            by: if last.by == actions::HERE { world.actions.operator.clone() } else { last.by },
         }),
     }
 }

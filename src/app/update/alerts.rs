@@ -49,8 +49,7 @@ fn notice(world: &World, change: &Change) -> Option<Notice> {
         let peak = row.peak.map(|peak| format!(", worst {peak}")).unwrap_or_default();
         return Some(Notice::info(format!("{title} is over after {}{peak}", coarse_age(lasted))));
     }
-    let value = row.value.unwrap_or_default();
-    let text = format!("{title} fires: {value} ({})", row.threshold);
+    let text = format!("{title} fires: {}", row.measured.as_ref().unwrap_or(&row.reason));
     Some(match (row.severity, row.muted.is_some()) {
         (Severity::Critical, false) => Notice::error(text),
         _ => Notice::warning(text),
@@ -61,6 +60,7 @@ fn notice(world: &World, change: &Change) -> Option<Notice> {
 pub(super) fn tick(world: &mut World, before: Moment, effects: &mut Vec<Effect>) {
     let changes = alerts::tick(world);
     changed(world, &changes, effects);
+    tell(world, effects);
     let ended = world.alerts.handling.expire(world.now.wall);
     let keep = !ended.is_empty() || renews(world, before);
     for text in ended {
@@ -69,6 +69,14 @@ pub(super) fn tick(world: &mut World, before: Moment, effects: &mut Vec<Effect>)
     if keep {
         effects.push(Effect::KeepAlerts(Box::new(alerts::kept(world))));
     }
+}
+
+/// Tells people who do not look at the screen.
+fn tell(world: &mut World, effects: &mut Vec<Effect>) {
+    let told = alerts::tell(world);
+    effects.extend(told.messages.into_iter().map(|message| Effect::Notify(Box::new(message))));
+    effects.extend(told.ring.then_some(Effect::Ring));
+    effects.extend(told.keep.map(Effect::KeepOutbox));
 }
 
 fn renews(world: &World, before: Moment) -> bool {
@@ -103,17 +111,22 @@ pub(super) fn apply(state: &mut State, command: AlertCommand, effects: &mut Vec<
     }
 }
 
-/// Opens the palette with the command on the selected alert begun.
+/// Opens the palette with the command on what is selected begun.
 fn begin(state: &mut State, what: Begun, effects: &mut Vec<Effect>) {
-    let selected = rows::selected(state, Pane::Alerts);
-    let Some(rule) = selected.filter(|_| state.view.focus == Pane::Alerts) else {
-        let text = "select an alert in the alerts pane first";
-        return say(&mut state.world, Notice::warning(text), effects);
+    let (pane, missing) = match what {
+        Begun::Taken => (Pane::Escalation, "select a level in the escalation pane first"),
+        _ => (Pane::Alerts, "select an alert in the alerts pane first"),
+    };
+    let selected = rows::selected(state, pane);
+    let Some(selected) = selected.filter(|_| state.view.focus == pane) else {
+        return say(&mut state.world, Notice::warning(missing), effects);
     };
     let text = match what {
-        Begun::Acknowledge => format!("ack {rule} 30m "),
-        Begun::Silence => format!("silence {rule} 30m "),
-        Begun::Priority => format!("priority {rule} "),
+        Begun::Acknowledge => format!("ack {selected} 30m "),
+        Begun::Silence => format!("silence {selected} 30m "),
+        Begun::Priority => format!("priority {selected} "),
+        // A level is named `level 2` in its list.
+        Begun::Taken => format!("taken {} ", selected.trim_start_matches("level ")),
     };
     state.view.layers.push(Layer::Palette(Line { text, chosen: 0 }));
 }

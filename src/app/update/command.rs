@@ -63,7 +63,7 @@ fn look(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
         Command::Move(by) => step(state, by),
         Command::Page(by) if shows_detail(state) => {
             let by = by.saturating_mul(page(state));
-            let position = state.view.pane_mut(Pane::Health);
+            let position = state.view.pane_mut(state.view.focus);
             position.scroll = moved(position.scroll, by, 1_000);
         }
         Command::Page(by) => step(state, by.saturating_mul(page(state))),
@@ -225,7 +225,8 @@ fn enter(state: &mut State, effects: &mut Vec<Effect>) {
 
 /// Whether the selected row is told in full beside the list: pages then turn what is told.
 fn shows_detail(state: &State) -> bool {
-    state.view.layers.is_empty() && state.view.zoomed && state.view.focus == Pane::Health
+    let details = matches!(state.view.focus, Pane::Health | Pane::Alerts);
+    state.view.layers.is_empty() && state.view.zoomed && details
 }
 
 /// Rows that fit on a page, roughly: enough for Page Up and Page Down.

@@ -67,7 +67,9 @@ pub(super) fn arm(state: &mut State, lasting: Duration, reason: String, effects:
     if world.actions.read_only {
         say(
             world,
-            Notice::warning("the console was started read-only: nothing can be armed"),
+            Notice::warning(
+                "the console is read-only, by the configuration or --read-only: nothing can be armed",
+            ),
             effects,
         );
         return;

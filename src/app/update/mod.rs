@@ -10,6 +10,8 @@ mod line;
 
 mod second;
 
+mod reload;
+
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +22,6 @@ use super::{
 };
 use crate::domain::{
     action::{ActionEvent, PastRun, Standing},
-    catalog::Catalog,
     ids::RunId,
     observation::{KeyScan, Observation},
     time::{Moment, coarse_age},
@@ -67,7 +68,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.world.actions.journal_failure = Some(why);
         }
         Event::Scanned(scan) => scanned(&mut state.world, *scan, &mut effects),
-        Event::Reloaded(catalog) => reloaded(state, *catalog, &mut effects),
+        Event::Reloaded(changed) => reload::apply(state, *changed, &mut effects),
         Event::ReloadFailed(why) => say(
             &mut state.world,
             Notice::error(format!(
@@ -76,6 +77,16 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             &mut effects,
         ),
         Event::Notice(notice) => say(&mut state.world, notice, &mut effects),
+        Event::OutboxKept(outbox) => super::alerts::resume(&mut state.world, *outbox),
+        Event::Delivered(delivery) => {
+            if let Some(text) = super::alerts::delivered(&mut state.world, *delivery) {
+                say(&mut state.world, Notice::warning(text), &mut effects);
+            }
+        }
+        Event::NotifySender(sender) => {
+            state.world.alerts.telling.sender = sender;
+            effects.push(Effect::Draw);
+        }
         Event::AlertsKept(kept) => alerts::restored(&mut state.world, *kept, &mut effects),
         Event::Gap { blind_for } => gap(&mut state.world, blind_for, &mut effects),
     }
@@ -239,20 +250,6 @@ fn scanned(world: &mut World, scan: KeyScan, effects: &mut Vec<Effect>) {
         }
     }
     effects.push(Effect::Draw);
-}
-
-/// Takes a changed catalogue over, and closes whatever was about to be done by the old one.
-fn reloaded(state: &mut State, catalog: Catalog, effects: &mut Vec<Effect>) {
-    let had_dialog = guarded::close_unstarted(state);
-    state.world.adopt(catalog);
-    let also =
-        if had_dialog { "; the open dialog was closed, its action may have changed" } else { "" };
-    say(
-        &mut state.world,
-        Notice::info(format!("the changed configuration is in force{also}")),
-        effects,
-    );
-    effects.push(Effect::Redraw);
 }
 
 /// Nothing was observed for a while: nothing that was known is known any more.

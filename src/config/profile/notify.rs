@@ -111,11 +111,9 @@ pub struct NotifyCommand {
     pub environment: Vec<(String, Text)>,
 }
 
-/// The terminal's bell and the title of its window.
+/// The terminal's bell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bell {
-    /// The title of the window says what fires.
-    pub title: bool,
     /// It rings at most once in this time.
     pub at_most_every: Duration,
 }

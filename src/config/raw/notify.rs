@@ -135,11 +135,9 @@ target! {
 }
 
 target! {
-    /// The terminal that the console runs in: its bell and the title of its window.
+    /// The bell of the terminal that the console runs in. What fires stands in the title of
+    /// its window too, where `display.title` is true.
     pub struct RawBell {
-        /// Whether the title of the window says what fires.
-        #[serde(default = "yes")]
-        pub title: bool,
         /// It rings at most once in this time.
         #[serde(default = "half_a_minute")]
         pub at_most_every: DurationText,

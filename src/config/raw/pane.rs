@@ -32,8 +32,12 @@ pub struct RawCheck {
     #[schemars(range(min = 1, max = 1000))]
     pub up_after: Option<u32>,
     /// The check of a primary source about the same thing. Where the two disagree, both are
-    /// shown.
+    /// shown, and this one counts as it is.
     pub primary: Option<String>,
+    /// What this source says is known to be worse than the thing is: where its source
+    /// answers and the primary is OK, the disagreement is shown and does not count.
+    #[serde(default)]
+    pub expect_disagreement: bool,
 }
 
 /// A cache: two counters, and whatever else the source tells.

@@ -276,6 +276,6 @@ impl Cx<'_> {
 
     fn bell(&mut self, path: &Path, raw: &RawBell) -> Option<Bell> {
         let at_most_every = self.duration(&path.key("at_most_every"), &raw.at_most_every)?;
-        Some(Bell { title: raw.title, at_most_every })
+        Some(Bell { at_most_every })
     }
 }

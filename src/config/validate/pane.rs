@@ -69,6 +69,13 @@ impl Cx<'_> {
             }
             None => None,
         };
+        if check.expect_disagreement && check.primary.is_none() {
+            self.error(
+                &path.key("expect_disagreement"),
+                "there is no primary to disagree with",
+                "name the check on the thing itself with primary, or leave it out",
+            );
+        }
         Some(CheckSpec {
             id: CheckId::from(name),
             title: check.title.clone().unwrap_or_else(|| name.to_owned()),
@@ -79,6 +86,7 @@ impl Cx<'_> {
             down_after: check.down_after.unwrap_or(raw.defaults.down_after),
             up_after: check.up_after.unwrap_or(raw.defaults.up_after),
             primary,
+            expect_disagreement: check.expect_disagreement,
         })
     }
 

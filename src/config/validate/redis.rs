@@ -138,7 +138,11 @@ impl Cx<'_> {
         // As it is written and as it is meant: neither may show up anywhere.
         drop(Secret::new(written.to_owned(), "address"));
         match origin {
-            Some(origin) => Some(Some(Secret::new(decoded(written), origin))),
+            Some(origin) => {
+                let decoded = decoded(written);
+                self.too_short_to_hide(path, &decoded);
+                Some(Some(Secret::new(decoded, origin)))
+            }
             None => {
                 self.error(
                     path,

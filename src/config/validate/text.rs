@@ -10,7 +10,7 @@ use crate::config::{
     mask::is_secret_name,
     profile::{Text, TlsOptions},
     raw::value::{Headers, SecretRef, TextValue},
-    secret::Secret,
+    secret::{SHORTEST, Secret},
     tree::{Data, Node, Table},
 };
 
@@ -90,9 +90,25 @@ impl Cx<'_> {
         }
     }
 
+    /// Warns of a secret that cannot be looked for in foreign text.
+    pub fn too_short_to_hide(&mut self, path: &Path, secret: &str) {
+        if secret.len() < SHORTEST {
+            self.warning(
+                path,
+                format!(
+                    "the secret of `{path}` is shorter than {SHORTEST} bytes: where a server or a program repeats it, it may be shown"
+                ),
+                "use a longer one",
+            );
+        }
+    }
+
     /// A secret, with what stands before it.
     fn fetch(&mut self, path: &Path, reference: &SecretRef) -> Option<Fetched> {
         let (prefix, value, origin) = self.resolve(path, reference)?;
+        if !self.switched_off {
+            self.too_short_to_hide(path, &value);
+        }
         Some(Fetched { prefix, secret: Secret::new(value, origin) })
     }
 
@@ -160,7 +176,10 @@ impl Cx<'_> {
     fn plain_secret(&mut self, path: &Path, text: &str) -> Option<Secret> {
         let name = path.last_key();
         match self.origin(path) {
-            Some(Origin::Environment) => Some(Secret::new(text.to_owned(), format!("env {name}"))),
+            Some(Origin::Environment) => {
+                self.too_short_to_hide(path, text);
+                Some(Secret::new(text.to_owned(), format!("env {name}")))
+            }
             origin => {
                 // Remembered, so that no other message shows it either.
                 let argument = matches!(origin, Some(Origin::Argument));

@@ -415,7 +415,7 @@ fn what_does_not_fit_is_said_with_its_place() {
     let cases = [
         ("hit_rate(c.h, c.m, 5m) < 200ms", 25, "a ratio cannot be compared with a length of time"),
         ("hit_rate(c.h, c.m, 5m) < 70", 25, "write 70%"),
-        ("used(m.memory, m.limit) > 80", 27, "write 80%"),
+        ("used(m.memory, m.limit) > 80", 26, "write 80%"),
         ("used(m.memory) > 80%", 13, "what may be used"),
         ("p95(a.total_ms, 5m) > 70%", 22, "a length of time cannot be compared with a share"),
         ("increase(a.b, 1h) > 5s", 20, "a number of events cannot be compared"),

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use jiff::SignedDuration;
 
 use super::{
-    Alert, Data, Mode, Phase, Rule, Series, SeriesName, SeriesStore, evaluate, prometheus,
-    series::Point,
+    Alert, Data, Mode, Phase, Rule, Series, SeriesName, SeriesStore, Subject, Test, evaluate,
+    prometheus, series::Point,
 };
 use crate::domain::{
     time::{Moment, short_duration},
@@ -136,10 +136,32 @@ fn feed(trial: &Trial, store: &mut SeriesStore, fed: &mut [usize], now: Duration
                 break;
             }
             if let Some(point) = value {
-                series.add(moment(at), point.clone(), super::LONGEST);
+                let answers = trial.rules.iter().any(|rule| is_yes_or_no(rule, &input.name));
+                let point = if answers { yes_or_no(point) } else { point.clone() };
+                series.add(moment(at), point, super::LONGEST);
             }
             *fed += 1;
         }
+    }
+}
+
+/// Whether a rule compares the values of a series with yes or no, as `redis.up == false` does.
+fn is_yes_or_no(rule: &Rule, name: &SeriesName) -> bool {
+    rule.when.clauses.iter().any(|clause| match (&clause.subject, &clause.test) {
+        (Subject::Latest(series), Test::Against(_, Value::Bool(_))) => series == name,
+        (Subject::CountOf(passing, _) | Subject::ShareOf(passing, _), _) => {
+            passing.series == *name && matches!(passing.constant, Value::Bool(_))
+        }
+        _ => false,
+    })
+}
+
+/// The notation has only numbers: 1 is yes and 0 is no.
+fn yes_or_no(point: &Point) -> Point {
+    match point {
+        Point::Value(Value::Number(number)) if *number == 0.0 => Point::Value(Value::Bool(false)),
+        Point::Value(Value::Number(number)) if *number == 1.0 => Point::Value(Value::Bool(true)),
+        other => other.clone(),
     }
 }
 

@@ -146,6 +146,7 @@ impl Http {
             match violations::page(&config.path, json, now.wall) {
                 Ok(page) => {
                     facts.remarks.extend(page.remark());
+                    facts.exhibits.extend(page.incomplete());
                     facts.exhibits.push(Exhibit::Violations(page.violations));
                 }
                 Err(reason) => facts.missing.push(("violations".into(), reason)),

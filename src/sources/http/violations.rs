@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use serde_json_path::JsonPath;
 
 use crate::{
-    domain::violations::Violation,
+    domain::{observation::Exhibit, violations::Violation},
     net::{readings, words::clip},
 };
 
@@ -42,10 +42,16 @@ impl Page {
         }
         (!parts.is_empty()).then(|| parts.join("; "))
     }
+
+    /// The same, for whoever counts them.
+    pub(super) fn incomplete(&self) -> Option<Exhibit> {
+        let (unreadable, left_out) = (self.unreadable as u64, self.left_out as u64);
+        (unreadable + left_out > 0).then_some(Exhibit::Incomplete { unreadable, left_out })
+    }
 }
 
-/// The violations that the path selects. An answer without such a list is not an answer
-/// without violations.
+/// The violations that the path selects. An answer without such a list, or with nothing in it
+/// that can be read, is not an answer without violations.
 pub(super) fn page(path: &JsonPath, json: &Json, now: Timestamp) -> Result<Page, String> {
     let nodes = path.query(json).all();
     let nodes: Vec<&Json> = match nodes.as_slice() {
@@ -65,6 +71,12 @@ pub(super) fn page(path: &JsonPath, json: &Json, now: Timestamp) -> Result<Page,
             Some(violation) => page.violations.push(violation),
             None => page.unreadable += 1,
         }
+    }
+    if page.violations.is_empty() && page.unreadable > 0 {
+        return Err(format!(
+            "none of the {} violations can be read: each needs a time and an identifier",
+            page.unreadable + page.left_out
+        ));
     }
     Ok(page)
 }
@@ -187,6 +199,8 @@ mod tests {
         let page = read("$.violations[*]", &answer).expect("a page");
         assert_eq!(page.violations.len(), 3);
         assert_eq!(page.remark().as_deref(), Some("2 violations could not be read"));
+        let incomplete = Exhibit::Incomplete { unreadable: 2, left_out: 0 };
+        assert_eq!(page.incomplete(), Some(incomplete));
         let first = &page.violations[0];
         assert_eq!(first.endpoint, "/api/bookings");
         assert_eq!(first.tier.as_deref(), Some("booking"));
@@ -212,6 +226,9 @@ mod tests {
         assert!(read("$.violations[*]", &json!({"error": "x"})).is_err());
         assert!(read("$.violations", &json!({"error": "x"})).is_err());
         assert!(read("$.violations[*]", &json!({"violations": null})).is_err());
+        let strange = json!({"violations": [{"when": 1}, {"when": 2}]});
+        let why = read("$.violations[*]", &strange).expect_err("nothing can be read");
+        assert!(why.starts_with("none of the 2 violations can be read"), "{why}");
     }
 
     #[test]

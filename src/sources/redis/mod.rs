@@ -255,17 +255,14 @@ impl Redis {
         let own = self.watch.counted() as f64;
         facts.readings.insert("own_lookups".into(), Value::Number(own));
         let patience = progress.left() / 2;
-        match timeout(patience, self.watch.look(now.wall, progress)).await {
-            Ok(Ok(exhibit)) => facts.exhibits.push(exhibit),
-            Ok(Err(failure)) => {
-                self.watch.disconnect();
-                facts.remarks.push(format!("who is near a limit is not known: {failure}"));
-            }
-            Err(_) => {
-                self.watch.disconnect();
-                facts.remarks.push("who is near a limit is not known: no time left".to_owned());
-            }
-        }
+        let why = match timeout(patience, self.watch.look(now.wall, progress)).await {
+            Ok(Ok(exhibit)) => return facts.exhibits.push(exhibit),
+            Ok(Err(failure)) => failure.to_string(),
+            Err(_) => "no time left".to_owned(),
+        };
+        self.watch.disconnect();
+        facts.remarks.push(format!("who is near a limit is not known: {why}"));
+        facts.missing.push(("pressure".into(), why));
     }
 }
 

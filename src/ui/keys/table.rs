@@ -205,7 +205,7 @@ macro_rules! bound {
 }
 
 /// Every key that means something, in the order of the help.
-pub static BINDINGS: [Binding; 72] = {
+pub static BINDINGS: [Binding; 73] = {
     use Command::*;
     use Group::{Acting, Data, Looking, Moving, Program};
     [
@@ -285,27 +285,10 @@ pub static BINDINGS: [Binding; 72] = {
         bound!(row(PANES, &[ctrl('s')], Save, Data, "write the state to a file"), name "save"),
         bound!(row(PANES, &[key('x')], ActionMenu, Acting, "the menu of actions: the only road to them"), name "actions", hint "actions" 2),
         bound!(row(PANES, &[key('C')], Contacted, Acting, "the selected level was contacted: starts its clock"), name "contacted"),
-        row(
-            PANES,
-            &[key('a')],
-            Alert(AlertCommand::Begin(Begun::Acknowledge)),
-            Acting,
-            "say that you look after the selected alert",
-        ),
-        row(
-            PANES,
-            &[key('s')],
-            Alert(AlertCommand::Begin(Begun::Silence)),
-            Acting,
-            "keep the selected alert quiet for a time",
-        ),
-        row(
-            PANES,
-            &[key('P')],
-            Alert(AlertCommand::Begin(Begun::Priority)),
-            Acting,
-            "decide the priority of the selected alert",
-        ),
+        bound!(row(PANES, &[key('a')], Alert(AlertCommand::Begin(Begun::Acknowledge)), Acting, "say that you look after the selected alert"), hint "ack" 2),
+        bound!(row(PANES, &[key('s')], Alert(AlertCommand::Begin(Begun::Silence)), Acting, "keep the selected alert quiet for a time"), hint "silence" 3),
+        bound!(row(PANES, &[key('P')], Alert(AlertCommand::Begin(Begun::Priority)), Acting, "decide the priority of the selected alert"), hint "priority" 5),
+        bound!(row(PANES, &[key('t')], Alert(AlertCommand::Begin(Begun::Taken)), Acting, "say who of the selected level took it: the clocks stop"), hint "taken by" 3),
         bound!(row(PANES, &[key('F')], DemoMenu, Program, "the faults of the demo"), name "faults"),
         // --- the program
         bound!(row(LETTERS, &[key('?'), F1], Help, Program, "keys and commands, for where one is"), name "help", hint "help" 1),

@@ -72,6 +72,11 @@ impl<'a> Context<'a> {
         format::time_of_day(at, self.utc)
     }
 
+    /// The time of day to the second, without its offset.
+    pub(super) fn seconds_of_day(&self, at: Moment) -> String {
+        format::seconds_of_day(at, self.utc)
+    }
+
     /// The time of day without seconds.
     pub(super) fn hour_minute(&self, at: Moment) -> String {
         format::hour_minute(at, self.utc)
@@ -105,7 +110,7 @@ impl<'a> Context<'a> {
     /// How to get to what a detail has no room for. Only a single row leaves the keys that
     /// move the selection to the detail.
     pub(super) fn scroll_hint(&self) -> &'static str {
-        if self.pane == Pane::Health {
+        if matches!(self.pane, Pane::Health | Pane::Alerts) {
             "; PgDn scrolls"
         } else if self.ids.len() > 1 {
             "; / to one row, then j scrolls"

@@ -15,20 +15,21 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::context::{Context, list_and_detail};
+use super::context::{Context, list_and_detail, split_top};
 use crate::{
     app::escalation::{self, ContactRow, MISSING},
     domain::{
         text,
-        time::{clock, short_duration},
+        time::{Moment, clock, short_duration},
     },
     ui::{
-        format,
+        format, paint,
         scene::Scene,
         theme::Theme,
         widgets::{
             dash,
             pairs::Pairs,
+            put,
             sections::{self, Section},
             table::{Cell, Column, Table},
         },
@@ -47,10 +48,16 @@ const COLUMNS: [Column; 7] = [
     Column::words("for", 6, usize::MAX).drop(5),
 ];
 
+/// Narrower than this, a level has a second row.
+const TIGHT: u16 = 76;
+
 /// The pane in one line: who is overdue, who is being waited for, what is missing. None where
 /// no level is configured.
 pub(super) fn in_words(scene: &Scene<'_>) -> Option<String> {
     let rows = escalation::rows(scene.world);
+    if let Some(taken) = &scene.world.escalation.taken {
+        return Some(format!("taken by {}, level {}", text::clip(&taken.who, 60), taken.level));
+    }
     let name = |row: &ContactRow| format!("{} {}", row.id(), text::clip(&row.spec.name, 60));
     if let Some((row, late)) = rows.iter().find_map(|row| Some((row, row.overdue?))) {
         return Some(format!("{} OVERDUE by {}", name(row), clock(late)));
@@ -74,6 +81,9 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Op
         context.empty(buffer, area, NOTHING);
         return None;
     };
+    let above = situation(context, area);
+    let (top, area) = split_top(area, above.len() as u16);
+    put(buffer, top, &above, context.theme);
     if !context.zoomed {
         return list(buffer, area, context, &rows);
     }
@@ -85,6 +95,37 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, context: &Context<'_>) -> Op
     note
 }
 
+/// Since when something is wrong, who took it, and whom to call now; nothing while nothing
+/// goes on, and only what fits above the levels.
+fn situation(context: &Context<'_>, area: Rect) -> Vec<Line<'static>> {
+    let theme = context.theme;
+    let world = context.world;
+    let mut lines = Vec::new();
+    if let Some(prompt) = escalation::prompt(world) {
+        let (width, style) = (usize::from(area.width), theme.critical());
+        let text = format!("ESCALATE: {prompt}");
+        let rows = paint::wrapped_to(&text, width, 2, theme);
+        lines.extend(rows.into_iter().map(|row| Line::styled(row, style)));
+    }
+    if let Some(taken) = &world.escalation.taken {
+        let at = context.seconds_of_day(Moment { wall: taken.at, ..world.now });
+        let who = text::clip(&taken.who, 60);
+        let text = format!("taken by {who}, level {}, at {at}: the clocks stand", taken.level);
+        lines.push(Line::styled(text, theme.strong()));
+    }
+    if let Some((at, rule)) = &world.escalation.started {
+        let title = world.alerts.rule(rule).map_or(rule.as_ref(), |rule| rule.title.as_str());
+        let lasting = clock(world.now.wall_since(*at));
+        let text = format!("{lasting} since the start: {}", text::clip(title, 60));
+        lines.push(Line::styled(text, theme.text()));
+    }
+    // What of a level has no column stands in a second row, and its clock is among it.
+    let rows = if area.width < TIGHT { 2 } else { 1 };
+    let levels = world.catalog.contacts.len() * rows + 1;
+    lines.truncate(usize::from(area.height).saturating_sub(levels));
+    lines
+}
+
 fn list(
     buffer: &mut Buffer,
     area: Rect,
@@ -94,21 +135,23 @@ fn list(
     let theme = context.theme;
     let cells = rows.iter().map(|row| cells(context, row)).collect();
     let table = Table::new(&COLUMNS, cells, area.width, theme);
-    // What the columns have no room for stands below, where there are rows to spare.
-    let spare = usize::from(area.height) > rows.len() * 2;
+    // What the columns have no room for stands below, where there are rows to spare; where
+    // there are few, those whose clock runs get them.
+    let mut spare = usize::from(area.height).saturating_sub(rows.len() + 1);
+    let for_all = spare >= rows.len();
     let all_shown = table.shows(3) && table.shows(5) && table.shows(6);
     let below: Vec<Vec<Line<'static>>> = rows
         .iter()
         .map(|row| {
-            (spare && !all_shown)
-                .then(|| more(context, row, &table, area.width))
-                .flatten()
-                .into_iter()
-                .collect()
+            let wanted = !all_shown && (for_all || (spare > 0 && row.contacted.is_some()));
+            spare -= usize::from(wanted && !for_all);
+            wanted.then(|| more(context, row, &table, area.width)).flatten().into_iter().collect()
         })
         .collect();
     let note = context.list(buffer, area, &table, &below);
-    note.or_else(|| context.focused.then(|| "C marks it as contacted".to_owned()))
+    note.or_else(|| {
+        context.focused.then(|| "C marks it as contacted, t says who took it".to_owned())
+    })
 }
 
 fn cells(context: &Context<'_>, row: &ContactRow) -> Vec<Cell> {
@@ -143,6 +186,10 @@ fn clock_of(context: &Context<'_>, row: &ContactRow) -> (String, Style) {
     let theme = context.theme;
     match (row.overdue, row.remaining, row.contacted) {
         (Some(late), ..) => (format!("OVERDUE {}", clock(late)), theme.critical()),
+        (None, None, Some(at)) if context.world.escalation.started.is_some() => {
+            let since = clock(context.world.now.wall_since(at));
+            (format!("contacted {since} ago"), theme.text())
+        }
         (None, Some(left), _) => (format!("{} left", clock(left)), theme.warning()),
         (None, None, Some(at)) => (format!("contacted {}", context.hour_minute(at)), theme.text()),
         (None, None, None) => ("not contacted".to_owned(), theme.quiet()),
@@ -187,11 +234,14 @@ fn more(
 fn about(context: &Context<'_>, row: &ContactRow, width: u16) -> Section {
     let theme = context.theme;
     let (contact, contact_style) = contact(theme, row);
-    let (clock, clock_style) = clock_of(context, row);
+    let (left, left_style) = clock_of(context, row);
     let none = || format!("{} not configured", dash(theme));
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(none);
     let contacted = match row.contacted {
-        Some(at) => format!("{}, {}", context.time_of_day(at), context.ago(at)),
+        Some(at) => {
+            let since = clock(context.world.now.wall_since(at));
+            format!("{}, {since} ago", context.time_of_day(at))
+        }
         None => "no: C says that they were, and starts the clock".to_owned(),
     };
     let within = row.spec.respond_within.map_or_else(none, short_duration);
@@ -201,7 +251,7 @@ fn about(context: &Context<'_>, row: &ContactRow, width: u16) -> Section {
         .text("answers within", within, theme.text())
         .text("what for", or_none(&row.spec.handles), theme.text())
         .text("contacted", contacted, theme.text())
-        .text("clock", clock, clock_style);
+        .text("clock", left, left_style);
     let heading = format!("Level {}: {}", row.spec.level, text::clip(&row.spec.name, 100));
     Section::new(theme, &heading, "", pairs.lines(width))
 }

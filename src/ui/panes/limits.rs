@@ -184,7 +184,7 @@ fn total(context: &Context<'_>, view: &LimitsView) -> Line<'static> {
     let theme = context.theme;
     let over = short_duration(view.window);
     let badge = Badge::new(view.quality, context.world.now, view.seen);
-    if view.seen.is_none() {
+    if view.seen.is_none() || !view.counts {
         return Line::from(vec![
             Span::styled(dash(theme), theme.unknown()),
             Span::styled(format!(" violations in {over}  "), theme.text()),

@@ -40,6 +40,12 @@ mod sessions;
 
 mod alerts;
 
+mod alert;
+
+mod alert_notes;
+
+mod alert_series;
+
 use ratatui::{buffer::Buffer, layout::Rect, text::Line};
 
 use self::context::Context;
@@ -99,9 +105,12 @@ pub fn draw(
 pub fn line(scene: &Scene<'_>, pane: Pane) -> PaneLine {
     let rows: Vec<&Finding> = scene.findings.iter().filter(|row| row.pane == pane).collect();
     let mut line = line_of(&rows, nothing(pane));
-    if let (Pane::Escalation, Some(text)) = (pane, escalation::in_words(scene)) {
-        line.text = text;
-    }
+    let in_words = match pane {
+        Pane::Escalation => escalation::in_words(scene),
+        Pane::Alerts => alerts::in_words(scene),
+        _ => None,
+    };
+    line.text = in_words.unwrap_or(line.text);
     PaneLine { text: text::safe(&line.text).into_owned(), ..line }
 }
 

@@ -64,6 +64,11 @@ impl Cell {
         Self { spans: vec![Span::styled(text.into(), style)], picture: false }
     }
 
+    /// Text of several styles.
+    pub fn spans(spans: Vec<Span<'static>>) -> Self {
+        Self { spans, picture: false }
+    }
+
     /// A picture made of characters.
     pub fn picture(spans: Vec<Span<'static>>) -> Self {
         Self { spans, picture: true }
@@ -74,7 +79,8 @@ impl Cell {
         self.width() == 0
     }
 
-    fn width(&self) -> usize {
+    /// The columns that it would take.
+    pub fn width(&self) -> usize {
         self.spans.iter().map(|span| text::safe(&span.content).width()).sum()
     }
 }

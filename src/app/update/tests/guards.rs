@@ -1,0 +1,127 @@
+//! What must hold before an action is started.
+
+use super::*;
+
+// --- guarded actions
+
+#[test]
+fn nothing_starts_unless_it_is_armed_and_arming_ends_by_itself() {
+    let mut console = Console::new();
+    console.command(Command::Prepare("warm".into()));
+    assert!(console.said().contains(":arm"), "{}", console.said());
+    console.arm().at(599.0);
+    assert!(console.state.world.actions.armed_for(console.state.world.now).is_some());
+    console.at(601.0);
+    assert!(console.state.world.actions.armed.is_none());
+    assert!(
+        console
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Note { kind: "disarmed", .. }))
+    );
+    console.command(Command::Prepare("warm".into()));
+    assert!(console.state.view.layers.is_empty());
+}
+
+#[test]
+fn a_read_only_console_cannot_be_armed() {
+    let mut console = Console::new();
+    console.state.world.actions.read_only = true;
+    console.arm();
+    assert!(console.state.world.actions.armed.is_none());
+    assert!(console.said().contains("read-only"));
+}
+
+#[test]
+fn a_cheap_action_takes_y_and_nothing_else() {
+    let mut console = Console::new();
+    console.arm().prepare("warm");
+    console.second = 1.0;
+    for command in [Command::Enter, Command::Move(1), Command::PollNow] {
+        console.command(command);
+        assert!(console.started().is_none());
+    }
+    console.command(Command::Confirm);
+    let start = console.started().unwrap();
+    assert_eq!((start.confirmation.as_str(), start.digest.as_str()), ("y", "d1g35t"));
+    assert_eq!(start.target, "shop/production");
+}
+
+#[test]
+fn keys_typed_before_the_question_could_be_read_are_dropped() {
+    let mut console = Console::new();
+    console.arm().prepare("warm");
+    console.second = 0.2;
+    console.command(Command::Confirm);
+    assert!(console.started().is_none());
+    console.second = 0.4;
+    console.command(Command::Confirm);
+    assert!(console.started().is_some());
+}
+
+#[test]
+fn a_disruptive_action_wants_a_reason_the_target_and_five_quiet_seconds() {
+    let mut console = Console::new();
+    console.arm().prepare("disable");
+    console.second = 1.0;
+    console.command(Command::Confirm).type_line("n");
+    assert!(console.dialog().complaint.as_ref().unwrap().contains("say why"));
+    console.type_line("o p99 is burning");
+    console.second = 2.0;
+    console.tell(Event::Edit(Edit::Paste("shop/production".to_owned())));
+    assert!(console.dialog().complaint.as_ref().unwrap().contains("pasting is refused"));
+    console.type_line("yes");
+    assert!(console.dialog().complaint.as_ref().unwrap().contains("not shop/production"));
+    console.tell(Event::Edit(Edit::Clear)).type_line("shop/production");
+    assert_eq!(console.state.view.context(), Context::Countdown);
+    console.at(6.0);
+    assert!(console.started().is_none());
+    console.at(7.1);
+    let start = console.started().unwrap();
+    assert_eq!(start.reason, "no p99 is burning");
+    assert_eq!(start.confirmation, "shop/production");
+}
+
+#[test]
+fn any_key_stops_the_countdown() {
+    for event in [
+        Event::Command(Command::Back),
+        Event::Edit(Edit::Insert('x')),
+        Event::Command(Command::Confirm),
+    ] {
+        let mut console = Console::new();
+        console.arm().prepare("disable");
+        console.second = 1.0;
+        console.type_line("because");
+        console.second = 2.0;
+        console.type_line("shop/production");
+        console.second = 4.0;
+        console.tell(event);
+        assert!(console.state.view.layers.is_empty());
+        console.at(10.0);
+        assert!(console.started().is_none() && console.state.world.actions.runs.is_empty());
+    }
+}
+
+#[test]
+fn a_preview_that_speaks_against_it_blocks() {
+    let mut console = Console::new();
+    console.arm().command(Command::Prepare("warm".into()));
+    let run = console.dialog().run.clone();
+    let mut refused = preview(&"warm".into(), Moment::at_seconds(0.0));
+    refused.refusals.push("the server is a replica".to_owned());
+    console.tell(Event::Previewed(Box::new(Previewed { run, outcome: Ok(refused) })));
+    console.second = 1.0;
+    console.command(Command::Confirm);
+    assert!(console.started().is_none());
+}
+
+#[test]
+fn an_old_preview_is_made_again() {
+    let mut console = Console::new();
+    console.arm().prepare("warm").at(61.0);
+    assert!(console.effects.iter().any(|effect| matches!(effect, Effect::Preview { .. })));
+    console.second = 62.0;
+    console.command(Command::Confirm);
+    assert!(console.started().is_none());
+}

@@ -10,8 +10,17 @@ mod command;
 #[path = "sources/http.rs"]
 mod http;
 
+#[path = "sources/logs.rs"]
+mod logs;
+
 #[path = "sources/postgres.rs"]
 mod postgres;
+
+#[path = "sources/probe.rs"]
+mod probe;
+
+#[path = "sources/prometheus.rs"]
+mod prometheus;
 
 #[path = "sources/redis.rs"]
 mod redis;

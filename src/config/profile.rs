@@ -1,17 +1,23 @@
 //! The validated configuration: what the rest of the program is built from.
 
 mod display;
+mod logs;
 mod notify;
+mod probe;
 mod program;
+mod prometheus;
 mod source;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 pub use self::display::{ColorMode, Display};
+pub use self::logs::{LogFields, LogOrigin, LogsSource};
 pub use self::notify::{
     Address, Bell, NotifyCommand, NotifyConfig, NotifyKind, NotifyTarget, Webhook, WebhookFormat,
 };
+pub use self::probe::{HostPort, StatuspageSource, TcpSource, TlsSource};
 pub use self::program::{CommandReading, CommandSource, OutputPart, Program};
+pub use self::prometheus::{MetricPart, PrometheusSource, PrometheusTake, Selector};
 pub use self::source::{
     Extract, HttpSource, PostgresSource, PressureConfig, ReadingConfig, RedisAddress, RedisSource,
     SourceKind, SslMode, StatusRange, UpstashSource, ViolationsConfig,

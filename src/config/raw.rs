@@ -2,9 +2,12 @@
 //! schema drives the strict check, the schema for editors, and the defaults that are shown.
 
 pub mod action;
+pub mod logs;
 pub mod notify;
 pub mod pane;
+pub mod probe;
 pub mod program;
+pub mod prometheus;
 pub mod rule;
 pub mod source;
 pub mod value;

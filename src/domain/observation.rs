@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -91,6 +92,64 @@ pub enum Exhibit {
     },
     /// Postgres: sessions that are long, blocked, blocking or idle in a transaction.
     Sessions(Vec<Session>),
+    /// A log: what its requests were about.
+    Traffic(Traffic),
+    /// A log: entries that have come since the look before, oldest first.
+    Log(Vec<LogEntry>),
+}
+
+/// The requests of a window, by what was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// The window.
+    pub window: Duration,
+    /// By path, most failures first, then most requests; identifiers in a path are `:id`.
+    pub paths: Vec<PathTraffic>,
+    /// The worst requests, failed ones first, then the slowest.
+    pub worst: Vec<WorstRequest>,
+}
+
+/// What was asked of one path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PathTraffic {
+    /// The path.
+    pub path: Arc<str>,
+    /// How many requests.
+    pub requests: u64,
+    /// How many of them ended with a status of 500 or more.
+    pub failed: u64,
+    /// How long the slowest took, milliseconds.
+    pub slowest_ms: Option<f64>,
+}
+
+/// A request to look into.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorstRequest {
+    /// When it ended.
+    pub at: Timestamp,
+    /// What it can be found by elsewhere.
+    pub trace: Option<Arc<str>>,
+    /// The path.
+    pub path: Arc<str>,
+    /// The HTTP status.
+    pub status: u16,
+    /// How long it took, milliseconds.
+    pub ms: Option<f64>,
+}
+
+/// One entry of a log, as far as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// When it was written, where it says so; otherwise when it came.
+    pub at: Timestamp,
+    /// The service, where several write into one log.
+    pub service: Option<Arc<str>>,
+    /// `error`, `warn` and so on, as written.
+    pub level: Option<Arc<str>>,
+    /// What happened.
+    pub message: Arc<str>,
+    /// Other fields, without those that hold personal data.
+    pub fields: Vec<(Arc<str>, String)>,
 }
 
 /// One line of the Redis slow log.

@@ -7,6 +7,8 @@
 //! that was sent. Time limits stand outside, around the futures of this floor; a
 //! [`progress::Progress`] says how far an attempt had come.
 
+pub mod certificate;
+
 pub mod dial;
 
 pub mod http;

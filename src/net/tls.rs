@@ -56,7 +56,7 @@ pub async fn settings(options: &TlsOptions) -> Result<ClientConfig, Failure> {
 }
 
 /// The roots to trust. Blocks on files.
-fn roots(options: &TlsOptions) -> Result<Arc<RootCertStore>, Failure> {
+pub(super) fn roots(options: &TlsOptions) -> Result<Arc<RootCertStore>, Failure> {
     let Some(path) = &options.ca_file else {
         return Ok(Arc::clone(system_roots()));
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{command, http, postgres, redis, upstash};
+use super::{command, http, logs, port, postgres, prometheus, redis, statuspage, upstash};
 use crate::{
     config::profile::{SourceConfig, SourceKind},
     domain::{
@@ -19,6 +19,11 @@ pub(super) enum Kind {
     Upstash(Box<upstash::Upstash>),
     Postgres(Box<postgres::Postgres>),
     Command(Box<command::Command>),
+    Logs(Box<logs::Logs>),
+    Tcp(Box<port::Tcp>),
+    Tls(Box<port::Tls>),
+    Statuspage(Box<statuspage::Statuspage>),
+    Prometheus(Box<prometheus::Prometheus>),
 }
 
 /// A source and what is shown of it.
@@ -59,6 +64,29 @@ pub(super) fn describe(config: &SourceConfig) -> Described {
             command.program.shown(),
             command.program.shown(),
         ),
+        SourceKind::Prometheus(config) => (
+            Kind::Prometheus(Box::new(prometheus::Prometheus::new(config))),
+            http::shown(&config.url),
+            prometheus::request(config),
+        ),
+        SourceKind::Tcp(config) => (
+            Kind::Tcp(Box::new(port::Tcp::new(config))),
+            format!("tcp://{}", config.at.shown()),
+            format!("connect to {}", config.at.shown()),
+        ),
+        SourceKind::Tls(config) => (
+            Kind::Tls(Box::new(port::Tls::new(config))),
+            format!("tls://{}", config.at.shown()),
+            format!("certificate of {} at {}", config.name, config.at.shown()),
+        ),
+        SourceKind::Statuspage(config) => (
+            Kind::Statuspage(Box::new(statuspage::Statuspage::new(config))),
+            http::shown(&config.url),
+            format!("GET {}", http::shown(&config.url)),
+        ),
+        SourceKind::Logs(logs) => {
+            (Kind::Logs(Box::new(logs::Logs::new(logs))), logs.shown(), logs::request(logs))
+        }
     };
     Described { kind, target, request }
 }
@@ -76,15 +104,21 @@ impl Kind {
             Self::Upstash(upstash) => upstash.poll(now, progress).await,
             Self::Postgres(postgres) => postgres.poll(progress).await,
             Self::Command(command) => command.poll(progress).await,
+            Self::Logs(logs) => logs.poll(now, progress).await,
+            Self::Tcp(tcp) => tcp.poll(progress).await,
+            Self::Tls(tls) => tls.poll(now, progress).await,
+            Self::Statuspage(page) => page.poll(now, progress).await,
+            Self::Prometheus(prometheus) => prometheus.poll(now, progress).await,
         }
     }
 
     /// Lets go of whatever a poll that ran out of time was waiting for.
     pub(super) fn abandon(&mut self) {
         match self {
-            Self::Http(_) | Self::Upstash(_) | Self::Command(_) => {}
             Self::Redis(redis) => redis.abandon(),
             Self::Postgres(postgres) => postgres.abandon(),
+            // What the others hold went with the future of the poll, or is followed further.
+            _ => {}
         }
     }
 
@@ -104,6 +138,6 @@ impl Kind {
 
     /// Whether its polls are exchanges over HTTP, whose phases are shown.
     pub(super) fn is_over_http(&self) -> bool {
-        matches!(self, Self::Http(_) | Self::Upstash(_))
+        matches!(self, Self::Http(_) | Self::Upstash(_) | Self::Prometheus(_) | Self::Statuspage(_))
     }
 }

@@ -12,9 +12,17 @@ mod http;
 
 mod kind;
 
+mod logs;
+
+mod port;
+
 mod postgres;
 
+mod prometheus;
+
 mod redis;
+
+mod statuspage;
 
 mod upstash;
 

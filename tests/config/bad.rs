@@ -62,6 +62,32 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "logs",
+        &[
+            "[source.x]\nkind = \"logs\"\n",
+            "[source.x]\nkind = \"logs\"\nfile = \"a.log\"\nargv = [\"tail\"]\nwindows = [\"5m\", \"300s\", \"2 days\", \"0s\"]\ntimezone = \"Berlin\"\n",
+            "[source.x]\nkind = \"logs\"\nargv = []\nsilent_after = \"1s\"\nwindows = []\nfields = { levl = \"l\" }\n",
+            "[source.x]\nkind = \"logs\"\nfile = \"a.log\"\nwindows = [\"5m\", \"1h\"]\n[check.x]\nsource = \"x\"\ncritical = [\"error_rate_1h > 5%\", \"error_rate_5m > 5%\"]\n",
+        ],
+    ),
+    (
+        "prometheus",
+        &[
+            "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/\"\n",
+            "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/api/v1/query\"\nqueries = { up = \"up\", b = \" \" }\n",
+            "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/metrics\"\n[source.x.metrics]\na = \"sum(up)\"\nb = \"x{a=~'b'}\"\nc = { sum = \"x\", histogram = \"y\" }\nd = { histogram = \"y_bucket\", quantile = 0.5 }\ne = { histogram = \"y\", quantile = 95 }\nf = { histogram = \"y\" }\n",
+            "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/metrics\"\nmetrics = { p95 = { histogram = \"y\", quantile = 0.95 } }\n[check.x]\nsource = \"x\"\ncritical = [\"p95_low > 1\", \"p95 > 1\"]\n",
+        ],
+    ),
+    (
+        "probes",
+        &[
+            "[source.x]\nkind = \"tcp\"\naddress = \"db\"\n[source.y]\nkind = \"tcp\"\naddress = \"https://db:5432\"\n",
+            "[source.x]\nkind = \"tls\"\naddress = \"a:b\"\n[source.y]\nkind = \"tls\"\naddress = \"h\"\nname = \"a b\"\n",
+            "[source.x]\nkind = \"statuspage\"\nurl = \"redis://h\"\n",
+        ],
+    ),
+    (
         "rules",
         &[
             "[rule.a]\nwhen = \"p95(api.total_ms, 5m) > 70%\"\n[rule.b]\nwhen = \"apii.up == false\"\n[rule.c]\nwhen = \"api.staet == 1\"\n[rule.d]\nwhen = \"up == false\"\n[rule.e]\nfor = \"5m\"\n",

@@ -47,7 +47,7 @@ fn it_is_right_as_it_stands() {
     assert!(loaded.warnings.is_empty(), "{}", loaded.warnings.render(false));
     let catalog = &loaded.profile.catalog;
     assert_eq!(catalog.target(), "shop/production");
-    assert_eq!(catalog.sources.len(), 5);
+    assert_eq!(catalog.sources.len(), 12);
     assert_eq!(catalog.why_unavailable(&"restart".into()), Some("switched off: enabled = false"));
 }
 
@@ -105,6 +105,11 @@ fn it_names_every_key_there_is() {
                 "source.upstash",
                 "source.postgres",
                 "source.command",
+                "source.logs",
+                "source.prometheus",
+                "source.tcp",
+                "source.tls",
+                "source.statuspage",
             ]
             .as_slice(),
             "action" => ["action.http", "action.redis", "action.command"].as_slice(),

@@ -4,7 +4,10 @@ use std::{path::PathBuf, time::Duration};
 
 use serde_json_path::JsonPath;
 
-use super::{CommandSource, Text, TlsOptions};
+use super::{
+    CommandSource, LogsSource, PrometheusSource, StatuspageSource, TcpSource, Text, TlsOptions,
+    TlsSource,
+};
 use crate::{config::secret::Secret, domain::ids::ReadingName};
 
 /// The kinds of source.
@@ -20,6 +23,16 @@ pub enum SourceKind {
     Postgres(Box<PostgresSource>),
     /// A program that is run for each poll.
     Command(Box<CommandSource>),
+    /// A log that is followed.
+    Logs(Box<LogsSource>),
+    /// Prometheus, or what it scrapes.
+    Prometheus(Box<PrometheusSource>),
+    /// A port that must accept connections.
+    Tcp(Box<TcpSource>),
+    /// A server whose certificate is looked at.
+    Tls(Box<TlsSource>),
+    /// A status page.
+    Statuspage(Box<StatuspageSource>),
 }
 
 /// An HTTP endpoint that is asked with GET.

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    logs::RawLogs,
+    probe::{RawStatuspage, RawTcp, RawTls},
     program::RawCommand,
+    prometheus::RawPrometheus,
     value::{
         DurationText, Headers, HttpReading, InfoReading, PathText, SizeText, StatusText, TextValue,
         success,
@@ -27,6 +30,16 @@ pub enum RawSource {
     Postgres(Box<RawPostgres>),
     /// A program that is run for each poll, and read.
     Command(Box<RawCommand>),
+    /// A log that is followed: a file, or a program that goes on printing.
+    Logs(Box<RawLogs>),
+    /// A Prometheus server that is queried, or an endpoint that lists metrics in its format.
+    Prometheus(Box<RawPrometheus>),
+    /// A port that must accept connections.
+    Tcp(Box<RawTcp>),
+    /// A server whose certificate is looked at.
+    Tls(Box<RawTls>),
+    /// A status page as Atlassian Statuspage has them.
+    Statuspage(Box<RawStatuspage>),
 }
 
 /// What every kind of source has.
@@ -246,6 +259,11 @@ impl RawSource {
             Self::Upstash(source) => source.polling(),
             Self::Postgres(source) => source.polling(),
             Self::Command(source) => source.polling(),
+            Self::Logs(source) => source.polling(),
+            Self::Prometheus(source) => source.polling(),
+            Self::Tcp(source) => source.polling(),
+            Self::Tls(source) => source.polling(),
+            Self::Statuspage(source) => source.polling(),
         }
     }
 
@@ -257,6 +275,11 @@ impl RawSource {
             Self::Upstash(_) => "upstash",
             Self::Postgres(_) => "postgres",
             Self::Command(_) => "command",
+            Self::Logs(_) => "logs",
+            Self::Prometheus(_) => "prometheus",
+            Self::Tcp(_) => "tcp",
+            Self::Tls(_) => "tls",
+            Self::Statuspage(_) => "statuspage",
         }
     }
 }

@@ -2,7 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{nearest::nearest, raw::source::RawSource};
+use super::value::parse_duration;
+use crate::config::{
+    nearest::nearest,
+    profile::LogsSource,
+    raw::{
+        logs::RawLogs,
+        prometheus::{RawMetric, RawPrometheus},
+        source::RawSource,
+    },
+};
 
 /// What an HTTP source always measures.
 pub const HTTP: [&str; 9] = [
@@ -19,6 +28,46 @@ pub const HTTP: [&str; 9] = [
 
 /// What a command source always measures.
 pub const COMMAND: [&str; 3] = ["up", "exit_code", "total_ms"];
+
+/// What a log has for each of its windows.
+const LOG_WINDOW: [&str; 11] = [
+    "lines",
+    "errors",
+    "requests",
+    "failed",
+    "error_rate",
+    "p50_ms",
+    "p95_ms",
+    "p99_ms",
+    "unparsed",
+    "cut",
+    "dropped",
+];
+
+/// What a log has once.
+const LOG: [&str; 6] =
+    ["up", "silent_seconds", "lines_total", "errors_total", "requests_total", "failed_total"];
+
+/// What Prometheus always has; `samples` only of an endpoint.
+pub const PROMETHEUS: [&str; 2] = ["up", "samples"];
+
+/// What a port has.
+const TCP: [&str; 4] = ["up", "dns_ms", "connect_ms", "total_ms"];
+
+/// What a certificate has.
+const TLS: [&str; 8] = [
+    "up",
+    "dns_ms",
+    "connect_ms",
+    "tls_ms",
+    "total_ms",
+    "cert_days",
+    "chain_valid",
+    "name_matches",
+];
+
+/// What a status page has.
+const STATUSPAGE: [&str; 4] = ["up", "indicator", "severity", "description"];
 
 /// What a Redis source has beside the fields of INFO.
 const REDIS: [&str; 3] = ["up", "keys", "ping_ms"];
@@ -142,6 +191,13 @@ impl Known {
             RawSource::Command(command) => {
                 (COMMAND.to_vec(), command.readings.keys().collect(), false)
             }
+            RawSource::Prometheus(source) => {
+                return Self::only(prometheus_names(source).iter().map(String::as_str));
+            }
+            RawSource::Tcp(_) => (TCP.to_vec(), Vec::new(), false),
+            RawSource::Tls(_) => (TLS.to_vec(), Vec::new(), false),
+            RawSource::Statuspage(_) => (STATUSPAGE.to_vec(), Vec::new(), false),
+            RawSource::Logs(logs) => return Self::only(log_names(logs).iter().map(String::as_str)),
         };
         let names = fixed.into_iter().map(str::to_owned).chain(own.into_iter().cloned()).collect();
         Self { names, open }
@@ -177,6 +233,28 @@ fn columns(query: &str) -> impl Iterator<Item = &str> {
     words()
         .zip(words().skip(1))
         .filter_map(|(word, next)| word.eq_ignore_ascii_case("as").then_some(next))
+}
+
+/// Windows that cannot be read are reported elsewhere.
+fn log_names(logs: &RawLogs) -> Vec<String> {
+    let windows = logs.windows.iter().map(|text| parse_duration(&text.0).unwrap_or_default());
+    let named = windows.enumerate().flat_map(|(position, window)| {
+        let suffix = LogsSource::suffix(position, window);
+        LOG_WINDOW.iter().map(move |name| format!("{name}{suffix}"))
+    });
+    named.chain(LOG.iter().map(|name| (*name).to_owned())).collect()
+}
+
+fn prometheus_names(source: &RawPrometheus) -> Vec<String> {
+    let metrics = source.metrics.iter().flat_map(|(name, metric)| match metric {
+        RawMetric::Other(table) if table.histogram.is_some() => {
+            vec![format!("{name}_low"), format!("{name}_high")]
+        }
+        _ => vec![name.clone()],
+    });
+    let usual = if source.metrics.is_empty() { &PROMETHEUS[..1] } else { &PROMETHEUS };
+    let usual = usual.iter().map(|name| (*name).to_owned());
+    usual.chain(source.queries.keys().cloned()).chain(metrics).collect()
 }
 
 fn redis_names() -> Vec<&'static str> {

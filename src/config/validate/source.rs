@@ -168,6 +168,19 @@ impl Cx<'_> {
             RawSource::Command(raw) => {
                 self.command(path, raw).map(|command| SourceKind::Command(Box::new(command)))
             }
+            RawSource::Logs(raw) => {
+                self.logs(path, raw).map(|logs| SourceKind::Logs(Box::new(logs)))
+            }
+            RawSource::Prometheus(raw) => {
+                self.prometheus(path, raw).map(|source| SourceKind::Prometheus(Box::new(source)))
+            }
+            RawSource::Tcp(raw) => self.tcp(path, raw).map(|tcp| SourceKind::Tcp(Box::new(tcp))),
+            RawSource::Tls(raw) => {
+                self.tls_source(path, raw).map(|tls| SourceKind::Tls(Box::new(tls)))
+            }
+            RawSource::Statuspage(raw) => {
+                self.statuspage(path, raw).map(|page| SourceKind::Statuspage(Box::new(page)))
+            }
         };
         self.switched_off = false;
         kind
@@ -287,6 +300,11 @@ fn target(kind: &SourceKind) -> String {
             format!("postgres://{}@{}:{}/{}", pg.user, pg.host, pg.port, pg.database)
         }
         SourceKind::Command(command) => command.program.shown(),
+        SourceKind::Logs(logs) => logs.shown(),
+        SourceKind::Prometheus(prometheus) => prometheus.url.to_string(),
+        SourceKind::Tcp(tcp) => format!("tcp://{}", tcp.at.shown()),
+        SourceKind::Tls(tls) => format!("tls://{}", tls.at.shown()),
+        SourceKind::Statuspage(page) => page.url.to_string(),
     };
     redact(&text)
 }

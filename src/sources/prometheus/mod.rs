@@ -1,0 +1,159 @@
+//! Prometheus: instant queries to a server, or the text of an endpoint.
+
+mod query;
+
+mod text;
+
+use std::sync::Arc;
+
+use hyper::{
+    Method,
+    body::Bytes,
+    header::{ACCEPT, HeaderName, HeaderValue},
+};
+use url::Url;
+
+use self::text::Exposition;
+use super::http::{
+    exchange::{Answer, Question, exchange},
+    header_value, status,
+};
+use crate::{
+    config::profile::{PrometheusSource, PrometheusTake},
+    domain::{
+        failure::{Failure, FailureKind},
+        observation::Facts,
+        time::Moment,
+        value::Value,
+    },
+    net::{progress::Progress, tls, words::clip},
+};
+
+/// The formats that are asked for, the one that is read best first.
+const FORMATS: &str =
+    "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+
+/// A server or an endpoint.
+pub(super) struct Prometheus {
+    config: PrometheusSource,
+}
+
+impl Prometheus {
+    /// One that was not asked yet.
+    pub(super) fn new(config: &PrometheusSource) -> Self {
+        Self { config: config.clone() }
+    }
+
+    /// Asks once: every query, or for the whole text.
+    pub(super) async fn poll(
+        &mut self,
+        now: Moment,
+        progress: &mut Progress,
+    ) -> Result<Facts, Failure> {
+        let mut facts = Facts::default();
+        match &self.config.take {
+            PrometheusTake::Queries(queries) => {
+                for (name, query) in queries {
+                    let url = query_address(&self.config.url, query);
+                    let answer = self.ask(&url, progress).await?;
+                    // A query that is wrong is 400 or 422, with the reason as JSON.
+                    let accepted = matches!(answer.status(), 200..=299 | 400 | 422);
+                    let body = self.body(answer, accepted, now, progress).await?;
+                    match query::value(&body)? {
+                        Ok(value) => drop(facts.readings.insert(Arc::clone(name), value)),
+                        Err(why) => facts.missing.push((Arc::clone(name), why)),
+                    }
+                }
+            }
+            PrometheusTake::Metrics(metrics) => {
+                let answer = self.ask(&self.config.url, progress).await?;
+                let accepted = (200..=299).contains(&answer.status());
+                let body = self.body(answer, accepted, now, progress).await?;
+                let exposition = Exposition::parse(&body)?;
+                facts.remarks.extend(exposition.remark());
+                let samples = exposition.samples.len() as f64;
+                facts.readings.insert("samples".into(), Value::Number(samples));
+                for (name, part) in metrics {
+                    exposition.read(name, part, &mut facts);
+                }
+            }
+        }
+        if self.config.tls.insecure && self.config.url.scheme() == "https" {
+            facts.remarks.push(tls::NOT_VERIFIED.to_owned());
+        }
+        Ok(facts)
+    }
+
+    async fn ask(&self, url: &Url, progress: &mut Progress) -> Result<Answer, Failure> {
+        let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
+        if matches!(self.config.take, PrometheusTake::Metrics(_)) {
+            headers.push((ACCEPT, HeaderValue::from_static(FORMATS)));
+        }
+        for (name, text) in &self.config.headers {
+            headers.push(header_value(name, text)?);
+        }
+        let question = Question {
+            method: Method::GET,
+            url,
+            headers: &headers,
+            body: Bytes::new(),
+            tls: &self.config.tls,
+        };
+        exchange(question, progress).await
+    }
+
+    async fn body(
+        &self,
+        mut answer: Answer,
+        accepted: bool,
+        now: Moment,
+        progress: &mut Progress,
+    ) -> Result<Bytes, Failure> {
+        if !accepted {
+            let excerpt = answer.excerpt().await;
+            let refusal = status::Refusal {
+                status: answer.status(),
+                headers: answer.headers(),
+                excerpt: &excerpt,
+                credentials: &self.config.headers,
+                now: now.wall,
+            };
+            return Err(refusal.failure());
+        }
+        answer.read(self.config.max_body, progress).await
+    }
+}
+
+/// The address of an instant query.
+fn query_address(server: &Url, query: &str) -> Url {
+    let mut url = server.clone();
+    url.set_path(&format!("{}/api/v1/query", server.path().trim_end_matches('/')));
+    url.query_pairs_mut().append_pair("query", query);
+    url
+}
+
+/// What is asked, in words.
+pub(super) fn request(config: &PrometheusSource) -> String {
+    let address = super::http::shown(&config.url);
+    match &config.take {
+        PrometheusTake::Metrics(_) => format!("GET {address}"),
+        PrometheusTake::Queries(queries) => {
+            let queries: Vec<&str> = queries.iter().map(|(_, query)| query.as_str()).collect();
+            format!("query {address}: {}", clip(&queries.join("; "), 300))
+        }
+    }
+}
+
+/// A sample's value as Prometheus writes it: a number, or why it is none.
+fn number(text: &str) -> Result<f64, String> {
+    let number = match text {
+        "+Inf" | "Inf" | "-Inf" | "NaN" => None,
+        text => text.parse::<f64>().ok().filter(|number| number.is_finite()),
+    };
+    number.ok_or_else(|| format!("is {}, which is no number to judge by", clip(text, 40)))
+}
+
+/// An answer that does not have the form of what was asked for.
+fn bad_answer(message: impl Into<String>) -> Failure {
+    Failure::new(FailureKind::BadAnswer, message)
+}

@@ -1,0 +1,112 @@
+//! The answers of a Prometheus server to instant queries (its HTTP API, version 1).
+
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::{bad_answer, number};
+use crate::{
+    domain::{
+        failure::{Failure, FailureKind},
+        value::Value,
+    },
+    net::words::clip,
+};
+
+#[derive(Deserialize)]
+struct Reply {
+    status: String,
+    #[serde(default)]
+    data: Option<Data>,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default, rename = "errorType")]
+    error_type: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Data {
+    result_type: String,
+    result: Json,
+}
+
+/// The one value of an answer, or why there is none.
+///
+/// # Errors
+/// The answer is not one of Prometheus, or says that it could not answer.
+pub(super) fn value(body: &[u8]) -> Result<Result<Value, String>, Failure> {
+    let reply: Reply = serde_json::from_slice(body).map_err(|error| {
+        let begins = clip(String::from_utf8_lossy(&body[..body.len().min(400)]).trim(), 80);
+        bad_answer(format!("the answer is not one of Prometheus ({error}); it begins: {begins}"))
+    })?;
+    if reply.status != "success" {
+        let why = clip(reply.error.as_deref().unwrap_or("it does not say why"), 200);
+        return match reply.error_type.as_deref() {
+            // Only this query is wrong; the others may be answered.
+            Some("bad_data" | "execution") => Ok(Err(format!("the query is refused: {why}"))),
+            Some("timeout" | "canceled") => Err(Failure::new(FailureKind::Timeout, why)),
+            _ => Err(Failure::new(FailureKind::Server, why)),
+        };
+    }
+    let data = reply.data.ok_or_else(|| bad_answer("the answer has no data"))?;
+    Ok(match (data.result_type.as_str(), &data.result) {
+        ("scalar", pair) => sample(pair),
+        ("vector", Json::Array(series)) => match series.as_slice() {
+            [] => Err("no series: nothing matches the query".to_owned()),
+            [one] => sample(&one["value"]),
+            many => Err(format!("{} series, not one: add them up, or select more", many.len())),
+        },
+        (other, _) => Err(format!("the query gives a {}, not one value", clip(other, 20))),
+    })
+}
+
+/// The value of a pair of time and text.
+fn sample(pair: &Json) -> Result<Value, String> {
+    let text = pair.get(1).and_then(Json::as_str).ok_or("the answer has no value")?;
+    number(text).map(Value::Number).map_err(|why| format!("the value {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_is_a_reading_and_everything_else_says_what_it_is() {
+        let vector = |result: &str| {
+            format!(
+                "{{\"status\":\"success\",\"data\":{{\"resultType\":\"vector\",\"result\":{result}}}}}"
+            )
+        };
+        let one = |value: &str| vector(&format!("[{{\"metric\":{{}},\"value\":[1,\"{value}\"]}}]"));
+        let table = [
+            (one("1.5"), Ok(Value::Number(1.5))),
+            (one("1e+3"), Ok(Value::Number(1000.0))),
+            (one("NaN"), Err("the value is NaN, which is no number to judge by")),
+            (one("+Inf"), Err("the value is +Inf, which is no number to judge by")),
+            (vector("[]"), Err("no series: nothing matches the query")),
+            (
+                vector("[{\"value\":[1,\"1\"]},{\"value\":[1,\"2\"]}]"),
+                Err("2 series, not one: add them up, or select more"),
+            ),
+            (vector("[{}]"), Err("the answer has no value")),
+            (
+                "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"parse error\"}"
+                    .to_owned(),
+                Err("the query is refused: parse error"),
+            ),
+            (
+                "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[]}}"
+                    .to_owned(),
+                Err("the query gives a matrix, not one value"),
+            ),
+        ];
+        for (body, expected) in table {
+            let got = value(body.as_bytes()).expect("an answer");
+            assert_eq!(got, expected.map_err(str::to_owned), "{body}");
+        }
+        assert!(value(b"<html>").is_err());
+        assert!(value(b"{\"status\":\"success\"}").is_err());
+        let down = value(b"{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"x\"}");
+        assert_eq!(down.expect_err("down").kind, FailureKind::Server);
+    }
+}

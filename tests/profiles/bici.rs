@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::{
     bici_standin::{Deploys, KEY, SERVICE, Standin},
     common::servers::{RedisServer, wait_until},
-    console::{Place, check, rows, unanswered},
+    console::{Place, alerts, check, rows, unanswered},
 };
 
 /// Everything ten times as fast as in production, and nothing else changed.
@@ -64,18 +62,6 @@ fn desk(text: &str) -> Desk {
     ];
     let place = Place::new(text, &environment);
     Desk { redis, agent, place }
-}
-
-/// The alerts in these phases.
-fn alerts<'a>(document: &'a Value, phases: &[&str]) -> Vec<&'a str> {
-    let in_phase = |alert: &&Value| phases.iter().any(|phase| alert["state"] == *phase);
-    let mut names: Vec<&str> = rows(document, "alerts")
-        .iter()
-        .filter(in_phase)
-        .map(|alert| alert["rule"].as_str().unwrap())
-        .collect();
-    names.sort_unstable();
-    names
 }
 
 #[test]

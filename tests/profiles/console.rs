@@ -181,3 +181,15 @@ pub fn unanswered(document: &Value) -> Vec<String> {
         .map(|source| format!("{}: {} {}", source["id"], source["quality"], source["error"]))
         .collect()
 }
+
+/// The alerts in these phases.
+pub fn alerts<'a>(document: &'a Value, phases: &[&str]) -> Vec<&'a str> {
+    let in_phase = |alert: &&Value| phases.iter().any(|phase| alert["state"] == *phase);
+    let mut names: Vec<&str> = rows(document, "alerts")
+        .iter()
+        .filter(in_phase)
+        .map(|alert| alert["rule"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    names
+}

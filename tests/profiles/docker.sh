@@ -25,6 +25,28 @@ case "$*" in
   # A task that was done once and has ended.
   echo '{"ExitCode":0,"Health":"","Service":"init","State":"exited"}'
   ;;
+"compose -p cube -f "*" logs -f --no-color --timestamps --since "*" content-service")
+  # Forty requests, every tenth of which has failed, as the console transport prints them.
+  n=0
+  while [ "$n" -lt 40 ]; do
+    n=$((n + 1))
+    status=200
+    if [ $((n % 10)) = 0 ] && has failing; then status=502; fi
+    line() { echo "content-service-1  | $(date -u +%Y-%m-%dT%H:%M:%S.000000000Z) $1"; }
+    line "$(date -u '+%Y-%m-%d %H:%M:%S').123 [info]: request.completed {"
+    line "  \"trace_id\": \"trace-$n\","
+    line '  "method": "GET",'
+    line '  "path": "/api/content/health",'
+    line "  \"status\": $status,"
+    line "  \"duration_ms\": 12,"
+    line '  "user_agent": "agent-canary"'
+    line "}"
+  done
+  exec sleep 600
+  ;;
+"compose -p cube -f "*" logs -f --no-color --timestamps --since "*" user-service")
+  exec sleep 600
+  ;;
 "inspect -f {{.Image}} "*"cube-content-service-1")
   echo "sha256:$(cat "$here/running") $(started) oom=false restarts=0"
   ;;

@@ -10,7 +10,7 @@ use super::{
         postgres::{PostgresServer, tool},
         servers::{NginxServer, RedisServer},
     },
-    console::{Place, check, unanswered},
+    console::{Place, alerts, check, unanswered},
 };
 
 /// Faster than in production, and nothing else changed.
@@ -204,6 +204,19 @@ fn a_whole_cube_is_seen_and_so_is_a_user_who_was_not_taken_over() {
     desk.postgres.sql("ALTER TABLE users RENAME TO people");
     let (_, document) = desk.place.check();
     assert_eq!(check(&document, "sync")["verdict"], "unknown", "{}", reason(&document, "sync"));
+}
+
+#[test]
+fn failed_requests_are_counted_where_a_search_for_the_status_finds_none() {
+    let desk = Desk::new(&format!(
+        "{FAST}\n[rule.errors]\nfor = \"0s\"\n[rule.errors_high]\nwhen = \"content_log.error_rate > 9%\"\nfor = \"0s\""
+    ));
+    fs::write(desk.docker("failing"), "yes").unwrap();
+    let document = desk.place.watch(8).state();
+    let firing = alerts(&document, &["firing"]);
+    assert!(firing.contains(&"errors_high"), "{firing:?}: {}", reason(&document, "content_log"));
+    assert_eq!(reason(&document, "content_log"), "requests 40, failed 4");
+    assert!(!document.to_string().contains("agent-canary"));
 }
 
 #[test]

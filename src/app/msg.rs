@@ -66,6 +66,8 @@ pub enum Event {
     History(Vec<PastRun>),
     /// The journal could not be written: nothing may be started.
     JournalFailed(String),
+    /// A line of the journal was written.
+    JournalWorks,
     /// The keys of a cache were counted.
     Scanned(Box<KeyScan>),
     /// A changed configuration was taken over.

@@ -236,9 +236,11 @@ impl Engine {
         let Some(actions) = self.actions.clone() else { return };
         let events = self.outlets.events.clone();
         tokio::task::spawn_blocking(move || {
-            if let Err(why) = write(&actions) {
-                let _ = events.blocking_send(Event::JournalFailed(why));
-            }
+            let event = match write(&actions) {
+                Ok(()) => Event::JournalWorks,
+                Err(why) => Event::JournalFailed(why),
+            };
+            let _ = events.blocking_send(event);
         });
     }
 

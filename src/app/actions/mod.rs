@@ -15,7 +15,7 @@ pub use self::{
 };
 use super::state::World;
 use crate::domain::{
-    action::{PastRun, Trace},
+    action::{ActionOutcome, PastRun, Trace},
     catalog::ActionSpec,
     guard::Guard,
     ids::{ActionId, RunId},
@@ -138,6 +138,18 @@ impl ActionsState {
         self.history.iter().filter(|run| !run.resolved).count()
     }
 
+    /// When an action was last begun. What was refused before anything was sent has done
+    /// nothing that it would have to rest from.
+    fn last_begun(&self, action: &ActionId) -> Option<jiff::Timestamp> {
+        let begun = |outcome: Option<ActionOutcome>| outcome != Some(ActionOutcome::NeverStarted);
+        let here = self.runs.iter().filter(|run| run.action == *action && begun(run.outcome));
+        let noted = self
+            .history
+            .iter()
+            .filter(|run| run.action == *action && (!run.resolved || begun(Some(run.outcome))));
+        here.map(|run| run.started.wall).chain(noted.map(|run| run.wall)).max()
+    }
+
     /// How the last run of an action ended.
     pub fn last_of(&self, action: &ActionId) -> Option<PastRun> {
         let here = self.runs.iter().rev().find(|run| run.action == *action);
@@ -149,7 +161,7 @@ impl ActionsState {
                 action: run.action.clone(),
                 wall: run.started.wall,
                 by: run.by.clone().unwrap_or_else(|| HERE.to_owned()),
-                outcome: run.outcome.unwrap_or(crate::domain::action::ActionOutcome::Unknown),
+                outcome: run.outcome.unwrap_or(ActionOutcome::Unknown),
                 resolved: run.outcome.is_some(),
                 trace: Trace::default(),
             });
@@ -189,8 +201,8 @@ pub fn why_not(world: &World, spec: &ActionSpec) -> Option<String> {
 /// How long an action must still rest. By the wall clock, so that it also holds for runs
 /// of other consoles and before a restart.
 fn cooling_down(world: &World, spec: &ActionSpec) -> Option<Duration> {
-    let last = world.actions.last_of(&spec.id)?;
-    let elapsed = world.now.wall.duration_since(last.wall);
+    let last = world.actions.last_begun(&spec.id)?;
+    let elapsed = world.now.wall.duration_since(last);
     let elapsed = Duration::try_from(elapsed).unwrap_or(Duration::ZERO);
     spec.cooldown.checked_sub(elapsed).filter(|left| !left.is_zero())
 }

@@ -111,6 +111,11 @@ pub(super) fn prepare(state: &mut State, action: &ActionId, effects: &mut Vec<Ef
         return;
     }
     if let Some(why) = why_not(world, &spec) {
+        if world.actions.journal_failure.is_some() {
+            // The disk may have room again: the next attempt knows.
+            let text = format!("{} was wanted while the journal could not be written", spec.id);
+            effects.push(Effect::Note { kind: "journal", text });
+        }
         say(world, Notice::warning(format!("{}: {why}", spec.title)), effects);
         return;
     }

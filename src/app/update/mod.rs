@@ -67,6 +67,12 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             );
             state.world.actions.journal_failure = Some(why);
         }
+        Event::JournalWorks => {
+            if state.world.actions.journal_failure.take().is_some() {
+                let text = "the journal can be written again".to_owned();
+                say(&mut state.world, Notice::info(text), &mut effects);
+            }
+        }
         Event::Scanned(scan) => scanned(&mut state.world, *scan, &mut effects),
         Event::Reloaded(changed) => reload::apply(state, *changed, &mut effects),
         Event::ReloadFailed(why) => say(

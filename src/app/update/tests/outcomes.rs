@@ -197,3 +197,27 @@ fn the_document_names_who_ran_it() {
     let last = document.actions.iter().find_map(|action| action.last.as_ref()).unwrap();
     assert_eq!(last.by, "ana@bastion");
 }
+
+#[test]
+fn a_run_that_never_started_has_nothing_to_rest_from() {
+    let mut console = ran(Claim::NotSent, &[]);
+    assert_eq!(console.outcome(), Some(ActionOutcome::NeverStarted));
+    console.second = 3.0;
+    console.command(Command::Back).command(Command::Prepare("warm".into()));
+    assert!(!console.said().contains("cooling down"), "{}", console.said());
+    assert!(console.effects.iter().any(|effect| matches!(effect, Effect::Preview { .. })));
+}
+
+#[test]
+fn a_journal_that_works_again_allows_actions_again() {
+    let mut console = Console::new();
+    console.arm().tell(Event::JournalFailed("no space left".to_owned()));
+    console.command(Command::Prepare("warm".into()));
+    assert!(console.said().contains("no space left"));
+    let probed = |effect: &Effect| matches!(effect, Effect::Note { kind: "journal", .. });
+    assert!(console.effects.iter().any(probed), "wanting it looks again");
+    console.tell(Event::JournalWorks);
+    assert!(console.said().contains("can be written again"));
+    console.command(Command::Prepare("warm".into()));
+    assert!(console.effects.iter().any(|effect| matches!(effect, Effect::Preview { .. })));
+}

@@ -56,6 +56,8 @@ pub async fn once(profile: Profile) -> State {
         let at = observation.at;
         update(&mut state, Msg { at, event: Event::Observed(Box::new(observation)) });
     }
+    // Rules on what is not configured are not reached by any observation: they are told so.
+    update(&mut state, Msg { at: clock.now(), event: Event::Tick });
     state
 }
 

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::{
     bici_standin::{Deploys, KEY, SERVICE, Standin},
     common::servers::{RedisServer, wait_until},
-    console::Place,
+    console::{Place, alerts, check, rows, unanswered},
 };
 
 /// Everything ten times as fast as in production, and nothing else changed.
@@ -66,34 +64,6 @@ fn desk(text: &str) -> Desk {
     Desk { redis, agent, place }
 }
 
-fn rows<'a>(document: &'a Value, list: &str) -> &'a Vec<Value> {
-    document[list].as_array().unwrap()
-}
-
-fn check<'a>(document: &'a Value, id: &str) -> &'a Value {
-    rows(document, "checks").iter().find(|check| check["id"] == id).unwrap()
-}
-
-/// The alerts in these phases.
-fn alerts<'a>(document: &'a Value, phases: &[&str]) -> Vec<&'a str> {
-    let in_phase = |alert: &&Value| phases.iter().any(|phase| alert["state"] == *phase);
-    let mut names: Vec<&str> = rows(document, "alerts")
-        .iter()
-        .filter(in_phase)
-        .map(|alert| alert["rule"].as_str().unwrap())
-        .collect();
-    names.sort_unstable();
-    names
-}
-
-fn unanswered(document: &Value) -> Vec<String> {
-    rows(document, "sources")
-        .iter()
-        .filter(|source| source["quality"] != "fresh")
-        .map(|source| format!("{}: {} {}", source["id"], source["quality"], source["error"]))
-        .collect()
-}
-
 #[test]
 fn an_agent_that_is_well_is_well_whatever_it_says() {
     let desk = desk("profile = \"bici\"");
@@ -117,7 +87,7 @@ fn an_agent_that_is_well_is_well_whatever_it_says() {
 #[test]
 fn nothing_fires_on_an_agent_without_any_traffic() {
     let desk = desk(FAST);
-    let document = desk.place.watch(5).state();
+    let document = desk.place.watch(4).state();
     assert_eq!(alerts(&document, &["firing", "pending", "recovering"]), Vec::<&str>::new());
     assert_eq!(document["verdict"], "ok", "{}", document["reasons"]);
     assert!(desk.agent.asked("/api/monitoring/metrics/performance") > 4);
@@ -127,7 +97,7 @@ fn nothing_fires_on_an_agent_without_any_traffic() {
 fn a_lost_redis_fires_its_rules_and_not_those_of_its_consequences() {
     let mut desk = desk(FAST);
     desk.agent.traffic(30, 10);
-    let console = desk.place.watch(9);
+    let console = desk.place.watch(7);
     wait_until("it watches", || desk.agent.asked("/api/monitoring/health") > 4);
     desk.redis.kill();
     let document = console.state();
@@ -159,7 +129,7 @@ fn switching_redis_off_is_confirmed_only_once_it_is_off() {
     desk.agent.deploys(Deploys::Fail);
     assert_eq!(console.run("deploy_off"), "refuted");
     assert!(desk.agent.uses_redis());
-    desk.agent.deploys(Deploys::Work(Duration::from_secs(2)));
+    desk.agent.deploys(Deploys::Work(Duration::from_secs(1)));
     assert_eq!(console.run("deploy_off"), "confirmed");
     assert!(!desk.agent.uses_redis());
     let service = format!("/v1/services/{SERVICE}");

@@ -99,15 +99,43 @@ pub struct Console {
 }
 
 impl Console {
-    /// Starts an action of guard level G2; how it ended, by the journal.
+    /// Starts an action of guard level G1; how it ended, by the journal.
+    pub fn run_at_once(&mut self, action: &str) -> String {
+        let before = self.outcomes().len();
+        self.pty.send(format!(":{action}\r"));
+        self.confirm();
+        self.outcome_after(before)
+    }
+
+    /// The same for guard level G2.
     pub fn run(&mut self, action: &str) -> String {
         let before = self.outcomes().len();
-        let pty = &mut self.pty;
-        pty.send(format!(":{action}\r"));
-        pty.wait_for_text("Why?");
+        self.say_why(action);
+        self.confirm();
+        self.outcome_after(before)
+    }
+
+    /// The same for guard level G3.
+    pub fn run_disruptive(&mut self, action: &str, target: &str) -> String {
+        let before = self.outcomes().len();
+        self.say_why(action);
+        self.pty.wait_for_text(&format!("Type {target}"));
+        self.pty.wait_until_quiet(Duration::from_millis(400));
+        self.pty.send(format!("{target}\r"));
+        self.pty.wait_for_text("STARTS IN");
+        self.outcome_after(before)
+    }
+
+    fn say_why(&mut self, action: &str) {
+        self.pty.send(format!(":{action}\r"));
+        self.pty.wait_for_text("Why?");
         // What is typed in the first moments is dropped.
-        pty.wait_until_quiet(Duration::from_millis(400));
-        pty.send("trying it out\r");
+        self.pty.wait_until_quiet(Duration::from_millis(400));
+        self.pty.send("trying it out\r");
+    }
+
+    fn confirm(&mut self) {
+        let pty = &mut self.pty;
         pty.wait_for_text("send it now");
         let began = Instant::now();
         while pty.contents().contains("send it now") {
@@ -115,6 +143,10 @@ impl Console {
             pty.send("y");
             pty.wait_until_quiet(Duration::from_millis(100));
         }
+    }
+
+    /// Waits until there is one more outcome, and closes the dialog.
+    fn outcome_after(&mut self, before: usize) -> String {
         wait_until("the run is over", || self.outcomes().len() > before);
         self.pty.wait_for_text("Close");
         self.pty.send("\x1b");
@@ -129,4 +161,35 @@ impl Console {
         let entries = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         entries.filter_map(|entry| Some(entry["outcome"].as_str()?.to_owned())).collect()
     }
+}
+
+/// A list of a document.
+pub fn rows<'a>(document: &'a Value, list: &str) -> &'a Vec<Value> {
+    document[list].as_array().unwrap()
+}
+
+/// A check of a document.
+pub fn check<'a>(document: &'a Value, id: &str) -> &'a Value {
+    rows(document, "checks").iter().find(|check| check["id"] == id).unwrap()
+}
+
+/// The sources without a good answer, in words.
+pub fn unanswered(document: &Value) -> Vec<String> {
+    rows(document, "sources")
+        .iter()
+        .filter(|source| source["quality"] != "fresh")
+        .map(|source| format!("{}: {} {}", source["id"], source["quality"], source["error"]))
+        .collect()
+}
+
+/// The alerts in these phases.
+pub fn alerts<'a>(document: &'a Value, phases: &[&str]) -> Vec<&'a str> {
+    let in_phase = |alert: &&Value| phases.iter().any(|phase| alert["state"] == *phase);
+    let mut names: Vec<&str> = rows(document, "alerts")
+        .iter()
+        .filter(in_phase)
+        .map(|alert| alert["rule"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    names
 }

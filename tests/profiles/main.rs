@@ -7,3 +7,4 @@ mod common;
 mod bici;
 mod bici_standin;
 mod console;
+mod redcube;

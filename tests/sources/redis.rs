@@ -271,13 +271,28 @@ async fn a_server_without_hello_or_slowlog_is_worked_with() {
     bad(poll(&mut redis(config)).await, FailureKind::NotAuthorised, "is refused");
 }
 
+/// A server whose last save has failed. The process that saves is a fork, which on some
+/// machines now and then never ends; such a server is given up for another one.
+fn unable_to_save() -> RedisServer {
+    for _ in 0..10 {
+        let server = RedisServer::start(&["--save", "900 1"]);
+        std::fs::create_dir(server.dir.path().join("dump.rdb")).expect("in the way of the file");
+        server.cli(&["SET", "a", "1"]);
+        server.cli(&["BGSAVE"]);
+        let refuses = || server.cli(&["SET", "a", "2"]).contains("MISCONF");
+        for _ in 0..40 {
+            if refuses() {
+                return server;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+    panic!("no server has failed to save");
+}
+
 #[tokio::test]
 async fn a_server_that_cannot_save_is_read_and_remarked_on() {
-    let server = RedisServer::start(&["--save", "900 1"]);
-    std::fs::create_dir(server.dir.path().join("dump.rdb")).expect("in the way of the file");
-    server.cli(&["SET", "a", "1"]);
-    server.cli(&["BGSAVE"]);
-    wait_until("the save has failed", || server.cli(&["SET", "a", "2"]).contains("MISCONF"));
+    let server = unable_to_save();
     let mut source = redis(config(server.port));
     let facts = good(poll(&mut source).await);
     let remarks = facts.remarks.join("\n");

@@ -142,7 +142,8 @@ pub fn follow(world: &mut World) {
         .alerts
         .rules
         .iter()
-        .filter(|rule| rule.severity == Severity::Critical && world.alerts.muted(rule).is_none())
+        .filter(|rule| rule.severity == Severity::Critical && world.alerts.is_firing(&rule.id))
+        .filter(|rule| world.alerts.muted(rule).is_none())
         .filter_map(|rule| {
             let alert = world.alerts.alerts.get(&rule.id)?;
             alert

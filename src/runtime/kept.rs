@@ -104,7 +104,9 @@ impl<T: Serialize + Send + Sync + 'static> Keeper<T> {
 
 fn write<T: Serialize>(file: &Path, kept: &T) -> io::Result<()> {
     let text = serde_json::to_string(kept).map_err(io::Error::other)?;
-    let new = file.with_extension("json.new");
+    // Another console may write at the same time: each has a file of its own until it is whole.
+    let new = file.with_extension(format!("json.{}.new", std::process::id()));
     write_private(&new, &text)?;
+    fs::File::open(&new)?.sync_all()?;
     fs::rename(&new, file)
 }

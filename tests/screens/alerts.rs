@@ -178,7 +178,7 @@ fn the_plain_mode_has_a_line_for_every_change_of_a_state() {
             format!("2026-01-01T00:10:10Z pending {when}, last 2000"),
             format!("2026-01-01T00:10:30Z FIRING {when}, last 2000 (was pending)"),
             format!("2026-01-01T00:11:40Z RECOVERING {when}, last 230 (was firing)"),
-            "2026-01-01T00:12:30Z over alert The start page is slow: no longer recovering"
+            "2026-01-01T00:12:40Z over alert The start page is slow: no longer recovering"
                 .to_owned(),
         ]
     );

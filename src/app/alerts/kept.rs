@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AlertsState, Handling};
 use crate::{
-    app::state::World,
+    app::{escalation::Taken, state::World},
     domain::{
         rule::{Phase, Rule},
         time::Moment,
@@ -36,6 +36,12 @@ pub struct Kept {
     pub handling: Handling,
     /// Who was contacted when, by level.
     pub contacted: Vec<(u8, Timestamp)>,
+    /// Since when somebody is needed, and by which rule.
+    #[serde(default)]
+    pub started: Option<(Timestamp, Arc<str>)>,
+    /// Who took it.
+    #[serde(default)]
+    pub taken: Option<Taken>,
 }
 
 /// One alert.
@@ -88,6 +94,8 @@ pub fn kept(world: &World) -> Kept {
         alerts: state.rules.iter().filter_map(alert).collect(),
         handling: state.handling.clone(),
         contacted: contacted.collect(),
+        started: world.escalation.started.as_ref().map(|(at, rule)| (at.wall, Arc::clone(rule))),
+        taken: world.escalation.taken.clone(),
     }
 }
 
@@ -103,14 +111,16 @@ pub fn restore(world: &mut World, kept: Kept) -> Result<Option<String>, String> 
     world.alerts.handling = kept.handling;
     let _ = world.alerts.handling.expire(world.now.wall);
     let now = world.now;
-    for (level, at) in kept.contacted {
-        world.escalation.contacted.insert(level, earlier(now, at));
-    }
     let away = now.wall.duration_since(kept.at);
     if away > OLDEST {
         let hours = away.as_hours();
         return Ok(Some(format!("the alerts that were kept are {hours} h old: all start anew")));
     }
+    for (level, at) in kept.contacted {
+        world.escalation.contacted.insert(level, earlier(now, at));
+    }
+    world.escalation.started = kept.started.map(|(at, rule)| (earlier(now, at), rule));
+    world.escalation.taken = kept.taken;
     let mut taken = 0;
     for alert in kept.alerts {
         taken += usize::from(take(&mut world.alerts, alert, now));
@@ -120,7 +130,7 @@ pub fn restore(world: &mut World, kept: Kept) -> Result<Option<String>, String> 
 }
 
 fn take(state: &mut AlertsState, kept: KeptAlert, now: Moment) -> bool {
-    if state.rule(&kept.rule.id) != Some(&kept.rule) {
+    if !state.rule(&kept.rule.id).is_some_and(|rule| rule.decides_like(&kept.rule)) {
         return false;
     }
     let Some(alert) = state.alerts.get_mut(&kept.rule.id) else { return false };

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use handling::{Acknowledgement, Handling, Maintenance, Muted, Silence, matches};
 pub use kept::{Kept, KeptAlert, kept, restore};
-pub use rows::{AlertRow, Suggestion, in_unit, row, rows, verdict};
+pub use rows::{AlertRow, Suggestion, active, in_unit, row, rows, verdict};
 pub use telling::{Tell, Telling, delivered, resume, take_back, tell};
 
 use super::{
@@ -62,6 +62,9 @@ pub struct AlertsState {
     /// Who is told of it.
     #[serde(default)]
     pub telling: Telling,
+    /// The console itself was cut off when it was looked last.
+    #[serde(default)]
+    cut_off: bool,
     /// What the rules look at.
     pub series: SeriesStore,
     /// The positions of the rules that look at a source.
@@ -141,7 +144,7 @@ pub fn adopt(world: &mut World, catalog: &Catalog) {
         .collect();
     next.rules.extend(needed.iter().filter_map(silence_of));
     for (position, rule) in next.rules.iter().enumerate() {
-        let kept = old.rules.iter().any(|before| before == rule);
+        let kept = old.rules.iter().any(|before| before.decides_like(rule));
         let alert = old.alerts.get(&rule.id).filter(|_| kept).cloned().unwrap_or_default();
         next.alerts.insert(Arc::clone(&rule.id), alert);
         for name in rule.when.series() {
@@ -184,7 +187,16 @@ pub fn observe(
     world: &mut World,
     observation: &crate::domain::observation::Observation,
 ) -> Vec<Change> {
-    feed::observe(world, observation);
+    let cut_off = world.sources.cut_off();
+    if world.alerts.cut_off && !cut_off {
+        // What was not seen meanwhile is no evidence, and was not silence.
+        let until = world.now.mono.saturating_sub(Duration::from_millis(1));
+        blind_until(world, Moment { mono: until, ..world.now });
+    }
+    world.alerts.cut_off = cut_off;
+    if !cut_off {
+        feed::observe(world, observation);
+    }
     let due = world.alerts.by_source.get(&observation.source).cloned().unwrap_or_default();
     evaluated(world, &due)
 }
@@ -214,10 +226,14 @@ pub fn tick(world: &mut World) -> Vec<Change> {
 /// Nothing was observed for a while: nobody is credited for that time, and nothing that was
 /// seen before it is believed.
 pub fn gap(world: &mut World) {
-    let now = world.now;
+    blind_until(world, world.now);
+}
+
+fn blind_until(world: &mut World, until: Moment) {
     for (_, series) in world.alerts.series.iter_mut() {
-        series.blind_until = Some(now);
+        series.blind_until = Some(until);
     }
+    let now = world.now;
     world.alerts.alerts.values_mut().for_each(|alert| alert.skip_gap(now));
 }
 

@@ -124,23 +124,35 @@ pub fn rows(world: &World) -> Vec<AlertRow> {
     let mut rows: Vec<AlertRow> = state
         .rules
         .iter()
-        .filter_map(|rule| Some((rule, state.alerts.get(&rule.id)?)))
-        .filter(|(rule, alert)| is_shown(world, rule, alert))
-        .map(|(rule, alert)| build(world, rule, alert))
+        .enumerate()
+        .filter_map(|(position, rule)| Some((position, rule, state.alerts.get(&rule.id)?)))
+        // That a source reports is only worth a row where it does not: the rules that are
+        // not written by anybody stand behind those that are.
+        .filter(|(position, _, alert)| {
+            *position < world.catalog.rules.len() || alert.phase.is_active()
+        })
+        .map(|(_, rule, alert)| build(world, rule, alert))
         .collect();
     rows.sort_by_key(rank);
     rows
+}
+
+/// The alerts that fire or have just stopped to, in the order of the rules.
+pub fn active(world: &World) -> Vec<AlertRow> {
+    let state = &world.alerts;
+    state
+        .rules
+        .iter()
+        .filter_map(|rule| Some((rule, state.alerts.get(&rule.id)?)))
+        .filter(|(_, alert)| alert.phase.is_active())
+        .map(|(rule, alert)| build(world, rule, alert))
+        .collect()
 }
 
 /// One alert.
 pub fn row(world: &World, rule: &str) -> Option<AlertRow> {
     let rule = world.alerts.rule(rule)?;
     Some(build(world, rule, world.alerts.alerts.get(&rule.id)?))
-}
-
-/// That a source reports is only worth a row where it does not.
-fn is_shown(world: &World, rule: &Rule, alert: &Alert) -> bool {
-    alert.phase.is_active() || world.catalog.rules.iter().any(|written| written.id == rule.id)
 }
 
 /// The order of the list, smallest first.
@@ -164,7 +176,9 @@ fn rank(
 pub fn verdict(rule: &Rule, alert: &Alert) -> Verdict {
     match alert.phase {
         Phase::Firing | Phase::Recovering => rule.severity.verdict(),
-        Phase::Ok => Verdict::Ok,
+        Phase::Ok if alert.quality().usable() => Verdict::Ok,
+        // Frozen by an error: that it was well is not that it is.
+        Phase::Ok => Verdict::Unknown,
         // That a limit was passed just now is no alarm yet; what is measured is judged elsewhere.
         Phase::Pending => Verdict::Unjudged,
         Phase::Unknown => match alert.quality() {
@@ -246,7 +260,7 @@ fn reason(world: &World, state: &AlertsState, rule: &Rule, alert: &Alert) -> Str
     }
     if let Some(covered) = finding.covered {
         let covered = Duration::from_secs(covered.as_secs());
-        parts.push(format!("a lower bound, of the last {}", short_duration(covered)));
+        parts.push(format!("of the last {} only", short_duration(covered)));
     }
     if let Some(seen) = finding.seen
         && alert.phase.is_active()

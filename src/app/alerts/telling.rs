@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{AlertRow, rows};
+use super::{AlertRow, active};
 use crate::{
     app::state::World,
     domain::{
@@ -15,7 +15,7 @@ use crate::{
         delivery::{Delivery, Outcome, Sender},
         notification::{AlertNotice, NoticeState, Notification},
         outbox::{Change, Outbox},
-        rule::Severity,
+        rule::{Phase, Severity},
         time::short_duration,
     },
 };
@@ -87,16 +87,17 @@ impl Telling {
 /// Looks at what fires, and says what there is to do. May be asked as often as one likes.
 pub fn tell(world: &mut World) -> Tell {
     let now = world.now;
-    let active: Vec<AlertRow> =
-        rows(world).into_iter().filter(|row| row.phase.is_active()).collect();
+    let active = active(world);
     let mut telling = std::mem::take(&mut world.alerts.telling);
     let ring = telling.rings(&active);
     let mut told = Tell { ring, ..Tell::default() };
     if !world.catalog.notify.targets.is_empty() {
-        let before = telling.outbox.clone();
+        let before: Vec<String> = telling.active.keys().cloned().collect();
         let changes = telling.changes(world, &active);
         told.messages = telling.outbox.apply(now, changes);
-        let keep = telling.sender.is_here() && telling.outbox != before;
+        // Figures that move are no reason to write: they are told with the next message.
+        let moved = !told.messages.is_empty() || !telling.active.keys().eq(&before);
+        let keep = telling.sender.is_here() && moved;
         told.keep = keep.then(|| Box::new(telling.outbox.clone()));
     }
     world.alerts.telling = telling;
@@ -139,7 +140,7 @@ impl Telling {
                 continue;
             }
             // An alert that nothing is known of yet may still fire.
-            if !known(world, &key) {
+            if !is_over(world, &key) {
                 next.insert(key, notice);
                 continue;
             }
@@ -157,10 +158,9 @@ impl Telling {
     }
 }
 
-/// Whether it can be said that an alert is over: its rule is gone, or was evaluated.
-fn known(world: &World, key: &str) -> bool {
-    let Some(alert) = world.alerts.alerts.get(key) else { return true };
-    alert.finding.as_ref().is_some_and(|finding| finding.quality.usable())
+/// Whether an alert is known to be over: its rule is gone, or it is well.
+fn is_over(world: &World, key: &str) -> bool {
+    world.alerts.alerts.get(key).is_none_or(|alert| alert.phase == Phase::Ok)
 }
 
 fn notice(row: &AlertRow) -> AlertNotice {

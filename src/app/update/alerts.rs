@@ -60,6 +60,7 @@ fn notice(world: &World, change: &Change) -> Option<Notice> {
 pub(super) fn tick(world: &mut World, before: Moment, effects: &mut Vec<Effect>) {
     let changes = alerts::tick(world);
     changed(world, &changes, effects);
+    crate::app::escalation::follow(world);
     tell(world, effects);
     let ended = world.alerts.handling.expire(world.now.wall);
     let keep = !ended.is_empty() || renews(world, before);

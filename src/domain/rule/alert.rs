@@ -168,7 +168,14 @@ impl Alert {
     fn own_step(&mut self, finding: &Finding, dt: Duration, now: Moment, timing: &Timing) {
         let dt = dt.min(timing.interval * 2);
         if finding.bad.is_none() || !finding.quality.usable() {
-            let absent = matches!(finding.quality, Quality::Stale | Quality::Waiting);
+            let blind_for = self.blind.map_or(Duration::ZERO, |blind| now.since(blind));
+            let absent = match finding.quality {
+                Quality::Stale => true,
+                // Nothing was there to be seen yet: that is no evidence before its time.
+                Quality::Waiting => blind_for >= stale_after(timing.interval),
+                _ => false,
+            };
+            self.blind.get_or_insert(now);
             match timing.on_missing {
                 OnMissing::Fire if absent => self.bad(dt, None, now, timing),
                 OnMissing::Ok if absent => self.good(dt, timing),
@@ -183,9 +190,19 @@ impl Alert {
             self.bad(dt, finding.seen, now, timing);
         } else if finding.covered.is_some() && self.phase.is_active() {
             // Less than the window was watched: that it is over is not known.
-        } else {
-            self.good(dt, timing);
+        } else if finding.quality == Quality::Fresh || !self.is_open() {
+            // Only looks count: the time between two of them, not that of the clock.
+            let apart = match (finding.seen, self.judged) {
+                (Some(seen), Some(judged)) => seen.since(judged).min(timing.interval * 2),
+                _ => dt,
+            };
+            self.good(apart, timing);
         }
+    }
+
+    /// Whether a good look would end something.
+    fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Pending | Phase::Firing | Phase::Recovering)
     }
 
     fn bad(&mut self, dt: Duration, seen: Option<Moment>, now: Moment, timing: &Timing) {
@@ -238,12 +255,14 @@ impl Alert {
     /// rests on.
     fn nothing(&mut self, finding: &Finding, now: Moment, timing: &Timing) {
         let blind_for = now.since(*self.blind.get_or_insert(now));
-        let frozen = matches!(finding.quality, Quality::Error | Quality::Offline);
-        let believed = frozen
-            && finding.seen.is_some_and(|seen| now.since(seen) <= stale_after(timing.interval));
+        // Cut off, the console knows nothing and changes nothing.
+        let offline = finding.quality == Quality::Offline;
+        let recent =
+            finding.seen.is_some_and(|seen| now.since(seen) <= stale_after(timing.interval));
+        let believed = offline || (finding.quality == Quality::Error && recent);
         match self.phase {
             Phase::Ok if !believed => self.phase = Phase::Unknown,
-            Phase::Pending if blind_for >= PENDING_KEPT => {
+            Phase::Pending if blind_for >= PENDING_KEPT && !offline => {
                 self.settle();
                 self.phase = Phase::Unknown;
             }

@@ -72,7 +72,8 @@ fn one(clause: &Clause, data: &Data<'_>, now: Moment) -> Finding {
                 && finding.quality.usable()
             {
                 finding.bad = compare(*op, value, constant);
-                let too_low = matches!(op, Op::Less | Op::LessOrEqual | Op::Equal);
+                let too_low = clause.subject.is_total()
+                    && matches!(op, Op::Less | Op::LessOrEqual | Op::Equal);
                 if let (Some(watched), Some(true), true) = (finding.covered, finding.bad, too_low) {
                     // A count of half a window is too low for that alone.
                     let watched = short_duration(whole_seconds(watched));
@@ -277,6 +278,13 @@ fn absent(name: &SeriesName, limit: Duration, data: &Data<'_>, now: Moment) -> F
         // Nobody looks: that nothing is seen says nothing.
         return Finding::unknown(trouble.quality, trouble.why.clone());
     }
+    if let Some(trouble) = &series.trouble
+        && trouble.quality == Quality::Error
+        && name.reading.as_ref() != "up"
+    {
+        // Whoever may not look cannot say that nothing happened.
+        return Finding::unknown(trouble.quality, trouble.why.clone());
+    }
     let newest = series
         .looks()
         .rev()
@@ -297,6 +305,8 @@ fn absent(name: &SeriesName, limit: Duration, data: &Data<'_>, now: Moment) -> F
     let silence = now.since(silent_since);
     let bad = silence >= limit;
     let value = Value::Number(silence.as_secs_f64());
+    // Silence is seen with every evaluation anew.
+    let seen = seen.filter(|_| !bad);
     let finding = Finding { seen, ..Finding::known(Some(bad), value, 0) };
     let finding = Finding { threshold: Some(Value::Number(limit.as_secs_f64())), ..finding };
     match newest {

@@ -200,6 +200,15 @@ impl Subject {
         }
     }
 
+    /// Whether it is smaller for being taken of a part of its window.
+    pub fn is_total(&self) -> bool {
+        matches!(
+            self,
+            Self::CountOf(..)
+                | Self::Window(Function::Count | Function::Sum | Function::Increase, ..)
+        )
+    }
+
     /// How far it looks back.
     pub fn reach(&self) -> Duration {
         match self {

@@ -201,6 +201,16 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// Whether both decide alike: an alert outlives a change of what is only said about it.
+    pub fn decides_like(&self, other: &Self) -> bool {
+        let of = |rule: &Self| (rule.hold, rule.keep, rule.on_missing, rule.min_events);
+        self.id == other.id
+            && self.when == other.when
+            && self.bands == other.bands
+            && self.marker == other.marker
+            && of(self) == of(other)
+    }
+
     /// What its alert needs to know, with its slowest series looked at every `interval`.
     pub fn timing(&self, interval: Duration, mode: Mode) -> Timing {
         let keep = match mode {

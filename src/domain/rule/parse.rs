@@ -8,6 +8,7 @@ use super::{
 };
 use crate::domain::{
     condition::{ConditionError, Op},
+    counter::LONGEST_WINDOW,
     cursor::{Cursor, Suffix},
     time::short_duration,
     value::Value,
@@ -173,7 +174,12 @@ fn arguments(cursor: &mut Cursor<'_>, name: &str, start: usize) -> Read<Subject>
             cursor.expect(",", "`,` and the second counter")?;
             let other = series(cursor)?;
             let of_rest = name == "hit_rate";
-            Ok(Subject::Ratio { part, other, of_rest, window: window(cursor)? })
+            let window = window(cursor)?;
+            if window > LONGEST_WINDOW {
+                let longest = short_duration(LONGEST_WINDOW);
+                return cursor.fail(format!("the window of a ratio is at most {longest} long"));
+            }
+            Ok(Subject::Ratio { part, other, of_rest, window })
         }
         "used" => {
             let part = series(cursor)?;

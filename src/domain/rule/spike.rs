@@ -56,7 +56,9 @@ pub fn spike(series: &Series, now: Moment) -> Option<Spike> {
 fn minutes(series: &Series, now: Moment) -> Vec<f64> {
     let looks: Vec<(Moment, f64)> = series
         .within(now, REACH + MINUTE)
-        .filter_map(|look| Some((look.at, look.point.as_float()?)))
+        .filter_map(|look| {
+            Some((look.at, look.point.as_float().filter(|count| count.is_finite())?))
+        })
         .collect();
     let Some((first, _)) = looks.first() else { return Vec::new() };
     let watched = (now.since(*first).as_secs() / 60).min(u64::from(USUAL)) as usize;

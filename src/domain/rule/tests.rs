@@ -162,7 +162,7 @@ fn a_rule_may_take_missing_data_as_bad_or_as_good() {
         letters(&steps(rule, &[("a.b", values)], None))
     };
     assert_eq!(missing(OnMissing::Fire, "1 _x7"), "ooooppFF");
-    assert_eq!(missing(OnMissing::Fire, "_x4"), "ppFF", "never seen at all");
+    assert_eq!(missing(OnMissing::Fire, "_x6"), "uuuppF", "never seen at all");
     assert_eq!(missing(OnMissing::Ok, "9x2 _x5"), "ppFFFFoo");
     assert_eq!(missing(OnMissing::Hold, "_x3"), "uuu");
 }
@@ -228,6 +228,8 @@ fn silence_is_bad_only_after_it_was_watched() {
     assert_eq!(story("1 _x4 1"), "oooFFo");
     assert_eq!(story("_x5"), "uuuFF", "never seen: nothing is said before the limit");
     assert_eq!(story("1 stale _ _"), "oooF");
+    let lasting = |values: &str| self::story("absent(a.b, 3m)", 2, 0, values);
+    assert_eq!(lasting("1 _x6"), "oooppFF", "silence is seen anew each time");
 }
 
 #[test]

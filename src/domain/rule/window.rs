@@ -11,6 +11,7 @@ use crate::domain::{
     condition::compare,
     counter::{RatioCounter, growth},
     percentile::{self, Sample},
+    reading::stale_after,
     time::Moment,
     value::Value,
     verdict::Quality,
@@ -93,7 +94,10 @@ fn folded(function: Function, series: &Series, now: Moment, window: Duration) ->
         _ => all().sum::<f64>() / n as f64,
     };
     match bounded(number, &values) {
-        Some(value) => Finding::known(None, value, n as u64),
+        Some(value) => Finding {
+            covered: series.covered(now, window),
+            ..Finding::known(None, value, n as u64)
+        },
         None => Finding::unknown(Quality::NoTraffic, "only bounds on both sides are known"),
     }
 }
@@ -115,8 +119,12 @@ fn percentile_of(per_mille: u16, series: &Series, now: Moment, window: Duration)
         return no_numbers(series, now, window);
     }
     match percentile::percentile(samples, f64::from(per_mille) / 10.0) {
-        Ok(found) if found.at_least => Finding::known(None, Value::AtLeast(found.ms), n as u64),
-        Ok(found) => Finding::known(None, Value::Number(found.ms), n as u64),
+        Ok(found) => {
+            let value =
+                if found.at_least { Value::AtLeast(found.ms) } else { Value::Number(found.ms) };
+            let covered = series.covered(now, window);
+            Finding { covered, ..Finding::known(None, value, n as u64) }
+        }
         Err(needed) => Finding {
             n: Some(n as u64),
             ..Finding::unknown(Quality::NoTraffic, format!("n = {n}, too few: {needed} are needed"))
@@ -124,10 +132,19 @@ fn percentile_of(per_mille: u16, series: &Series, now: Moment, window: Duration)
     }
 }
 
+/// The look that the window begins with, unless it lies so far before the window that what
+/// happened since then is not what happened in it.
+fn edge(series: &Series, now: Moment, window: Duration) -> Option<&Look> {
+    let look = series.before(now, window)?;
+    let early = now.since(look.at).saturating_sub(window);
+    let blind = series.blind_until.is_some_and(|until| look.at.mono <= until.mono);
+    (early <= stale_after(series.interval) && !blind).then_some(look)
+}
+
 /// How much a counter grew in the window: exact, nothing is extrapolated.
 fn increase(series: &Series, now: Moment, window: Duration) -> Finding {
-    let counts: Vec<f64> = series
-        .before(now, window)
+    let before = edge(series, now, window);
+    let counts: Vec<f64> = before
         .into_iter()
         .chain(series.within(now, window))
         .filter_map(|look| match &look.point {
@@ -140,7 +157,7 @@ fn increase(series: &Series, now: Moment, window: Duration) -> Finding {
     }
     let grown: f64 = counts.windows(2).map(|pair| growth(pair[0], pair[1])).sum();
     let n = (counts.len() - 1) as u64;
-    let short = series.before(now, window).is_none();
+    let short = before.is_none();
     Finding {
         covered: short.then(|| series.covered(now, window)).flatten(),
         ..Finding::known(None, Value::Number(grown), n)
@@ -173,7 +190,10 @@ pub(super) fn share_of(
     if decided < min_events.max(1) {
         return too_few(decided, min_events);
     }
-    Finding::known(None, Value::Number(passed as f64 / decided as f64), decided)
+    Finding {
+        covered: series.covered(now, window),
+        ..Finding::known(None, Value::Number(passed as f64 / decided as f64), decided)
+    }
 }
 
 fn too_few(n: u64, needed: u64) -> Finding {
@@ -203,7 +223,7 @@ pub(super) fn ratio(
     min_events: u64,
 ) -> Finding {
     let mut pair = RatioCounter::default();
-    let from = parts.before(now, window);
+    let from = edge(parts, now, window);
     for look in from.into_iter().chain(parts.within(now, window)) {
         let (Some(part), Some(other)) = (count(look), at_same_time(others, look).and_then(count))
         else {
@@ -217,7 +237,10 @@ pub(super) fn ratio(
     };
     let n = rate.lookups as u64;
     match rate.ratio() {
-        Some(ratio) if n >= min_events => Finding::known(None, Value::Number(ratio), n),
+        Some(ratio) if n >= min_events => Finding {
+            covered: parts.covered(now, window),
+            ..Finding::known(None, Value::Number(ratio), n)
+        },
         _ => too_few(n, min_events),
     }
 }

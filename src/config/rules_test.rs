@@ -181,6 +181,13 @@ impl Reader {
             let cure = "write a longer `every` or a shorter `until`";
             self.error(prepared, &path.key("until"), format!("more than {MOST_STEPS} steps"), cure);
         }
+        for (position, one) in raw.series.iter().enumerate() {
+            if raw.series[..position].iter().any(|before| before.name == one.name) {
+                let path = path.key("series").index(position).key("name");
+                let message = format!("there are two series {:?}", one.name);
+                self.error(prepared, &path, message, "put their values into one");
+            }
+        }
         for (position, one) in raw.rule.iter().enumerate() {
             let path = path.key("rule").index(position);
             let mut same = trial.rules.iter().filter(|rule| rule.id.as_ref() == one.id);

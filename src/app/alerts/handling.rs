@@ -117,6 +117,8 @@ impl AlertsState {
             .inhibited_by
             .iter()
             .find(|other| **other != rule.id && self.is_firing(other))
+            // Of two that are each the consequence of the other, both are told.
+            .filter(|other| !self.is_inhibited_by(other, &rule.id))
             .cloned()
             .or_else(|| self.silent_source(rule));
         if let Some(inhibitor) = inhibitor {
@@ -127,6 +129,10 @@ impl AlertsState {
         }
         let silence = self.handling.silences.iter().find(|of| matches(&of.matcher, rule));
         silence.map(|of| Muted::Silenced(of.clone()))
+    }
+
+    fn is_inhibited_by(&self, rule: &str, other: &Arc<str>) -> bool {
+        self.rule(rule).is_some_and(|rule| rule.inhibited_by.contains(other))
     }
 
     /// The alert on a source of this rule that does not report.

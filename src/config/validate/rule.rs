@@ -38,6 +38,13 @@ pub fn rules(cx: &mut Cx<'_>, raw: &RawConfig, catalog: &mut Catalog) {
             let at = path.key("inhibited_by").index(position);
             if other.as_ref() == name {
                 cx.error(&at, "a rule cannot inhibit itself", "name another rule");
+            } else if raw
+                .rule
+                .get(other.as_ref())
+                .is_some_and(|other| other.inhibited_by.iter().any(|back| back == name))
+            {
+                let message = format!("`{other}` and `{name}` would inhibit each other");
+                cx.error(&at, message, "leave one of the two out: the cause has no cause");
             } else {
                 cx.refers(&at, "rule", other, "rule");
             }

@@ -143,7 +143,10 @@ impl Series {
 
     /// How much of the window before `now` was watched; none where it was watched whole.
     pub fn covered(&self, now: Moment, window: Duration) -> Option<Duration> {
-        let watched = now.since(self.began?.max_mono(self.blind_until));
+        // Of what was dropped for lack of room nothing is known any more.
+        let oldest = self.looks.front().filter(|_| self.looks.len() >= CAPACITY);
+        let began = self.began?.max_mono(oldest.map(|look| look.at));
+        let watched = now.since(began.max_mono(self.blind_until));
         (watched < window).then_some(watched)
     }
 }

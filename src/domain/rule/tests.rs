@@ -329,6 +329,10 @@ fn bounds_decide_only_what_they_can() {
         (Value::Text("DOWN".into()), "a.b == \"down\"", Some(true)),
         (Value::Text("soon".into()), "a.b > 5", None),
         (Value::AtLeast(3_000.0), "max(a.b, 5m) > 200", Some(true)),
+        (Value::Below(10.0), "max(a.b, 5m) > 5", None),
+        (Value::Below(10.0), "count(a.b <= 5, 5m) == 0", None),
+        (Value::Below(10.0), "count(a.b > 5, 5m) > 0", None),
+        (Value::Below(10.0), "count(a.b < 10, 5m) > 0", Some(true)),
     ];
     for (value, when, bad) in cases {
         let finding = found(when, &store(&[(0, Point::Value(value.clone()))]), 1);

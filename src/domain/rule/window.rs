@@ -120,8 +120,17 @@ fn percentile_of(per_mille: u16, series: &Series, now: Moment, window: Duration)
     }
     match percentile::percentile(samples, f64::from(per_mille) / 10.0) {
         Ok(found) => {
-            let value =
-                if found.at_least { Value::AtLeast(found.ms) } else { Value::Number(found.ms) };
+            let from = numbers(series, now, window);
+            let below = from.iter().any(|value| matches!(value, Value::Below(_)));
+            let value = match (below, found.at_least) {
+                (false, false) => Value::Number(found.ms),
+                (false, true) => Value::AtLeast(found.ms),
+                (true, false) => Value::Below(found.ms),
+                (true, true) => {
+                    let why = "only bounds on both sides are known";
+                    return Finding::unknown(Quality::NoTraffic, why);
+                }
+            };
             let covered = series.covered(now, window);
             Finding { covered, ..Finding::known(None, value, n as u64) }
         }
@@ -171,11 +180,10 @@ pub(super) fn count_of(
     now: Moment,
     window: Duration,
 ) -> Finding {
-    let (passed, decided) = tested(passing, series, now, window);
-    Finding {
-        covered: series.covered(now, window),
-        ..Finding::known(None, Value::Number(passed as f64), decided)
-    }
+    let Tested { passed, decided, undecided } = tested(passing, series, now, window);
+    let count = passed as f64;
+    let count = if undecided > 0 { Value::AtLeast(count) } else { Value::Number(count) };
+    Finding { covered: series.covered(now, window), ..Finding::known(None, count, decided) }
 }
 
 /// Which share of the values in the window passes the test.
@@ -186,7 +194,11 @@ pub(super) fn share_of(
     window: Duration,
     min_events: u64,
 ) -> Finding {
-    let (passed, decided) = tested(passing, series, now, window);
+    let Tested { passed, decided, undecided } = tested(passing, series, now, window);
+    if undecided > 0 {
+        let why = format!("of {undecided} values only a bound is known");
+        return Finding::unknown(Quality::NoTraffic, why);
+    }
     if decided < min_events.max(1) {
         return too_few(decided, min_events);
     }
@@ -204,13 +216,28 @@ fn too_few(n: u64, needed: u64) -> Finding {
     Finding { n: Some(n), ..Finding::unknown(Quality::NoTraffic, why) }
 }
 
-/// How many passed, and of how many that can be said.
-fn tested(passing: &Passing, series: &Series, now: Moment, window: Duration) -> (u64, u64) {
-    let verdicts = series.within(now, window).filter_map(|look| match &look.point {
-        Point::Value(value) => compare(passing.op, value, &passing.constant),
-        _ => None,
-    });
-    verdicts.fold((0, 0), |(passed, decided), passes| (passed + u64::from(passes), decided + 1))
+/// How the values of a window came out.
+#[derive(Default)]
+struct Tested {
+    passed: u64,
+    decided: u64,
+    /// Of these only a bound is known, and on the wrong side.
+    undecided: u64,
+}
+
+fn tested(passing: &Passing, series: &Series, now: Moment, window: Duration) -> Tested {
+    let mut tested = Tested::default();
+    for look in series.within(now, window) {
+        let Point::Value(value) = &look.point else { continue };
+        match compare(passing.op, value, &passing.constant) {
+            Some(passes) => {
+                tested.passed += u64::from(passes);
+                tested.decided += 1;
+            }
+            None => tested.undecided += 1,
+        }
+    }
+    tested
 }
 
 /// The growth of one counter over the growth of another.

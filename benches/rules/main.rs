@@ -11,8 +11,7 @@ use std::{
 use jiff::SignedDuration;
 use watchfloor::domain::{
     rule::{
-        Alert, Data, MIN_EVENTS, Mode, OnMissing, Point, Priority, Rule, Series, SeriesName,
-        SeriesStore, Severity, When, evaluate,
+        Alert, Data, MIN_EVENTS, Mode, Point, Rule, Series, SeriesName, SeriesStore, When, evaluate,
     },
     time::Moment,
     value::Value,
@@ -102,21 +101,6 @@ fn store() -> SeriesStore {
 }
 
 fn rule(number: usize, when: &str) -> Rule {
-    Rule {
-        id: format!("r{number}").into(),
-        title: String::new(),
-        when: When::parse(when).unwrap(),
-        hold: Duration::from_secs(300),
-        keep: None,
-        severity: Severity::Warning,
-        priority: Priority::P2,
-        on_missing: OnMissing::Hold,
-        min_events: MIN_EVENTS,
-        bands: Vec::new(),
-        marker: None,
-        inhibited_by: Vec::new(),
-        suggests: Vec::new(),
-        runbook: None,
-        summary: None,
-    }
+    let when = When::parse(when).unwrap();
+    Rule { hold: Duration::from_secs(300), ..Rule::new(format!("r{number}"), "", when) }
 }

@@ -75,7 +75,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes a mark such as `(`, after white space.
-    pub(super) fn expect(&mut self, token: &str, wanted: &str) -> Read<()> {
+    pub(super) fn require(&mut self, token: &str, wanted: &str) -> Read<()> {
         self.skip_space();
         if self.eat(token) { Ok(()) } else { self.fail(format!("expected {wanted}")) }
     }

@@ -169,29 +169,13 @@ mod tests {
         domain::{
             catalog::{Catalog, DatabaseSpec},
             ids::{PanelId, SourceId},
-            rule::{OnMissing, Priority, Rule, Severity, When},
+            rule::{Rule, When},
             time::Moment,
         },
     };
 
     fn rule() -> Rule {
-        Rule {
-            id: "slow".into(),
-            title: "Slow".to_owned(),
-            when: When::parse("api.total_ms > 1s").unwrap(),
-            hold: std::time::Duration::ZERO,
-            keep: None,
-            severity: Severity::Warning,
-            priority: Priority::P2,
-            on_missing: OnMissing::Hold,
-            min_events: 20,
-            bands: Vec::new(),
-            marker: None,
-            inhibited_by: Vec::new(),
-            suggests: Vec::new(),
-            runbook: None,
-            summary: None,
-        }
+        Rule::new("slow", "Slow", When::parse("api.total_ms > 1s").unwrap())
     }
 
     fn state(database: bool, rules: usize) -> State {

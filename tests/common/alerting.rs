@@ -13,7 +13,7 @@ use watchfloor::{
         catalog::Catalog,
         failure::FailureKind,
         ids::ActionId,
-        rule::{OnMissing, Priority, Rule, Severity, When},
+        rule::{Priority, Rule, Severity, When},
         value::Value,
     },
 };
@@ -23,21 +23,9 @@ use super::{desk::Desk, example};
 /// A rule that warns.
 pub fn rule(id: &str, title: &str, when: &str, hold: u64) -> Rule {
     Rule {
-        id: id.into(),
-        title: title.to_owned(),
-        when: When::parse(when).expect("a readable rule"),
         hold: Duration::from_secs(hold),
         keep: Some(Duration::from_secs(60)),
-        severity: Severity::Warning,
-        priority: Priority::P2,
-        on_missing: OnMissing::Hold,
-        min_events: 20,
-        bands: Vec::new(),
-        marker: None,
-        inhibited_by: Vec::new(),
-        suggests: Vec::new(),
-        runbook: None,
-        summary: None,
+        ..Rule::new(id, title, When::parse(when).expect("a readable rule"))
     }
 }
 

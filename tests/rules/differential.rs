@@ -6,7 +6,7 @@ use std::{fmt::Write as _, path::Path, process::Command, time::Duration};
 use rand::{Rng, SeedableRng, rngs::SmallRng, seq::IndexedRandom};
 use serde_json::{Value, json};
 use watchfloor::domain::rule::{
-    MIN_EVENTS, Mode, OnMissing, Phase, Priority, Rule, SeriesName, Severity, When, notation,
+    Mode, Phase, Rule, SeriesName, When, notation,
     prometheus::Version,
     trial::{self, Input, Trial},
 };
@@ -203,22 +203,11 @@ fn write(path: &Path, document: &Value) {
 fn generated(rng: &mut SmallRng, number: usize, every: Duration) -> Generated {
     let (when, promql) = condition(rng, number);
     let steps = |rng: &mut SmallRng| every * *[0, 0, 1, 2, 3, 5].choose(rng).unwrap();
+    let parsed = When::parse(&when).unwrap_or_else(|error| panic!("{when}: {error}"));
     let rule = Rule {
-        id: format!("r{number}").into(),
-        title: String::new(),
-        when: When::parse(&when).unwrap_or_else(|error| panic!("{when}: {error}")),
         hold: steps(rng),
         keep: Some(steps(rng)),
-        severity: Severity::Warning,
-        priority: Priority::P3,
-        on_missing: OnMissing::Hold,
-        min_events: MIN_EVENTS,
-        bands: Vec::new(),
-        marker: None,
-        inhibited_by: Vec::new(),
-        suggests: Vec::new(),
-        runbook: None,
-        summary: None,
+        ..Rule::new(format!("r{number}"), "", parsed)
     };
     Generated { rule, promql }
 }

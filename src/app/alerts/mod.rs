@@ -35,8 +35,8 @@ use crate::domain::{
     ids::SourceId,
     reading::stale_after,
     rule::{
-        Alert, Data, Finding, MIN_EVENTS, Marker, Mode, OnMissing, Phase, Priority, Rule,
-        SeriesName, SeriesStore, Severity, Timing, When, evaluate,
+        Alert, Data, Finding, Marker, Mode, Phase, Rule, SeriesName, SeriesStore, Timing, When,
+        evaluate,
     },
     time::Moment,
     verdict::Quality,
@@ -163,22 +163,11 @@ pub fn adopt(world: &mut World, catalog: &Catalog) {
 /// of other rules.
 fn silence_of(source: &SourceId) -> Option<Rule> {
     let when = When::parse(&format!("absent({source}.up, {}s)", SILENT.as_secs())).ok()?;
+    let title = format!("Source {source} does not report");
     Some(Rule {
-        id: silent_rule(source),
-        title: format!("Source {source} does not report"),
-        when,
-        hold: Duration::ZERO,
         keep: Some(Duration::ZERO),
-        severity: Severity::Warning,
-        priority: Priority::P2,
-        on_missing: OnMissing::Hold,
-        min_events: MIN_EVENTS,
-        bands: Vec::new(),
-        marker: None,
-        inhibited_by: Vec::new(),
-        suggests: Vec::new(),
-        runbook: None,
         summary: Some("Rules on it cannot be judged".to_owned()),
+        ..Rule::new(silent_rule(source), title, when)
     })
 }
 

@@ -1,5 +1,9 @@
 //! Stories of alerts, told in messages.
 
+mod people;
+
+mod telling;
+
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
@@ -18,7 +22,7 @@ use crate::{
         failure::{Failure, FailureKind},
         ids::SourceId,
         observation::{Facts, Observation},
-        rule::{OnMissing, Phase, Priority, Rule, Severity, When},
+        rule::{Phase, Priority, Rule, Severity, When},
         time::Moment,
         value::Value,
         verdict::{Quality, Verdict},
@@ -29,21 +33,10 @@ const INTERVAL: u64 = 10;
 
 fn rule(id: &str, when: &str, hold: u64, severity: Severity) -> Rule {
     Rule {
-        id: id.into(),
-        title: id.to_owned(),
-        when: When::parse(when).unwrap(),
         hold: Duration::from_secs(hold),
         keep: Some(Duration::from_secs(20)),
         severity,
-        priority: Priority::P1,
-        on_missing: OnMissing::Hold,
-        min_events: 20,
-        bands: Vec::new(),
-        marker: None,
-        inhibited_by: Vec::new(),
-        suggests: Vec::new(),
-        runbook: None,
-        summary: None,
+        ..Rule::new(id, id, When::parse(when).unwrap())
     }
 }
 
@@ -252,245 +245,4 @@ fn a_gap_earns_nothing_and_resolves_nothing() {
     console.pass(1);
     assert_eq!(console.phase("slow"), Phase::Firing);
     assert_eq!(console.row("slow").quality, Quality::Stale);
-}
-
-#[test]
-fn people_make_an_alert_quiet_and_never_make_it_well() {
-    let mut console = Console::new();
-    console.rounds(6, 400.0);
-    let lasting = Duration::from_secs(120);
-    let reason = || "known".to_owned();
-    console.tell(AlertCommand::Acknowledge { rule: "slow".into(), lasting, reason: reason() });
-    let row = console.row("slow");
-    assert!(!row.calls());
-    assert_eq!((row.phase, row.verdict), (Phase::Firing, Verdict::Warning));
-    assert_eq!(row.acknowledged.unwrap().by, "alice@bastion");
-    console.rounds(13, 400.0);
-    assert!(console.row("slow").calls(), "the time of the acknowledgement is over");
-    console.tell(AlertCommand::Silence { matcher: "s*".into(), lasting, reason: reason() });
-    assert!(matches!(console.row("slow").muted, Some(Muted::Silenced(_))));
-    console.tell(AlertCommand::Unsilence("s*".into()));
-    console.tell(AlertCommand::Maintenance { lasting, reason: reason() });
-    assert!(matches!(console.row("slow").muted, Some(Muted::Maintenance(_))));
-    assert_eq!(console.row("slow").verdict, Verdict::Warning);
-    console.rounds(13, 400.0);
-    assert_eq!(console.row("slow").muted, None);
-    console.tell(AlertCommand::Priority { rule: "slow".into(), priority: Priority::P0 });
-    assert_eq!((console.row("slow").priority, console.row("slow").decided), (Priority::P0, true));
-}
-
-#[test]
-fn what_cannot_be_done_is_said() {
-    let mut console = Console::new();
-    let lasting = Duration::from_secs(60);
-    let reason = || "why".to_owned();
-    let cases = [
-        (
-            AlertCommand::Acknowledge { rule: "slow".into(), lasting, reason: reason() },
-            "does not fire",
-        ),
-        (
-            AlertCommand::Acknowledge { rule: "slwo".into(), lasting, reason: reason() },
-            "no rule slwo",
-        ),
-        (
-            AlertCommand::Silence { matcher: "x*".into(), lasting, reason: reason() },
-            "means no rule",
-        ),
-        (AlertCommand::Unsilence("slow".into()), "nothing is silenced"),
-        (AlertCommand::EndMaintenance, "no maintenance window"),
-        (AlertCommand::Taken { level: 9, who: "bob".into() }, "no level 9"),
-    ];
-    for (command, words) in cases {
-        console.tell(command.clone());
-        assert!(console.said(words), "{command:?}");
-    }
-}
-
-#[test]
-fn an_alert_that_is_a_consequence_is_muted_while_its_cause_fires() {
-    let mut console = Console::new();
-    console.rounds(6, 400.0);
-    assert_eq!(console.row("slow").muted, None);
-    console.look("api", 400.0);
-    console.fail("redis", FailureKind::Unreachable);
-    assert_eq!(console.phase("redis_down"), Phase::Firing);
-    assert_eq!(console.row("slow").muted, Some(Muted::Inhibited("redis_down".into())));
-    assert_eq!(rows(&console.state.world)[0].rule.as_ref(), "redis_down", "the cause comes first");
-}
-
-#[test]
-fn a_critical_alert_starts_the_clocks_and_prompts_for_the_next_level() {
-    let mut console = Console::new();
-    console.rounds(2, 100.0);
-    assert_eq!(console.state.world.escalation.started, None);
-    let down = |console: &mut Console, seconds: u64| {
-        for _ in 0..seconds / INTERVAL {
-            console.look("api", 100.0);
-            console.fail("redis", FailureKind::Unreachable);
-            console.pass(INTERVAL);
-        }
-    };
-    down(&mut console, 600);
-    let level = |console: &Console, at: usize| escalation::rows(&console.state.world)[at].clone();
-    assert!(level(&console, 0).remaining.is_some_and(|left| left < Duration::from_secs(310)));
-    assert_eq!(escalation::prompt(&console.state.world), None);
-    down(&mut console, 320);
-    let prompt = escalation::prompt(&console.state.world).unwrap();
-    assert!(prompt.contains("call level 2") && prompt.contains("team 2"), "{prompt}");
-    console.state.world.escalation.toggle(2, console.state.world.now);
-    assert_eq!(escalation::prompt(&console.state.world), None);
-    console.tell(AlertCommand::Taken { level: 2, who: "bob".into() });
-    down(&mut console, 1_000);
-    assert_eq!(escalation::prompt(&console.state.world), None, "bob has it");
-    console.rounds(6, 100.0);
-    assert_eq!(console.state.world.escalation, escalation::Escalation::default());
-}
-
-#[test]
-fn a_restarted_console_shows_the_same_alerts_with_the_right_times() {
-    let mut console = Console::new();
-    console.rounds(2, 400.0);
-    console.fail("redis", FailureKind::Unreachable);
-    let reason = "on it".to_owned();
-    let lasting = Duration::from_secs(3_600);
-    console.tell(AlertCommand::Acknowledge { rule: "redis_down".into(), lasting, reason });
-    let text = serde_json::to_string(&console.kept()).unwrap();
-    let since: Vec<Option<Timestamp>> =
-        ["slow", "redis_down"].map(|id| console.row(id).since.map(|at| at.wall)).into();
-    let observed = console.state.world.alerts.alerts["slow"].observed_bad;
-
-    // Twenty minutes later, in another process.
-    let mut later = Console::at(console.second + 1_200);
-    later.send(Event::AlertsKept(Box::new(serde_json::from_str(&text).unwrap())));
-    let again: Vec<Option<Timestamp>> =
-        ["slow", "redis_down"].map(|id| later.row(id).since.map(|at| at.wall)).into();
-    assert_eq!(again, since);
-    assert_eq!((later.phase("slow"), later.phase("redis_down")), (Phase::Pending, Phase::Firing));
-    assert!(
-        later.row("redis_down").restored
-            && later.row("redis_down").reason.contains("not confirmed")
-    );
-    assert_eq!(later.row("redis_down").acknowledged.unwrap().by, "alice@bastion");
-    assert_eq!(later.state.world.alerts.alerts["slow"].observed_bad, observed);
-    later.look("api", 400.0);
-    assert_eq!(later.phase("slow"), Phase::Pending, "the time in between is not credited");
-    later.rounds(3, 400.0);
-    assert_eq!(later.phase("slow"), Phase::Firing);
-    assert_eq!(later.phase("redis_down"), Phase::Ok, "a good look ended it");
-
-    // After a day, what was seen is not believed, and after a change of the rule neither.
-    let mut much_later = Console::at(console.second + 90_000);
-    much_later.send(Event::AlertsKept(Box::new(serde_json::from_str(&text).unwrap())));
-    assert_eq!(much_later.phase("redis_down"), Phase::Unknown);
-    let other = text.replace("shop/production", "shop/staging");
-    let mut elsewhere = Console::at(console.second + 10);
-    elsewhere.send(Event::AlertsKept(Box::new(serde_json::from_str(&other).unwrap())));
-    assert_eq!(elsewhere.phase("redis_down"), Phase::Unknown);
-    assert!(elsewhere.said("nothing was taken over"));
-}
-
-#[test]
-fn a_reload_keeps_what_did_not_change() {
-    let mut console = Console::new();
-    console.rounds(6, 400.0);
-    console.fail("redis", FailureKind::Unreachable);
-    let mut next = catalog();
-    next.rules[1].hold = Duration::from_secs(60);
-    console.reload(next);
-    assert_eq!(console.phase("slow"), Phase::Firing);
-    assert_ne!(console.phase("redis_down"), Phase::Firing, "its rule is another one now");
-}
-
-/// The messages that the console asked to be sent, in short.
-fn sent(console: &Console) -> Vec<String> {
-    let messages = console.effects.iter().filter_map(|effect| match effect {
-        Effect::Notify(message) => Some(message),
-        _ => None,
-    });
-    messages
-        .map(|message| {
-            let alerts: Vec<String> = message
-                .alerts
-                .iter()
-                .map(|of| format!("{} {}", of.rule, of.state.word()))
-                .collect();
-            format!("{}: {}", message.status.word(), alerts.join(", "))
-        })
-        .collect()
-}
-
-fn told(console: &mut Console) {
-    use crate::domain::{
-        catalog::NotifySpec,
-        delivery::{Sender, TargetInfo},
-    };
-    let mut catalog = console.state.world.catalog.clone();
-    let target = TargetInfo {
-        name: "hook".to_owned(),
-        kind: "webhook".to_owned(),
-        to: "https://hook.example".to_owned(),
-        disabled: None,
-    };
-    catalog.notify = NotifySpec { targets: vec![target], ..NotifySpec::default() };
-    console.reload(catalog);
-    console.send(Event::NotifySender(Sender::Here));
-}
-
-#[test]
-fn people_elsewhere_are_told_once_and_told_the_end() {
-    let mut console = Console::new();
-    told(&mut console);
-    console.rounds(4, 400.0);
-    assert_eq!(sent(&console), Vec::<String>::new(), "it waits for others");
-    console.rounds(6, 400.0);
-    assert_eq!(sent(&console), ["firing: slow firing"]);
-    console.rounds(30, 400.0);
-    assert_eq!(sent(&console).len(), 1, "nothing is told twice");
-    console.rounds(10, 100.0);
-    assert_eq!(sent(&console), ["firing: slow firing", "resolved: slow resolved"]);
-    assert!(console.effects.iter().any(|effect| matches!(effect, Effect::KeepOutbox(_))));
-    assert!(!console.effects.contains(&Effect::Ring), "a warning does not ring");
-}
-
-#[test]
-fn what_is_quiet_tells_nobody_and_what_is_critical_rings_once() {
-    let mut console = Console::new();
-    told(&mut console);
-    let lasting = Duration::from_secs(3_600);
-    console.tell(AlertCommand::Silence { matcher: "*".into(), lasting, reason: "test".into() });
-    console.rounds(12, 400.0);
-    console.rounds(6, 100.0);
-    assert_eq!(sent(&console), Vec::<String>::new());
-    console.tell(AlertCommand::Unsilence("*".into()));
-    for _ in 0..12 {
-        console.look("api", 100.0);
-        console.fail("redis", FailureKind::Refused);
-        console.pass(INTERVAL);
-    }
-    let rung = console.effects.iter().filter(|effect| **effect == Effect::Ring).count();
-    assert_eq!(rung, 1);
-    assert_eq!(sent(&console), ["firing: redis_down firing"]);
-}
-
-#[test]
-fn a_message_that_nobody_gets_is_on_the_screen() {
-    use crate::domain::delivery::{Delivery, Outcome};
-    let mut console = Console::new();
-    told(&mut console);
-    let delivery = |console: &Console, outcome| Delivery {
-        target: "hook".to_owned(),
-        dedup_key: "k".to_owned(),
-        sequence: 1,
-        outcome,
-        at: console.state.world.now,
-    };
-    let why = "HTTP 401".to_owned();
-    let lost = delivery(&console, Outcome::GivenUp { lost: 1, why });
-    console.send(Event::Delivered(Box::new(lost)));
-    assert_eq!(console.state.world.alerts.telling.words(), ["hook was not told of 1: HTTP 401"]);
-    assert!(console.said("HTTP 401"));
-    let done = delivery(&console, Outcome::Delivered);
-    console.send(Event::Delivered(Box::new(done)));
-    assert_eq!(console.state.world.alerts.telling.words(), Vec::<String>::new());
 }

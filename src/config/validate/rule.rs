@@ -78,7 +78,7 @@ impl Cx<'_> {
             hold,
             keep,
             severity,
-            priority: raw.priority.map_or_else(|| usual(severity), priority),
+            priority: raw.priority.map_or_else(|| severity.proposes(), priority),
             on_missing: match raw.on_missing {
                 RawOnMissing::Hold => OnMissing::Hold,
                 RawOnMissing::Fire => OnMissing::Fire,
@@ -310,13 +310,6 @@ fn severity(raw: RawSeverity) -> rule::Severity {
     match raw {
         RawSeverity::Warning => rule::Severity::Warning,
         RawSeverity::Critical => rule::Severity::Critical,
-    }
-}
-
-fn usual(severity: rule::Severity) -> Priority {
-    match severity {
-        rule::Severity::Critical => Priority::P1,
-        rule::Severity::Warning => Priority::P2,
     }
 }
 

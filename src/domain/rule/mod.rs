@@ -54,6 +54,14 @@ impl Severity {
         }
     }
 
+    /// The priority of a rule that proposes none itself.
+    pub fn proposes(self) -> Priority {
+        match self {
+            Self::Critical => Priority::P1,
+            Self::Warning => Priority::P2,
+        }
+    }
+
     /// What a firing alert of this severity says about the service.
     pub fn verdict(self) -> Verdict {
         match self {
@@ -201,6 +209,27 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// A warning that fires on the first look; whatever else a rule may say is left unsaid.
+    pub fn new(id: impl Into<Arc<str>>, title: impl Into<String>, when: When) -> Self {
+        Self {
+            id: id.into(),
+            title: title.into(),
+            when,
+            hold: Duration::ZERO,
+            keep: None,
+            severity: Severity::Warning,
+            priority: Severity::Warning.proposes(),
+            on_missing: OnMissing::Hold,
+            min_events: MIN_EVENTS,
+            bands: Vec::new(),
+            marker: None,
+            inhibited_by: Vec::new(),
+            suggests: Vec::new(),
+            runbook: None,
+            summary: None,
+        }
+    }
+
     /// Whether both decide alike: an alert outlives a change of what is only said about it.
     pub fn decides_like(&self, other: &Self) -> bool {
         let of = |rule: &Self| (rule.hold, rule.keep, rule.on_missing, rule.min_events);

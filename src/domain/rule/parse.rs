@@ -149,7 +149,7 @@ fn subject(cursor: &mut Cursor<'_>) -> Read<Subject> {
         return Ok(Subject::Latest(rest_of_series(cursor, first)?));
     }
     let subject = arguments(cursor, first, start)?;
-    cursor.expect(")", "`)`")?;
+    cursor.require(")", "`)`")?;
     Ok(subject)
 }
 
@@ -171,7 +171,7 @@ fn arguments(cursor: &mut Cursor<'_>, name: &str, start: usize) -> Read<Subject>
         }
         "ratio" | "hit_rate" => {
             let part = series(cursor)?;
-            cursor.expect(",", "`,` and the second counter")?;
+            cursor.require(",", "`,` and the second counter")?;
             let other = series(cursor)?;
             let of_rest = name == "hit_rate";
             let window = window(cursor)?;
@@ -183,7 +183,7 @@ fn arguments(cursor: &mut Cursor<'_>, name: &str, start: usize) -> Read<Subject>
         }
         "used" => {
             let part = series(cursor)?;
-            cursor.expect(",", "`,` and what may be used")?;
+            cursor.require(",", "`,` and what may be used")?;
             Ok(Subject::Used { part, limit: series(cursor)? })
         }
         "age" => Ok(Subject::Age(series(cursor)?)),
@@ -222,7 +222,7 @@ fn passing(cursor: &mut Cursor<'_>, series: SeriesName) -> Read<Passing> {
 
 /// The window that ends the arguments.
 fn window(cursor: &mut Cursor<'_>) -> Read<Duration> {
-    cursor.expect(",", "`,` and a window such as 5m")?;
+    cursor.require(",", "`,` and a window such as 5m")?;
     cursor.skip_space();
     let start = cursor.at;
     let quantity = cursor.quantity()?;

@@ -1,5 +1,9 @@
 //! What a rule says on made-up series, in our own semantics.
 
+mod figures;
+
+mod language;
+
 use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
@@ -14,22 +18,12 @@ use crate::domain::{time::Moment, value::Value, verdict::Quality};
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn rule(when: &str, hold: u32, keep: u32) -> Rule {
+    let parsed = When::parse(when).unwrap_or_else(|error| panic!("{when}: {error}"));
     Rule {
-        id: "r".into(),
-        title: "r".to_owned(),
-        when: When::parse(when).unwrap_or_else(|error| panic!("{when}: {error}")),
         hold: MINUTE * hold,
         keep: Some(MINUTE * keep),
         severity: Severity::Critical,
-        priority: Priority::P1,
-        on_missing: OnMissing::Hold,
-        min_events: MIN_EVENTS,
-        bands: Vec::new(),
-        marker: None,
-        inhibited_by: Vec::new(),
-        suggests: Vec::new(),
-        runbook: None,
-        summary: None,
+        ..Rule::new("r", "r", parsed)
     }
 }
 
@@ -165,113 +159,6 @@ fn a_rule_may_take_missing_data_as_bad_or_as_good() {
     assert_eq!(missing(OnMissing::Fire, "_x6"), "uuuppF", "never seen at all");
     assert_eq!(missing(OnMissing::Ok, "9x2 _x5"), "ppFFFFoo");
     assert_eq!(missing(OnMissing::Hold, "_x3"), "uuu");
-}
-
-/// The last step of a rule on some series.
-fn last(when: &str, series: &[(&str, &str)]) -> (char, Option<f64>, Quality) {
-    let steps = steps(rule(when, 0, 0), series, None);
-    let step = steps.last().unwrap();
-    (letters(&steps).pop().unwrap(), step.value, step.quality)
-}
-
-#[test]
-fn figures_over_a_window() {
-    use Quality::{Fresh, NoTraffic};
-    let b = |values| [("a.b", values)];
-    let cases = [
-        ("max(a.b, 3m) > 5", b("9 1x1"), 'F', Some(9.0), Fresh),
-        ("max(a.b, 3m) > 5", b("9 1x3"), 'o', Some(1.0), Fresh),
-        ("min(a.b, 3m) < 2", b("1 5 5"), 'F', Some(1.0), Fresh),
-        ("avg(a.b, 2m) > 5", b("0 4 8"), 'F', Some(6.0), Fresh),
-        ("sum(a.b, 2m) > 11", b("0 4 8"), 'F', Some(12.0), Fresh),
-        ("count(a.b, 5m) < 3", b("1 _ 1 _ 1"), 'o', Some(3.0), Fresh),
-        ("count(a.b >= 500, 5m) > 1", b("500 200 503 NaN 200"), 'F', Some(2.0), Fresh),
-        // Exactly five are not more than five.
-        ("increase(a.b, 5m) > 5", b("0+1x5"), 'o', Some(5.0), Fresh),
-        ("increase(a.b, 5m) > 5", b("0+1x4 6"), 'F', Some(6.0), Fresh),
-        // A counter that restarts counts from zero; nothing is lost and nothing is negative.
-        ("increase(a.b, 5m) > 5", b("100 101 2 3"), 'o', Some(4.0), Fresh),
-        ("increase(a.b, 5m) > 5", b("7"), 'u', None, NoTraffic),
-        // Below twenty values a 95th percentile is the maximum under another name.
-        ("p95(a.b, 30m) > 5", b("9x18"), 'u', None, NoTraffic),
-        ("p95(a.b, 30m) > 5", b("9x19"), 'F', Some(9.0), Fresh),
-        ("share(a.b >= 500, 30m) > 10%", b("200x16 500x2"), 'F', Some(0.15), Fresh),
-        ("share(a.b >= 500, 30m) > 10%", b("500x5"), 'u', None, NoTraffic),
-    ];
-    for (when, series, state, value, quality) in cases {
-        assert_eq!(last(when, &series), (state, value, quality), "{when} on {series:?}");
-    }
-}
-
-#[test]
-fn ratios_of_counters() {
-    use Quality::{Fresh, NoTraffic};
-    let cases = [
-        ("hit_rate(c.hits, c.misses, 5m) < 70%", "0+20x3", "0+20x3", 'F', Some(0.5), Fresh),
-        ("hit_rate(c.hits, c.misses, 5m) < 70%", "0+90x3", "0+10x3", 'o', Some(0.9), Fresh),
-        // The counters grew by nothing, or by too little to judge.
-        ("hit_rate(c.hits, c.misses, 5m) < 70%", "5x3", "5x3", 'u', None, NoTraffic),
-        ("hit_rate(c.hits, c.misses, 5m) < 70%", "0 3", "0 4", 'u', None, NoTraffic),
-        // Both begin again: what was before does not count against them.
-        ("hit_rate(c.hits, c.misses, 9m) < 70%", "900 9 90", "100 1 10", 'o', Some(0.9), Fresh),
-        ("ratio(c.hits, c.misses, 5m) > 1%", "0+1x3", "0+40x3", 'F', Some(0.025), Fresh),
-    ];
-    for (when, hits, misses, state, value, quality) in cases {
-        let found = last(when, &[("c.hits", hits), ("c.misses", misses)]);
-        assert_eq!(found, (state, value, quality), "{when} on {hits} and {misses}");
-    }
-}
-
-#[test]
-fn silence_is_bad_only_after_it_was_watched() {
-    let story = |values: &str| story("absent(a.b, 3m)", 0, 0, values);
-    assert_eq!(story("1 _x4 1"), "oooFFo");
-    assert_eq!(story("_x5"), "uuuFF", "never seen: nothing is said before the limit");
-    assert_eq!(story("1 stale _ _"), "oooF");
-    let lasting = |values: &str| self::story("absent(a.b, 3m)", 2, 0, values);
-    assert_eq!(lasting("1 _x6"), "oooppFF", "silence is seen anew each time");
-}
-
-#[test]
-fn a_change_is_measured_against_the_window_before() {
-    let b = |values| [("a.b", values)];
-    assert_eq!(last("change(a.b, 3m) > 50%", &b("100x3 140")).0, 'o');
-    assert_eq!(last("change(a.b, 3m) > 50%", &b("100x3 160")), ('F', Some(0.6), Quality::Fresh));
-    assert_eq!(last("change(avg(a.b, 2m), 4m) > 50%", &b("100x4 200x1")).1, Some(1.0));
-    assert_eq!(last("change(a.b, 9m) > 50%", &b("100x3 160")).0, 'u', "too little history");
-    assert_eq!(last("change(a.b, 2m) > 50%", &b("0x3 9")).0, 'u', "no share of zero");
-}
-
-#[test]
-fn a_spike_needs_a_usual_and_three_minutes() {
-    let story = |values: &str| story("spike(a.b)", 0, 0, values);
-    let quiet = "0+2x40";
-    assert_eq!(story("0+90x20").pop(), Some('u'), "less than half an hour of history");
-    assert_eq!(story(&format!("{quiet} 82+2x5")).pop(), Some('o'));
-    assert_eq!(story(&format!("{quiet} 180 280")).pop(), Some('o'), "two minutes are no spike");
-    assert_eq!(story(&format!("{quiet} 180 280 380")).pop(), Some('F'));
-    assert_eq!(story("0x40 5 10 15").pop(), Some('o'), "ten in a minute are never a spike");
-}
-
-#[test]
-fn what_is_expected_grows_with_the_time_since_the_marker() {
-    let band = |after: u32, from: f64, to: f64| Band {
-        after: MINUTE * after,
-        from: Some(from),
-        to: Some(to),
-    };
-    let warming = |values: &str, marker| {
-        let mut rule = rule("a.b < expected", 0, 0);
-        rule.bands = vec![band(10, 0.2, 0.4), band(30, 0.6, 0.8)];
-        letters(&steps(rule, &[("a.b", values)], marker))
-    };
-    let low = warming("0.1x40", Some(0));
-    assert_eq!(&low[..10], "uuuuuuuuuu", "warming up: nothing is expected yet");
-    assert_eq!(&low[10..], "F".repeat(31));
-    let rising = warming("0.3x40", Some(0));
-    assert_eq!(&rising[10..30], "o".repeat(20));
-    assert_eq!(&rising[30..], "F".repeat(11));
-    assert_eq!(warming("0.1x3", None), "uuuu", "nobody knows when the marker was");
 }
 
 fn store(points: &[(u64, Point)]) -> SeriesStore {
@@ -416,44 +303,7 @@ fn the_peak_is_the_worst_in_the_direction_of_the_rule() {
     assert_eq!(peak("a.b < 5", &[4.0, 2.0, 3.0]), Some(2.0));
 }
 
-#[test]
-fn what_does_not_fit_is_said_with_its_place() {
-    let cases = [
-        ("hit_rate(c.h, c.m, 5m) < 200ms", 25, "a ratio cannot be compared with a length of time"),
-        ("hit_rate(c.h, c.m, 5m) < 70", 25, "write 70%"),
-        ("used(m.memory, m.limit) > 80", 26, "write 80%"),
-        ("used(m.memory) > 80%", 13, "what may be used"),
-        ("p95(a.total_ms, 5m) > 70%", 22, "a length of time cannot be compared with a share"),
-        ("increase(a.b, 1h) > 5s", 20, "a number of events cannot be compared"),
-        ("a.used_memory > 5m", 16, "an amount of memory"),
-        ("a.x_seconds > true", 14, "yes or no"),
-        ("p96(a.b, 5m) > 5", 0, "no function p96"),
-        ("p95(a.b) > 5", 7, "expected `,` and a window"),
-        ("p95(a.b, 5) > 5", 9, "a window is a length of time"),
-        ("p95(a.b, 9h) > 5", 9, "from 1s to 6h"),
-        ("a.b > 5 and a.b < 3 or a.b > 2", 22, "cannot be mixed"),
-        ("a.b in 5", 6, "a list is not possible"),
-        ("a.b >= expected", 15, "`<`, `>` or `outside`"),
-        ("change(absent(a.b, 5m), 5m) > 5%", 7, "can change"),
-        ("a.b > 5 5", 8, "unexpected text"),
-        ("", 0, "expected the name"),
-    ];
-    for (when, offset, words) in cases {
-        let error = When::parse(when).unwrap_err();
-        assert!(error.message.contains(words), "{when}: {}", error.message);
-        assert_eq!(error.offset, offset, "{when}: {}", error.message);
-    }
-    assert!(When::parse("a.x_seconds > 30m").is_ok_and(|when| {
-        matches!(&when.clauses[0].test, Test::Against(_, Value::Number(n)) if *n == 1_800.0)
-    }));
-}
-
 proptest! {
-    #[test]
-    fn no_line_panics(text in "(p95|hit_rate|change|share|absent|a\\.b|[(),<>= ]|5m|70%|and|or){0,9}|.{0,60}") {
-        let _ = When::parse(&text);
-    }
-
     /// Whatever comes in: fires only after `for`, and resolves only on a good look.
     #[test]
     fn no_series_breaks_the_promises(

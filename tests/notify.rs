@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::{sync::mpsc, time::timeout};
 use watchfloor::{
     config::profile::{
-        Address, NotifyCommand, NotifyConfig, NotifyKind, NotifyTarget, Text, TlsOptions, Webhook,
+        Address, NotifyConfig, NotifyKind, NotifyTarget, Program, Text, TlsOptions, Webhook,
         WebhookFormat,
     },
     domain::{
@@ -173,7 +173,7 @@ fn inner(target: &mut NotifyTarget) -> &mut Webhook {
 }
 
 fn program(name: &str, argv: &[&str]) -> NotifyTarget {
-    let command = NotifyCommand {
+    let command = Program {
         argv: argv.iter().map(|text| (*text).to_owned()).collect(),
         directory: None,
         environment: vec![("GREETING".to_owned(), Text::Plain("hello".to_owned()))],

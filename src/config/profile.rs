@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 pub use self::display::{ColorMode, Display};
 pub use self::logs::{LogFields, LogOrigin, LogsSource};
 pub use self::notify::{
-    Address, Bell, NotifyCommand, NotifyConfig, NotifyKind, NotifyTarget, Webhook, WebhookFormat,
+    Address, Bell, NotifyConfig, NotifyKind, NotifyTarget, Webhook, WebhookFormat,
 };
 pub use self::probe::{HostPort, StatuspageSource, TcpSource, TlsSource};
 pub use self::program::{CommandReading, CommandSource, OutputPart, Program};

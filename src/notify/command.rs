@@ -1,30 +1,21 @@
 //! One run of a program that is handed one message.
 
-use std::{
-    env,
-    process::{ExitStatus, Stdio},
-    time::Duration,
-};
+use std::{process::ExitStatus, time::Duration};
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    process::{Child, Command},
     time::timeout,
 };
 
 use super::{body, queue::Refused};
 use crate::{
-    config::{profile::NotifyCommand, secret::redact},
+    config::profile::Program,
     domain::{notification::Notification, time::short_duration},
-    net::words,
+    net::{
+        program::{self, Running},
+        words,
+    },
 };
-
-/// Variables that the program gets from the console's own environment.
-const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "USER"];
-
-/// Where programs are looked for when there is no PATH.
-const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// How much of what it prints is kept, bytes: the end of it.
 const KEPT: usize = 4 << 10;
@@ -34,31 +25,6 @@ const QUOTED: usize = 200;
 
 /// How long the system may take to end a killed process.
 const DEATH: Duration = Duration::from_secs(3);
-
-/// The processes of one run. Whatever of them is left when this is dropped is killed.
-struct Group {
-    id: Option<Pid>,
-}
-
-impl Group {
-    fn of(child: &Child) -> Self {
-        Self { id: child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) }
-    }
-
-    /// Nothing of it is left, or what is left has let go of us.
-    fn release(mut self) {
-        self.id = None;
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(id) = self.id {
-            // A group that is gone needs no signal.
-            let _ = kill_process_group(id, Signal::KILL);
-        }
-    }
-}
 
 /// The end of what a pipe brought.
 #[derive(Default)]
@@ -86,22 +52,13 @@ impl Tail {
 
 /// Runs the program with the message on its standard input, within `limit`.
 pub(super) async fn run(
-    config: &NotifyCommand,
+    config: &Program,
     message: &Notification,
     limit: Duration,
 ) -> Result<(), Refused> {
-    if config.argv.iter().any(|argument| redact(argument) != *argument) {
-        let why = "an argument holds a secret, which everybody on this machine could read";
-        return Err(Refused { why: why.to_owned(), again: false, retry_after: None });
-    }
-    let in_vain = |why: String| Refused { why, again: true, retry_after: None };
-    let Some((program, arguments)) = config.argv.split_first() else {
-        return Err(Refused { again: false, ..in_vain("there is no program to run".to_owned()) });
-    };
-    let mut child = prepare(program, arguments, config)
-        .spawn()
-        .map_err(|error| in_vain(format!("{} could not be started: {error}", shown(program))))?;
-    let group = Group::of(&child);
+    let refused = |why: String, again| Refused { why, again, retry_after: None };
+    let Running { mut child, group } = program::start(config, &config.argv, true)
+        .map_err(|not_started| refused(not_started.why, !not_started.for_good))?;
     let input = format!("{}\n", body::generic(message));
     let (mut said, mut complained) = (Tail::default(), Tail::default());
     let mut status = None;
@@ -132,7 +89,8 @@ pub(super) async fn run(
         line if line.is_empty() => said.last_line(),
         line => line,
     };
-    judge(program, status, limit, &last).map_err(in_vain)
+    let name = config.argv.first().map_or("", String::as_str);
+    judge(name, status, limit, &last).map_err(|why| refused(why, true))
 }
 
 /// Judges by the exit of the program itself. `Err` says what went wrong.
@@ -156,29 +114,4 @@ fn judge(
 
 fn shown(program: &str) -> String {
     words::clip(program, QUOTED)
-}
-
-fn prepare(program: &str, arguments: &[String], config: &NotifyCommand) -> Command {
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env_clear()
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    for name in INHERITED {
-        let usual = (name == "PATH").then(|| USUAL_PATH.into());
-        if let Some(value) = env::var_os(name).filter(|value| !value.is_empty()).or(usual) {
-            command.env(name, value);
-        }
-    }
-    for (name, text) in &config.environment {
-        command.env(name, text.expose());
-    }
-    if let Some(directory) = &config.directory {
-        command.current_dir(directory);
-    }
-    command
 }

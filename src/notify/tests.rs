@@ -1,11 +1,11 @@
 //! Who sends, with the clock of the test.
 
 use super::*;
-use crate::{config::profile::NotifyCommand, domain::notification::Severity};
+use crate::{config::profile::Program, domain::notification::Severity};
 
 fn config() -> NotifyConfig {
     let argv = vec!["true".to_owned()];
-    let command = NotifyCommand { argv, directory: None, environment: Vec::new() };
+    let command = Program { argv, directory: None, environment: Vec::new() };
     let target = NotifyTarget {
         name: "desk".to_owned(),
         kind: NotifyKind::Command(Box::new(command)),

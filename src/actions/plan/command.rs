@@ -11,16 +11,9 @@ use rustix::fs::{Access, access};
 use super::Draft;
 use crate::{
     actions::RUN_VARIABLE,
-    config::{
-        profile::{CommandAction, Text},
-        secret::redact,
-    },
+    config::profile::{CommandAction, Text},
+    net::program,
 };
-
-/// Variables that the program gets from the console's own environment.
-const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "USER"];
-/// Where programs are looked for when there is no PATH.
-const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// A program, ready to be started.
 #[derive(Debug)]
@@ -42,17 +35,17 @@ pub(in crate::actions) struct CommandJob {
 /// Works the command out.
 pub(super) fn draft(action: &CommandAction, draft: &mut Draft) -> Option<CommandJob> {
     let directory = directory(action, draft);
-    let environment = environment(action);
+    let environment = program::environment(&action.environment);
     let argv = arguments(action);
     let Some((name, arguments)) = argv.split_first() else {
-        draft.refuse("there is no program to run");
+        draft.refuse(program::NO_PROGRAM);
         return None;
     };
-    if argv.iter().any(|argument| redact(argument) != *argument) {
-        draft.refuse("an argument holds a secret, which everybody on this machine could read");
+    if program::holds_secret(&argv) {
+        draft.refuse(program::SECRET_ARGUMENT);
     }
     let search = environment.iter().find(|(name, _)| name == "PATH").map(|(_, text)| text.expose());
-    let program = resolve(name, &directory, &search.unwrap_or_default());
+    let program = program::resolve(name, &directory, &search.unwrap_or_default());
 
     let mut line =
         vec![program.as_ref().map_or_else(|_| quoted(name), |p| quoted(&p.to_string_lossy()))];
@@ -145,59 +138,6 @@ fn directory(action: &CommandAction, draft: &mut Draft) -> PathBuf {
     directory
 }
 
-/// The whole environment: a few variables of the console's own, those that keep programs
-/// from asking and colouring, and the configured ones, which win.
-fn environment(action: &CommandAction) -> Vec<(String, Text)> {
-    let mut out: Vec<(String, Text)> = Vec::new();
-    let mut set = |name: &str, text: Text| {
-        out.retain(|(other, _)| other != name);
-        out.push((name.to_owned(), text));
-    };
-    for name in INHERITED {
-        let usual = (name == "PATH").then(|| USUAL_PATH.to_owned());
-        if let Some(value) = env::var(name).ok().filter(|value| !value.is_empty()).or(usual) {
-            set(name, Text::Plain(value));
-        }
-    }
-    set("TERM", Text::Plain("dumb".to_owned()));
-    set("NO_COLOR", Text::Plain("1".to_owned()));
-    for (name, text) in &action.environment {
-        set(name, text.clone());
-    }
-    out
-}
-
-/// The file of a program: as given where its name holds a slash, else by the search path.
-fn resolve(name: &str, directory: &Path, search: &str) -> Result<PathBuf, String> {
-    if name.is_empty() {
-        return Err("there is no program to run".to_owned());
-    }
-    if name.contains('/') {
-        let path = directory.join(name);
-        return runnable(&path).map(|()| path);
-    }
-    let mut reason = format!("{name} is not installed: it is in no directory of PATH");
-    for entry in env::split_paths(search) {
-        let path = directory.join(entry).join(name);
-        match runnable(&path) {
-            Ok(()) => return Ok(path),
-            Err(why) if path.exists() => reason = why,
-            Err(_) => {}
-        }
-    }
-    Err(reason)
-}
-
-fn runnable(path: &Path) -> Result<(), String> {
-    if !path.exists() {
-        return Err(format!("{} does not exist", path.display()));
-    }
-    if !path.is_file() {
-        return Err(format!("{} is not a file", path.display()));
-    }
-    access(path, Access::EXEC_OK).map_err(|_| format!("{} is not executable", path.display()))
-}
-
 /// An argument as a shell would need it, so that spaces and quotes cannot mislead the eye.
 fn quoted(text: &str) -> String {
     let harmless = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
@@ -221,23 +161,6 @@ mod tests {
             ("$(reboot)", "'$(reboot)'"),
         ] {
             assert_eq!(quoted(text), shown);
-        }
-    }
-
-    #[test]
-    fn a_program_is_found_or_its_absence_is_explained() {
-        let here = Path::new("/");
-        assert_eq!(resolve("sh", here, "/nonexistent:/bin"), Ok(PathBuf::from("/bin/sh")));
-        assert_eq!(resolve("bin/sh", here, ""), Ok(PathBuf::from("/bin/sh")));
-        for (name, why) in [
-            ("no-such-program", "not installed"),
-            ("/no/such/program", "does not exist"),
-            ("/bin", "not a file"),
-            ("/etc/passwd", "not executable"),
-            ("", "no program"),
-        ] {
-            let error = resolve(name, here, "/bin").expect_err("refused");
-            assert!(error.contains(why), "{error}");
         }
     }
 }

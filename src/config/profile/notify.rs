@@ -1,8 +1,8 @@
 //! Where alerts are told.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, time::Duration};
 
-use super::{Text, TlsOptions};
+use super::{Program, Text, TlsOptions};
 use crate::{
     config::secret::Secret,
     domain::{delivery::TargetInfo, notification::Severity, outbox::Policy},
@@ -53,7 +53,7 @@ pub enum NotifyKind {
     /// An HTTP POST for each message.
     Webhook(Box<Webhook>),
     /// A program that reads each message.
-    Command(Box<NotifyCommand>),
+    Command(Box<Program>),
     /// The terminal that the console runs in.
     Bell(Bell),
 }
@@ -98,17 +98,6 @@ pub enum WebhookFormat {
         /// The integration key.
         routing_key: Secret,
     },
-}
-
-/// A program.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NotifyCommand {
-    /// The program and its arguments, passed as they are.
-    pub argv: Vec<String>,
-    /// Its directory.
-    pub directory: Option<PathBuf>,
-    /// Variables added to a clean environment (PATH, HOME, LANG, USER).
-    pub environment: Vec<(String, Text)>,
 }
 
 /// The terminal's bell.

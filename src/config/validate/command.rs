@@ -13,7 +13,7 @@ impl Cx<'_> {
     /// A program to run.
     pub fn command_action(&mut self, path: &Path, raw: &RawCommandAction) -> Option<CommandAction> {
         let argv = path.key("argv");
-        let mut sound = self.has_program(&argv, &raw.argv, "[\"systemctl\", \"restart\", \"api\"]");
+        let mut sound = self.has_program(&argv, &raw.argv);
         if raw.shell && raw.argv.len() > 1 {
             self.error(
                 &argv,
@@ -23,8 +23,7 @@ impl Cx<'_> {
             sound = false;
         }
         self.known_trap(&argv, raw);
-        let without = "the action cannot start without it";
-        let directory = self.directory(path, raw.directory.as_deref(), without);
+        let directory = self.directory(path, raw.directory.as_deref());
         let environment = self.environment(&path.key("environment"), &raw.environment);
         let stdin = match &raw.stdin {
             Some(value) => self.text(&path.key("stdin"), value, false).map(Some),
@@ -40,27 +39,26 @@ impl Cx<'_> {
         })
     }
 
-    /// Whether a list of arguments begins with a program. `such_as` is one that does.
-    pub fn has_program(&mut self, path: &Path, argv: &[String], such_as: &str) -> bool {
+    /// Whether a list of arguments begins with a program.
+    pub fn has_program(&mut self, path: &Path, argv: &[String]) -> bool {
         let empty = argv.first().is_none_or(|program| program.trim().is_empty());
         if empty {
-            self.error(path, "there is no program to run", format!("such as argv = {such_as}"));
+            self.error(
+                path,
+                "there is no program to run",
+                "such as argv = [\"systemctl\", \"status\", \"api\"]",
+            );
         }
         !empty
     }
 
-    /// The directory of a program. `without` is what becomes of it where there is none.
-    pub fn directory(
-        &mut self,
-        path: &Path,
-        written: Option<&str>,
-        without: &str,
-    ) -> Option<PathBuf> {
+    /// The directory of a program.
+    pub fn directory(&mut self, path: &Path, written: Option<&str>) -> Option<PathBuf> {
         let path = path.key("directory");
         let directory = self.file_path(&path, written?);
         if !directory.is_dir() {
             let message = format!("{} is not a directory now", directory.display());
-            self.warning(&path, message, without);
+            self.warning(&path, message, "the program cannot run without it");
         }
         Some(directory)
     }

@@ -8,14 +8,10 @@ use super::{Cx, Path, source::not_configured, value::written};
 use crate::{
     config::{
         profile::{
-            Address, Bell, NotifyCommand, NotifyConfig, NotifyKind, NotifyTarget, Text, Webhook,
-            WebhookFormat,
+            Address, Bell, NotifyConfig, NotifyKind, NotifyTarget, Text, Webhook, WebhookFormat,
         },
         raw::{
-            notify::{
-                RawBell, RawFormat, RawNotify, RawNotifyCommand, RawSeverity, RawTarget,
-                RawWebhook, Telling,
-            },
+            notify::{RawBell, RawFormat, RawNotify, RawSeverity, RawTarget, RawWebhook, Telling},
             value::{DurationText, TextValue},
         },
         secret::{Secret, redact},
@@ -119,8 +115,13 @@ impl Cx<'_> {
                 self.limits_of(path, &webhook.timeout, &webhook.retry_for),
             ),
             RawTarget::Command(command) => (
-                self.notify_command(path, command)
-                    .map(|command| NotifyKind::Command(Box::new(command))),
+                self.program(
+                    path,
+                    &command.argv,
+                    command.directory.as_deref(),
+                    &command.environment,
+                )
+                .map(|command| NotifyKind::Command(Box::new(command))),
                 self.limits_of(path, &command.timeout, &command.retry_for),
             ),
             RawTarget::Bell(bell) => {
@@ -260,18 +261,6 @@ impl Cx<'_> {
                 Some(Address { shown: redact(url.as_str()), url })
             }
         }
-    }
-
-    fn notify_command(&mut self, path: &Path, raw: &RawNotifyCommand) -> Option<NotifyCommand> {
-        let sound = self.has_program(
-            &path.key("argv"),
-            &raw.argv,
-            "[\"/usr/local/bin/page\", \"--stdin\"]",
-        );
-        let directory =
-            self.directory(path, raw.directory.as_deref(), "no message can be told without it");
-        let environment = self.environment(&path.key("environment"), &raw.environment)?;
-        sound.then(|| NotifyCommand { argv: raw.argv.clone(), directory, environment })
     }
 
     fn bell(&mut self, path: &Path, raw: &RawBell) -> Option<Bell> {

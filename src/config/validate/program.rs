@@ -51,14 +51,7 @@ impl Cx<'_> {
         directory: Option<&str>,
         environment: &BTreeMap<String, TextValue>,
     ) -> Option<Program> {
-        let named = argv.first().is_some_and(|program| !program.trim().is_empty());
-        if !named {
-            self.error(
-                &path.key("argv"),
-                "there is no program to run",
-                "such as argv = [\"docker\", \"stats\", \"--no-stream\"]",
-            );
-        }
+        let named = self.has_program(&path.key("argv"), argv);
         let zero = argv.iter().position(|argument| argument.contains('\0'));
         if let Some(position) = zero {
             self.error(
@@ -67,14 +60,7 @@ impl Cx<'_> {
                 "take it out",
             );
         }
-        let directory = directory.map(|written| self.file_path(&path.key("directory"), written));
-        if let Some(directory) = directory.as_ref().filter(|directory| !directory.is_dir()) {
-            self.warning(
-                &path.key("directory"),
-                format!("{} is not a directory now", directory.display()),
-                "the program cannot run without it",
-            );
-        }
+        let directory = self.directory(path, directory);
         let environment = self.environment(&path.key("environment"), environment)?;
         (named && zero.is_none()).then(|| Program { argv: argv.to_vec(), directory, environment })
     }

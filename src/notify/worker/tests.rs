@@ -7,7 +7,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::*;
 use crate::{
-    config::profile::{NotifyCommand, NotifyKind},
+    config::profile::{NotifyKind, Program},
     domain::{notification::Severity, time::Moment},
     notify::samples,
 };
@@ -24,7 +24,7 @@ struct Bench {
 
 fn target(severities: &[Severity], resolved: bool) -> NotifyTarget {
     let argv = vec!["never-run".to_owned()];
-    let command = NotifyCommand { argv, directory: None, environment: Vec::new() };
+    let command = Program { argv, directory: None, environment: Vec::new() };
     NotifyTarget {
         name: "desk".to_owned(),
         kind: NotifyKind::Command(Box::new(command)),

@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use self::extract::Output;
-use super::child::{self, Running};
+use super::child;
 use crate::{
     config::profile::CommandSource,
     domain::{
@@ -20,6 +20,7 @@ use crate::{
         value::Value,
     },
     net::{
+        program::Running,
         progress::{Progress, Stage},
         words::quote,
     },

@@ -17,8 +17,9 @@ use super::{
 use crate::{
     config::profile::{LogOrigin, LogsSource, Program},
     domain::failure::{Failure, FailureKind},
+    net::program::Running,
     net::words::quote,
-    sources::child::{self, Running},
+    sources::child,
 };
 
 /// How often a file is looked at, and a program's silence.

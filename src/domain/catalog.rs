@@ -294,6 +294,10 @@ pub struct ActionSpec {
     pub leaves: Vec<String>,
     /// The action that undoes it.
     pub undo: Option<ActionId>,
+    /// It must not be started while one of these holds.
+    pub refuse_when: Vec<Condition>,
+    /// The load that it puts on a database, where it takes a cache away.
+    pub load: Option<LoadSpec>,
     /// All of these must become true for the run to be confirmed.
     pub proof: Vec<Proof>,
     /// How long the proofs may take.
@@ -302,6 +306,15 @@ pub struct ActionSpec {
     pub cooldown: Duration,
     /// When the run itself is given up.
     pub timeout: Duration,
+}
+
+/// A cache that an action takes away, and the database behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadSpec {
+    /// The cache.
+    pub cache: PanelId,
+    /// The database.
+    pub database: Option<PanelId>,
 }
 
 /// One condition that proves an action's effect, on readings observed after it ended.

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     actions::{Actions, new_run_id},
     app::{
-        actions::{Armed, Run},
+        actions::{Armed, Run, reach},
         msg::{Effect, Event, Msg, StartRun},
         state::{Settings, State},
         update::update,
@@ -288,6 +288,7 @@ impl Session<'_> {
                 Came::Event(Event::Previewed(previewed)) => {
                     let mut preview =
                         previewed.outcome.map_err(|failure| Ended::Refused(failure.to_string()))?;
+                    reach::consider(&self.state.world, spec, &mut preview);
                     if self.asked.take_over.is_some() {
                         preview.refusals.retain(|why| !why.starts_with(LOCKED));
                     }

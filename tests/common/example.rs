@@ -62,6 +62,8 @@ fn action(id: &str, title: &str, guard: Guard, key: char) -> ActionSpec {
         effects: Vec::new(),
         leaves: Vec::new(),
         undo: None,
+        refuse_when: Vec::new(),
+        load: None,
         proof: Vec::new(),
         proof_within: Duration::from_secs(60),
         cooldown: Duration::from_secs(600),

@@ -190,6 +190,7 @@ async fn a_role_that_sees_only_itself_is_told_so() {
     let mut source = postgres(config);
     let facts = good(poll(&mut source).await);
     assert!(missing(&facts, "connections").contains("only its own sessions"));
+    assert!(missing(&facts, "connections_share").contains("only its own sessions"));
     let remark = |words: &str| facts.remarks.iter().any(|remark| remark.contains(words));
     assert!(remark("grant it pg_monitor"), "{:?}", facts.remarks);
     assert!(remark("42501") && remark("forbidden"), "{:?}", facts.remarks);
@@ -218,6 +219,7 @@ async fn a_server_without_slots_is_full_and_a_held_session_goes_on() {
     bad(poll(&mut late).await, FailureKind::Full, "53300");
     let facts = good(poll(&mut held).await);
     assert_eq!((number(&facts, "connections"), number(&facts, "max_connections")), (4.0, 4.0));
+    assert_eq!(number(&facts, "connections_share"), 1.0);
     server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
     drop(others);
     let others = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'";

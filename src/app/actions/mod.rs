@@ -3,6 +3,8 @@
 
 pub mod dialog;
 
+pub mod reach;
+
 pub mod run;
 
 use std::{collections::VecDeque, time::Duration};
@@ -195,7 +197,10 @@ pub fn why_not(world: &World, spec: &ActionSpec) -> Option<String> {
             return Some("read-only; to allow actions: :arm 10m reason".to_owned());
         }
     }
-    cooling_down(world, spec).map(|left| format!("cooling down, {} left", clock(left)))
+    if let Some(left) = cooling_down(world, spec) {
+        return Some(format!("cooling down, {} left", clock(left)));
+    }
+    reach::objection(world, spec)
 }
 
 /// How long an action must still rest. By the wall clock, so that it also holds for runs

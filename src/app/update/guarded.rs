@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{say, second};
 use crate::app::{
-    actions::{Armed, Dialog, LONGEST_ARMED, Run, Stage, dialog, why_not},
+    actions::{Armed, Dialog, LONGEST_ARMED, Run, Stage, dialog, reach, why_not},
     command::Command,
     msg::{Effect, Notice, StartRun},
     palette,
@@ -127,7 +127,7 @@ pub(super) fn prepare(state: &mut State, action: &ActionId, effects: &mut Vec<Ef
     effects.push(Effect::Draw);
 }
 
-pub(super) fn previewed(state: &mut State, previewed: Previewed, effects: &mut Vec<Effect>) {
+pub(super) fn previewed(state: &mut State, mut previewed: Previewed, effects: &mut Vec<Effect>) {
     let now = state.world.now;
     let dialog = state.view.layers.iter_mut().find_map(|layer| match layer {
         Layer::Dialog(dialog) if dialog.run == previewed.run => Some(dialog),
@@ -138,6 +138,9 @@ pub(super) fn previewed(state: &mut State, previewed: Previewed, effects: &mut V
         return;
     }
     if let Some(spec) = state.world.catalog.action(&dialog.action) {
+        if let Ok(preview) = &mut previewed.outcome {
+            reach::consider(&state.world, spec, preview);
+        }
         dialog.take_preview(previewed.outcome, spec, now);
     }
     effects.push(Effect::Draw);

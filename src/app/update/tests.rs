@@ -91,6 +91,8 @@ fn action(id: &str, guard: Guard, proof: &[&str]) -> ActionSpec {
         effects: Vec::new(),
         leaves: Vec::new(),
         undo: None,
+        refuse_when: Vec::new(),
+        load: None,
         proof: proof.iter().map(|text| Proof { when: condition(text) }).collect(),
         proof_within: Duration::from_secs(60),
         cooldown: Duration::from_secs(120),

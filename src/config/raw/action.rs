@@ -62,6 +62,10 @@ pub struct Guarding<'a> {
     pub leaves: &'a [String],
     /// What undoes it.
     pub undo: Option<&'a str>,
+    /// When it must not be started.
+    pub refuse_when: &'a [ConditionText],
+    /// What comes on a database.
+    pub load: Option<&'a RawLoad>,
     /// What proves it.
     pub proof: &'a [ConditionText],
     /// How long the proof may take.
@@ -99,6 +103,12 @@ macro_rules! action {
             pub leaves: Vec<String>,
             /// The action that undoes it.
             pub undo: Option<String>,
+            /// It must not be started while one of these holds, each written with its source.
+            #[serde(default)]
+            pub refuse_when: Vec<ConditionText>,
+            /// The cache that it takes away, and the database behind it: its dialog then says
+            /// how much more would reach the database.
+            pub load: Option<RawLoad>,
             /// All of these must become true for the run to be confirmed. Written with the
             /// source; `result.NAME` reads the action's own answer.
             #[serde(default)]
@@ -135,6 +145,8 @@ macro_rules! action {
                     effects: &self.effects,
                     leaves: &self.leaves,
                     undo: self.undo.as_deref(),
+                    refuse_when: &self.refuse_when,
+                    load: self.load.as_ref(),
                     proof: &self.proof,
                     proof_within: &self.proof_within,
                     cooldown: &self.cooldown,
@@ -146,6 +158,16 @@ macro_rules! action {
             }
         }
     };
+}
+
+/// A cache that an action takes away, and what is behind it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawLoad {
+    /// The cache.
+    pub cache: String,
+    /// The database that is asked instead.
+    pub database: Option<String>,
 }
 
 action! {

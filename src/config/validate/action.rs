@@ -13,13 +13,13 @@ use crate::{
         profile::{ActionConfig, ActionKind, HttpAction, RedisAction, SourceKind},
         raw::{
             RawConfig,
-            action::{Guarding, RawAction, RawHttpAction, RawMethod, RawRedisAction},
+            action::{Guarding, RawAction, RawHttpAction, RawLoad, RawMethod, RawRedisAction},
         },
     },
     domain::{
-        catalog::{ActionSpec, Catalog, MENU_MOVES, Proof},
+        catalog::{ActionSpec, Catalog, LoadSpec, MENU_MOVES, Proof},
         condition::Condition,
-        ids::{ActionId, SourceId},
+        ids::{ActionId, PanelId, SourceId},
     },
 };
 
@@ -149,6 +149,9 @@ fn spec(
             "add a condition on a source: what is different outside once it worked",
         );
     }
+    let refuse_when =
+        cx.conditions(&path.key("refuse_when"), guarding.refuse_when, Setting::Anywhere);
+    let load = guarding.load.and_then(|load| cx.load(&path.key("load"), load));
     let proof_within = cx.duration(&path.key("proof_within"), guarding.proof_within);
     let cooldown = cx.duration_or_zero(&path.key("cooldown"), guarding.cooldown);
     let timeout = cx.duration(&path.key("timeout"), guarding.timeout);
@@ -161,6 +164,8 @@ fn spec(
         effects: guarding.effects.to_vec(),
         leaves: guarding.leaves.to_vec(),
         undo: guarding.undo.map(ActionId::from),
+        refuse_when,
+        load,
         proof: proof.into_iter().map(|when: Condition| Proof { when }).collect(),
         proof_within: proof_within?,
         cooldown: cooldown?,
@@ -217,6 +222,17 @@ fn key(
 }
 
 impl Cx<'_> {
+    fn load(&mut self, path: &Path, raw: &RawLoad) -> Option<LoadSpec> {
+        let mut known = self.refers(&path.key("cache"), "cache", &raw.cache, "cache");
+        if let Some(database) = &raw.database {
+            known &= self.refers(&path.key("database"), "database", database, "database");
+        }
+        known.then(|| LoadSpec {
+            cache: PanelId::from(raw.cache.as_str()),
+            database: raw.database.as_deref().map(PanelId::from),
+        })
+    }
+
     fn action_kind(
         &mut self,
         path: &Path,

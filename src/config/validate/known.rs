@@ -78,10 +78,11 @@ pub const SSE: [&str; 5] =
 const REDIS: [&str; 3] = ["up", "keys", "ping_ms"];
 
 /// What a Postgres source has.
-const POSTGRES: [&str; 12] = [
+const POSTGRES: [&str; 13] = [
     "up",
     "connections",
     "max_connections",
+    "connections_share",
     "blocked",
     "idle_in_transaction",
     "longest_query_seconds",

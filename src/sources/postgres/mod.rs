@@ -4,7 +4,8 @@
 //! and never takes more than one. Everything is asked with the simple protocol, in
 //! read-only transactions, so that poolers work too.
 //!
-//! Readings: `connections`, `max_connections` (without those reserved for others), `active`,
+//! Readings: `connections`, `max_connections` (without those reserved for others),
+//! `connections_share` (the first as a share of the second, 0 to 1), `active`,
 //! `idle_in_transaction`, `blocked`, `longest_query_seconds`, `longest_transaction_seconds`
 //! (0 where there is none), `tps`, `cache_hit_ratio` (0 to 1) and `deadlocks` since the look
 //! before, `deadlocks_total`, `size_bytes`, `is_replica`, `standbys`,
@@ -172,6 +173,9 @@ impl Postgres {
         for name in of_sessions {
             put(facts, name, row.number(name).filter(|_| sees_all), partial);
         }
+        let share = row.number("connections").zip(row.number("max_connections"));
+        let share = share.filter(|(_, most)| sees_all && *most > 0.0);
+        put(facts, "connections_share", share.map(|(used, most)| used / most), partial);
         if !sees_all {
             facts.remarks.push(format!(
                 "{} sees only its own sessions: grant it pg_monitor to count all",

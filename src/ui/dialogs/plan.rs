@@ -70,6 +70,11 @@ pub fn lines(
         }
         None => page.say("undo", ["there is none"], theme.warning()),
     }
+    if let Some(Ok(preview)) = &dialog.preview {
+        let measured = format!("measured {}", in_words(state.world.now.since(preview.at)));
+        let findings = preview.findings.iter().map(String::as_str).chain([measured.as_str()]);
+        page.say("findings", findings, theme.text());
+    }
     let measured = page.lines.len();
     page.say("it does", spec.effects.iter().map(String::as_str), theme.text());
     // Where nothing could be counted, what is said of it is all that is known of its reach.
@@ -80,11 +85,6 @@ pub fn lines(
         page.say("untouched", ["nothing is said about that"], theme.quiet());
     } else {
         page.say("untouched", spec.leaves.iter().map(String::as_str), theme.text());
-    }
-    if let Some(Ok(preview)) = &dialog.preview {
-        let measured = format!("measured {}", in_words(state.world.now.since(preview.at)));
-        let findings = preview.findings.iter().map(String::as_str).chain([measured.as_str()]);
-        page.say("findings", findings, theme.text());
     }
     rest(&mut page, state, dialog, spec);
     (page.lines, vital)

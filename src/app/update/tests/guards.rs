@@ -1,6 +1,7 @@
 //! What must hold before an action is started.
 
 use super::*;
+use crate::domain::catalog::LoadSpec;
 
 // --- guarded actions
 
@@ -45,6 +46,57 @@ fn a_cheap_action_takes_y_and_nothing_else() {
     let start = console.started().unwrap();
     assert_eq!((start.confirmation.as_str(), start.digest.as_str()), ("y", "d1g35t"));
     assert_eq!(start.target, "shop/production");
+}
+
+#[test]
+fn what_must_not_be_started_now_says_under_which_condition() {
+    let mut console = Console::new();
+    let warm =
+        console.state.world.catalog.actions.iter_mut().find(|spec| spec.id.as_str() == "warm");
+    warm.unwrap().refuse_when = vec![condition("redis.load > 80%")];
+    console.arm().good("redis", &[("load", Value::Number(0.81))]);
+    console.command(Command::Prepare("warm".into()));
+    assert!(console.state.view.layers.is_empty());
+    let said = console.said();
+    assert!(said.contains("not while redis.load > 80%: it is 0.81"), "{said}");
+    console.good("redis", &[("load", Value::Number(0.5))]).prepare("warm");
+    assert!(console.dialog().clear_preview().is_some());
+}
+
+#[test]
+fn a_condition_that_cannot_be_looked_at_is_said_and_refuses_nothing() {
+    let mut console = Console::new();
+    let warm =
+        console.state.world.catalog.actions.iter_mut().find(|spec| spec.id.as_str() == "warm");
+    warm.unwrap().refuse_when = vec![condition("redis.load > 80%")];
+    console.arm().bad("redis", FailureKind::Refused).prepare("warm");
+    let findings = &console.dialog().clear_preview().unwrap().findings;
+    assert!(findings[0].starts_with("it is not known whether redis.load > 80%"), "{findings:?}");
+}
+
+#[test]
+fn what_takes_a_cache_away_says_how_much_more_reaches_the_database() {
+    let mut console = Console::new();
+    let warm =
+        console.state.world.catalog.actions.iter_mut().find(|spec| spec.id.as_str() == "warm");
+    warm.unwrap().load = Some(LoadSpec { cache: "main".into(), database: None });
+    let counted = |hits: f64, misses: f64| {
+        [
+            ("hits", Value::Number(hits)),
+            ("misses", Value::Number(misses)),
+            ("run", Value::Text("a".into())),
+        ]
+    };
+    console.arm().good("redis", &counted(1_000.0, 1_000.0)).prepare("warm");
+    let findings = console.dialog().clear_preview().unwrap().findings.clone();
+    assert!(findings[0].contains("is not known"), "one look is no rate: {findings:?}");
+    console.command(Command::Back).at(30.0).good("redis", &counted(1_900.0, 1_100.0));
+    console.prepare("warm");
+    let findings = &console.dialog().clear_preview().unwrap().findings;
+    assert_eq!(
+        findings[0],
+        "Main cache answered 90 % of 1000 lookups in 30s: without it 10 times as many reach the database"
+    );
 }
 
 #[test]

@@ -7,6 +7,8 @@
 //! into the profile, one rule at a time (`validate`). Each step reports all that it finds
 //! and goes on with what is sound.
 
+pub mod place;
+
 pub mod profile;
 
 pub mod secret;

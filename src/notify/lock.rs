@@ -5,22 +5,25 @@
 
 use std::{
     collections::{BTreeMap, hash_map::DefaultHasher},
-    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    fs::{DirBuilder, File, TryLockError},
     hash::{Hash, Hasher},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{config::secret::redact, domain::notification::Notification};
+use crate::{
+    config::{place, secret::redact},
+    domain::notification::Notification,
+};
 
 /// A file that is larger was not written by us, bytes.
-const LARGEST: u64 = 64 << 10;
+const LARGEST: u64 = 4 << 20;
 
 /// The most deliveries that are remembered.
 const REMEMBERED: usize = 100;
@@ -36,14 +39,26 @@ pub(super) struct Record {
     pub(super) pid: Option<u32>,
     /// Since when.
     pub(super) since: Option<Timestamp>,
-    /// Counts on while that process runs: one that is stopped holds the lock and sends
-    /// nothing.
-    pub(super) beat: u64,
+    /// What is not delivered yet.
+    owed: Vec<Owed>,
+    /// When that process ended in order. It has then also kept what it owed with the alerts,
+    /// where a console finds it that starts later.
+    ended: Option<Timestamp>,
     /// What was last delivered, by target and incident.
     delivered: BTreeMap<String, Delivered>,
 }
 
 impl Record {
+    /// What a target has not got from whoever wrote this, for a console that has watched
+    /// since then.
+    pub(super) fn owed(&self, target: &str, since: Timestamp) -> Vec<Notification> {
+        if self.ended.is_some_and(|ended| ended <= since) {
+            return Vec::new();
+        }
+        let of_target = self.owed.iter().filter(|owed| owed.target == target);
+        of_target.map(|owed| owed.message.clone()).collect()
+    }
+
     /// Whether the target has got the same from whoever wrote this.
     pub(super) fn was_delivered(&self, target: &str, message: &Notification) -> bool {
         self.delivered.get(&key(target, message)).is_some_and(|delivered| {
@@ -52,6 +67,15 @@ impl Record {
                 && Duration::try_from(after).map_or(true, |after| after < APART)
         })
     }
+}
+
+/// A message that a target has not got yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Owed {
+    /// The target.
+    pub(super) target: String,
+    /// The message.
+    pub(super) message: Notification,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,8 +94,9 @@ pub(super) struct Held(Mutex<(File, Record)>);
 pub(super) enum Tried {
     /// It is ours; with what whoever had it before has written.
     Ours(Held, Record),
-    /// It is another's, who has written this.
-    Theirs(Record),
+    /// It is another's, who has written this, if it can be read; and who has touched the file
+    /// then: again and again while it runs. One that is stopped holds the lock too.
+    Theirs(Option<Record>, SystemTime),
     /// It cannot be used, with the reason.
     Unusable(String),
 }
@@ -94,42 +119,38 @@ fn try_to(path: &Path, now: Timestamp) -> io::Result<Tried> {
     if let Some(directory) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        // A link in its place could lead what is written elsewhere.
-        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-        .open(path)?;
+    let mut file = place::lock_file(path)?;
     match file.try_lock() {
         Ok(()) => {
-            let before = read(&mut file);
-            let record =
-                Record { pid: Some(std::process::id()), since: Some(now), ..before.clone() };
-            write(&mut file, &record)?;
+            let before = read(&mut file).unwrap_or_default();
+            let (pid, since) = (Some(std::process::id()), Some(now));
+            // What was owed stands there until it is taken over.
+            let record = Record { pid, since, ended: None, ..before.clone() };
+            keep(&mut file, &record);
             Ok(Tried::Ours(Held(Mutex::new((file, record))), before))
         }
-        Err(TryLockError::WouldBlock) => Ok(Tried::Theirs(read(&mut file))),
+        Err(TryLockError::WouldBlock) => {
+            let sign = file.metadata()?.modified()?;
+            Ok(Tried::Theirs(read(&mut file), sign))
+        }
         Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
-/// What the file says; nothing where that is no record.
-fn read(file: &mut File) -> Record {
+/// What the file says; none where that is no record, or one that is being written.
+fn read(file: &mut File) -> Option<Record> {
     let mut bytes = Vec::new();
-    match file.take(LARGEST).read_to_end(&mut bytes) {
-        Ok(_) => serde_json::from_slice(&bytes).unwrap_or_default(),
-        Err(_) => Record::default(),
-    }
+    file.take(LARGEST).read_to_end(&mut bytes).ok()?;
+    serde_json::from_slice(&bytes).ok()
 }
 
+/// Over what stands there, and only then shorter: on a full disk there is no room for it
+/// once it is empty.
 fn write(file: &mut File, record: &Record) -> io::Result<()> {
     let bytes = serde_json::to_vec(record)?;
     file.seek(SeekFrom::Start(0))?;
-    file.set_len(0)?;
-    file.write_all(&bytes)
+    file.write_all(&bytes)?;
+    file.set_len(bytes.len() as u64)
 }
 
 impl Held {
@@ -147,11 +168,31 @@ impl Held {
         keep(file, record);
     }
 
-    /// Shows the others that this console still runs. Blocks on the disk.
+    /// Shows the others that this console still runs: the time of the file, which can be set
+    /// on a full disk too. Blocks on the disk.
     pub(super) fn beat(&self) {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = held.0.set_modified(SystemTime::now()) {
+            tracing::warn!(%error, "the lock of the notifications cannot be touched");
+        }
+    }
+
+    /// Remembers what is not delivered yet, for whoever takes over. Blocks on the disk.
+    pub(super) fn owe(&self, owed: Vec<Owed>) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, record) = &mut *held;
-        record.beat = record.beat.wrapping_add(1);
+        if record.owed != owed {
+            record.owed = owed;
+            keep(file, record);
+        }
+    }
+
+    /// Says that this console ends in order, and what it owes then. Blocks on the disk.
+    pub(super) fn end(&self, owed: Vec<Owed>, now: Timestamp) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, record) = &mut *held;
+        record.owed = owed;
+        record.ended = Some(now);
         keep(file, record);
     }
 }
@@ -191,11 +232,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = place(&directory.path().join("state"), "shop", "production");
         let Tried::Ours(held, _) = take(&path, now()) else { panic!("free") };
-        let Tried::Theirs(record) = take(&path, now()) else { panic!("held") };
+        let Tried::Theirs(Some(record), sign) = take(&path, now()) else { panic!("held") };
         assert_eq!((record.pid, record.since), (Some(std::process::id()), Some(now())));
         held.beat();
-        let Tried::Theirs(later) = take(&path, now()) else { panic!("held") };
-        assert_ne!(record.beat, later.beat);
+        let Tried::Theirs(_, later) = take(&path, now()) else { panic!("held") };
+        assert!(sign < later);
         let other = place(&directory.path().join("state"), "shop", "staging");
         assert!(matches!(take(&other, now()), Tried::Ours(..)), "of another service");
         drop(held);
@@ -217,6 +258,33 @@ mod tests {
         let mut again = a.clone();
         again.at = a.at.plus(Duration::from_secs(3600));
         assert!(!before.was_delivered("hook", &again), "the same an hour later is news");
+    }
+
+    #[test]
+    fn what_was_owed_is_known_to_who_takes_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = place(directory.path(), "shop", "production");
+        let message = samples::message(&["a"]);
+        let owed = || vec![Owed { target: "hook".to_owned(), message: message.clone() }];
+        let Tried::Ours(held, _) = take(&path, now()) else { panic!("free") };
+        held.owe(owed());
+        drop(held);
+        // It ended without a word, and so did whoever took over before it had sent that.
+        for _ in 0..2 {
+            let Tried::Ours(_held, before) = take(&path, now()) else { panic!("free") };
+            assert_eq!(before.owed("hook", now()), std::slice::from_ref(&message));
+            assert!(before.owed("other", now()).is_empty());
+        }
+        let Tried::Ours(held, _) = take(&path, now()) else { panic!("free") };
+        held.end(owed(), now());
+        drop(held);
+        let Tried::Ours(_held, before) = take(&path, now()) else { panic!("free") };
+        let earlier = now() - jiff::SignedDuration::from_secs(60);
+        assert_eq!(before.owed("hook", earlier), [message], "it was there meanwhile");
+        assert!(
+            before.owed("hook", now()).is_empty(),
+            "it has that from the alerts that were kept"
+        );
     }
 
     #[test]

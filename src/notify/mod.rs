@@ -32,14 +32,15 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use tokio::{
-    sync::{mpsc, watch},
-    time::{Instant, sleep, timeout},
+    sync::{Notify, mpsc, watch},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_util::task::AbortOnDropHandle;
 
 use self::{
-    lock::{Held, Record, Tried},
+    lock::{Held, Owed, Record, Tried},
     queue::Refused,
     worker::Desk,
 };
@@ -66,6 +67,9 @@ const SILENT: Duration = Duration::from_secs(45);
 
 /// A message that is held back is still sent by whoever takes over within this time.
 const STILL_NEWS: Duration = Duration::from_secs(5 * 60);
+
+/// The most messages of a target that are remembered for whoever takes over.
+const OWED: usize = 20;
 
 /// Reports that wait to be read.
 const REPORTS: usize = 256;
@@ -98,6 +102,10 @@ struct Shared {
     /// The last message of each incident while another console sends.
     held_back: Mutex<BTreeMap<String, (Instant, Notification)>>,
     lock: Mutex<Option<Arc<Held>>>,
+    /// What waits at a desk has changed.
+    stirred: Arc<Notify>,
+    /// Since when this console watches.
+    since: Timestamp,
     sender: watch::Sender<Sender>,
 }
 
@@ -120,6 +128,8 @@ impl Notifier {
             desks: Mutex::default(),
             held_back: Mutex::default(),
             lock: Mutex::default(),
+            stirred: Arc::default(),
+            since: (place.clock)().wall,
             sender: watch::Sender::new(Sender::Nobody),
         });
         let mut notifier = Self { shared, place, reports, guard: None };
@@ -161,7 +171,12 @@ impl Notifier {
 
     fn open(&self, target: NotifyTarget) -> Open {
         let clock = Arc::clone(&self.place.clock);
-        let desk = Desk::new(target, self.reports.clone(), Arc::clone(&clock));
+        let desk = Desk::new(
+            target,
+            self.reports.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&self.shared.stirred),
+        );
         // Weak: the task is owned by what it would keep alive.
         let shared = Arc::downgrade(&self.shared);
         let deliver = move |config: Arc<NotifyTarget>, message: Notification| {
@@ -219,6 +234,12 @@ impl Notifier {
             }
         }
         left.sort_by_key(|message| message.sequence);
+        let held = locked(&self.shared.lock).clone();
+        if let Some(held) = held {
+            let (owed, now) = (self.shared.owed(), (self.place.clock)().wall);
+            // For a console that watches already; one that starts later has what is returned.
+            let _ = tokio::task::spawn_blocking(move || held.end(owed, now)).await;
+        }
         left
     }
 }
@@ -242,23 +263,47 @@ impl Shared {
         held_back.insert(message.dedup_key.clone(), (now, message));
     }
 
-    /// This console sends from now on: first what was held back and is still news, and was
-    /// not delivered by whoever sent before.
+    /// This console sends from now on: first what whoever sent before has not delivered, and
+    /// what was held back and is still news.
     fn take_over(&self, sender: Sender, before: &Record) {
         // Held until the end, so that no newer message gets ahead.
         let mut held_back = locked(&self.held_back);
         self.sender.send_replace(sender);
         let now = Instant::now();
-        for (since, message) in std::mem::take(&mut *held_back).into_values() {
-            if now.duration_since(since) >= STILL_NEWS {
-                continue;
-            }
-            for (name, open) in locked(&self.desks).iter() {
+        let held_back = std::mem::take(&mut *held_back);
+        for (name, open) in locked(&self.desks).iter() {
+            let mut held_back = held_back.clone();
+            for owed in before.owed(name, self.since) {
+                let message = match held_back.remove(&owed.dedup_key) {
+                    Some((_, mut newer)) if newer.at.wall >= owed.at.wall => {
+                        newer.instead_of(owed);
+                        newer
+                    }
+                    _ => owed,
+                };
                 if open.desk.takes(&message) && !before.was_delivered(name, &message) {
-                    open.desk.put(message.clone());
+                    open.desk.put(message);
+                }
+            }
+            for (since, message) in held_back.into_values() {
+                let news = now.duration_since(since) < STILL_NEWS;
+                if news && open.desk.takes(&message) && !before.was_delivered(name, &message) {
+                    open.desk.put(message);
                 }
             }
         }
+    }
+
+    /// What is not delivered yet, the newest of each target.
+    fn owed(&self) -> Vec<Owed> {
+        let desks = locked(&self.desks);
+        let of_desk = |(name, open): (&String, &Open)| {
+            let left = open.desk.left();
+            let newest = left.len().saturating_sub(OWED);
+            let owed = left.into_iter().skip(newest);
+            owed.map(|message| Owed { target: name.clone(), message }).collect::<Vec<_>>()
+        };
+        desks.iter().flat_map(of_desk).collect()
     }
 
     /// This console sends without the lock: twice is better than not at all.
@@ -290,7 +335,7 @@ impl Shared {
 async fn guard(shared: Arc<Shared>, place: Place) {
     let path = lock::place(&place.state_dir, &place.service, &place.environment);
     // The last sign of life of whoever has the lock, and when it was new.
-    let mut sign = (0, Instant::now());
+    let mut sign = (None, Instant::now());
     loop {
         let (path, now) = (path.clone(), (place.clock)().wall);
         let tried = tokio::task::spawn_blocking(move || lock::take(&path, now)).await;
@@ -299,12 +344,13 @@ async fn guard(shared: Arc<Shared>, place: Place) {
                 let held = Arc::new(held);
                 *locked(&shared.lock) = Some(Arc::clone(&held));
                 shared.take_over(Sender::Here, &before);
-                return keep(held).await;
+                return keep(&shared, held).await;
             }
-            Ok(Tried::Theirs(record)) => {
-                if sign.0 != record.beat {
-                    sign = (record.beat, Instant::now());
+            Ok(Tried::Theirs(record, beat)) => {
+                if sign.0 != Some(beat) {
+                    sign = (Some(beat), Instant::now());
                 }
+                let record = record.unwrap_or_default();
                 if sign.1.elapsed() < SILENT {
                     shared.leave_to(&record);
                 } else {
@@ -320,13 +366,21 @@ async fn guard(shared: Arc<Shared>, place: Place) {
     }
 }
 
-/// Shows that this console runs, for ever.
-async fn keep(held: Arc<Held>) {
+/// Shows that this console runs, and what it owes, for ever.
+async fn keep(shared: &Shared, held: Arc<Held>) {
+    let mut beat = interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        sleep(BEAT).await;
         let held = Arc::clone(&held);
-        // A beat that is missed is made up for by the next.
-        let _ = tokio::task::spawn_blocking(move || held.beat()).await;
+        let write: Box<dyn FnOnce() + Send> = tokio::select! {
+            _ = beat.tick() => Box::new(move || held.beat()),
+            () = shared.stirred.notified() => {
+                let owed = shared.owed();
+                Box::new(move || held.owe(owed))
+            }
+        };
+        // What is missed is made up for by the next.
+        let _ = tokio::task::spawn_blocking(write).await;
     }
 }
 

@@ -17,6 +17,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Between two attempts at the most, unless the other side asks for more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 
+/// A target is left alone for no longer than this, whatever it asks for: a page that comes
+/// meanwhile must not wait for a day unseen.
+const LONGEST_REST: Duration = Duration::from_secs(15 * 60);
+
 /// Why an attempt was in vain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refused {
@@ -156,6 +160,7 @@ impl Queue {
     ) -> Option<Outcome> {
         let at = self.waiting.iter().position(|waiting| waiting.number == number)?;
         let Refused { why, again, retry_after } = refused;
+        let retry_after = retry_after.map(|wait| wait.min(LONGEST_REST));
         if !again {
             self.waiting.remove(at);
             self.lost += 1;

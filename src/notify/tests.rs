@@ -63,7 +63,7 @@ async fn whoever_sends_shows_that_it_runs() {
     let (notifier, _reports) = Notifier::spawn(config(), place);
     notifier.sender().wait_for(Sender::is_here).await.unwrap();
     let beat = |path: &std::path::Path| match lock::take(path, now.wall) {
-        Tried::Theirs(record) => record.beat,
+        Tried::Theirs(_, sign) => sign,
         other => panic!("{other:?}"),
     };
     let first = beat(&path);

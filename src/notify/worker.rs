@@ -32,6 +32,8 @@ pub(super) struct Desk {
     wake: Notify,
     /// Something was delivered or has failed.
     moved: Notify,
+    /// What waits has changed.
+    stirred: Arc<Notify>,
     reports: mpsc::Sender<Delivery>,
     clock: Clock,
 }
@@ -45,12 +47,14 @@ impl Desk {
         config: NotifyTarget,
         reports: mpsc::Sender<Delivery>,
         clock: Clock,
+        stirred: Arc<Notify>,
     ) -> Arc<Self> {
         Arc::new(Self {
             config: Mutex::new(Arc::new(config)),
             queue: Mutex::default(),
             wake: Notify::new(),
             moved: Notify::new(),
+            stirred,
             reports,
             clock,
         })
@@ -75,6 +79,7 @@ impl Desk {
     pub(super) fn put(&self, message: Notification) {
         let lost = locked(&self.queue).push(message, Instant::now());
         self.wake.notify_one();
+        self.stirred.notify_one();
         if let Some(lost) = lost {
             self.report(lost.dedup_key, lost.sequence, lost.outcome);
         }
@@ -165,6 +170,7 @@ impl Desk {
             self.report(key, sequence, outcome);
         }
         self.moved.notify_waiters();
+        self.stirred.notify_one();
     }
 }
 

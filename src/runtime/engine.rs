@@ -129,13 +129,17 @@ impl Engine {
 
     /// Takes a changed configuration over: every poller is started afresh. Returns what the
     /// state has to know of it.
-    pub(super) fn take_over(&mut self, profile: Profile) -> Reloaded {
+    pub(super) fn take_over(&mut self, mut profile: Profile) -> Reloaded {
         let since = self.clock.now();
+        let needs_restart = needs_restart(&self.profile, &profile);
+        // What was told, kept and locked goes by the name of the service.
+        let (old, new) = (&self.profile.catalog, &mut profile.catalog);
+        (new.service, new.environment) = (old.service.clone(), old.environment.clone());
         let changed = Reloaded {
             catalog: profile.catalog.clone(),
             read_only: profile.display.read_only,
             utc: (profile.display.utc != self.profile.display.utc).then_some(profile.display.utc),
-            needs_restart: needs_restart(&self.profile, &profile),
+            needs_restart,
             since,
         };
         self.pollers.abort_all();
@@ -317,6 +321,8 @@ impl Hands for Engine {
 fn needs_restart(old: &Profile, new: &Profile) -> Vec<String> {
     let (before, after) = (&old.display, &new.display);
     let keys = [
+        ("service.name", old.catalog.service != new.catalog.service),
+        ("service.environment", old.catalog.environment != new.catalog.environment),
         ("display.color", before.color != after.color),
         ("display.ascii", before.ascii != after.ascii),
         ("display.fps", before.fps != after.fps),

@@ -9,9 +9,12 @@ use std::{
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use crate::app::{
-    msg::{Event, Notice},
-    summary::Summary,
+use crate::{
+    app::{
+        msg::{Event, Notice},
+        summary::Summary,
+    },
+    config::place,
 };
 
 /// Texts that may wait for the disk.
@@ -114,8 +117,10 @@ pub(super) fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
     let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(file)?.write_all(text.as_bytes())
+    options.write(true).create(true).truncate(true).mode(place::mode_of(file));
+    let mut written = options.open(file)?;
+    place::settle_mode(file, &written)?;
+    written.write_all(text.as_bytes())
 }
 
 #[cfg(test)]

@@ -349,9 +349,11 @@ mod tests {
         let outlets = Outlets { actions, events: events.clone(), said };
         let old = loaded(directory.path(), "");
         let engine = Engine::new(old.profile, clock, outlets, None, None);
+        let mut new =
+            loaded(directory.path(), "[display]\nread_only = true\nfps = 5\nutc = true\n");
+        new.profile.catalog.service = "other".to_owned();
         let (changed, changes) = mpsc::channel(1);
         let mut hands = Reloading { engine, changes, events: events.clone() };
-        let new = loaded(directory.path(), "[display]\nread_only = true\nfps = 5\nutc = true\n");
         changed.try_send(Ok(Box::new(new))).unwrap();
 
         events.try_send(Event::Tick).unwrap();
@@ -363,7 +365,9 @@ mod tests {
         let Ok(Event::Reloaded(reloaded)) = events_in.try_recv() else { panic!("it was lost") };
         assert!(reloaded.read_only);
         assert_eq!(reloaded.utc, Some(true));
-        assert_eq!(reloaded.needs_restart, ["display.fps"]);
+        assert_eq!(reloaded.needs_restart, ["service.name", "display.fps"]);
+        // Whatever is told goes on by the name that it began with.
+        assert_eq!(reloaded.catalog.service, "shop");
         let mut state = State::new(Default::default(), Clock::start().now(), Settings::default());
         hands.engine.stop(&mut state).await;
     }

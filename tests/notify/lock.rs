@@ -86,3 +86,41 @@ async fn a_lock_that_cannot_be_used_does_not_silence_anybody() {
     assert_eq!(desk.report().await.outcome, Outcome::Delivered);
     assert_eq!(lines(&path), ["a"], "also what came before it was decided");
 }
+
+/// A target that fails while `path` is not there, and appends a line for each message then.
+fn log_where_there_is(path: &Path) -> NotifyTarget {
+    let script = format!("test -e {0} && cat >> {0}", path.display());
+    program("log", &["sh", "-c", &script])
+}
+
+#[tokio::test]
+async fn what_a_killed_console_has_not_delivered_is_delivered_by_the_next() {
+    let state = tempfile::tempdir().expect("a directory");
+    let path = state.path().join("log");
+    let mut first = Desk::within(&state, vec![log_where_there_is(&path)]);
+    first.becomes(Sender::is_here).await;
+    first.notifier.send(message(1, &["a"]));
+    assert!(matches!(first.report().await.outcome, Outcome::Retrying { .. }));
+    // It is written in the background that this is owed.
+    let lock = state.path().join("state/notify-shop@test.lock");
+    let owed = || fs::read_to_string(&lock).is_ok_and(|text| text.contains("\"target\":\"log\""));
+    while !owed() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    // Dropped without a word, as by kill -9.
+    drop(first);
+    fs::write(&path, "").expect("written");
+    let mut second = Desk::within(&state, vec![log_where_there_is(&path)]);
+    assert_eq!(second.report().await.outcome, Outcome::Delivered);
+    assert_eq!(lines(&path), ["a"]);
+
+    // Ended in order: who starts later has it from the alerts that were kept.
+    fs::remove_file(&path).expect("removed");
+    second.notifier.send(message(2, &["b"]));
+    assert!(matches!(second.report().await.outcome, Outcome::Retrying { .. }));
+    assert_eq!(second.notifier.stop(std::time::Duration::ZERO).await.len(), 1);
+    fs::write(&path, "").expect("written");
+    let third = Desk::within(&state, vec![log_where_there_is(&path)]);
+    third.becomes(Sender::is_here).await;
+    assert_eq!(third.notifier.waiting(), 0);
+}

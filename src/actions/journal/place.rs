@@ -7,13 +7,11 @@ use std::{
 };
 
 use super::JournalError;
+use crate::config::place::{is_for_a_group, is_shared, mode_of, no_follow, settle_mode};
+pub(in crate::actions) use crate::config::place::{lock_file, new_file};
 
 /// Anybody but the owner may write.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
-/// New entries get the group of the directory, and the group may write.
-const SHARED: u32 = 0o2020;
-/// Everybody may write.
-const WRITABLE_BY_ALL: u32 = 0o002;
 
 /// Makes the directory if it is not there, for its owner alone, and refuses one that
 /// somebody else could have prepared or could change. A directory that was made for a group
@@ -35,30 +33,6 @@ pub(in crate::actions) fn directory(path: &Path) -> Result<(), JournalError> {
         return Ok(());
     }
     belongs_to_us(path, &facts)
-}
-
-/// Whether a directory was made for a group on purpose.
-fn is_shared(directory: &Path) -> bool {
-    fs::metadata(directory).is_ok_and(|facts| facts.is_dir() && is_for_a_group(&facts))
-}
-
-fn is_for_a_group(facts: &fs::Metadata) -> bool {
-    facts.mode() & SHARED == SHARED && facts.mode() & WRITABLE_BY_ALL == 0
-}
-
-/// Who may use what is made in the directory of this file.
-fn mode_of(path: &Path) -> u32 {
-    if path.parent().is_some_and(is_shared) { 0o660 } else { 0o600 }
-}
-
-/// Gives a file of ours the mode that it should have, whatever the umask.
-fn settle_mode(path: &Path, file: &File) -> std::io::Result<()> {
-    let (facts, mode) = (file.metadata()?, mode_of(path));
-    let ours = facts.uid() == rustix::process::geteuid().as_raw();
-    if ours && facts.mode() & 0o777 != mode {
-        file.set_permissions(Permissions::from_mode(mode))?;
-    }
-    Ok(())
 }
 
 /// Opens a file for appending, made for its owner alone, or for the group of a shared
@@ -83,39 +57,6 @@ pub(super) fn append_file(path: &Path) -> Result<File, JournalError> {
     settle_mode(path, &file)
         .map_err(|error| JournalError::io("cannot be made private", path, error))?;
     Ok(file)
-}
-
-/// Makes a new file for its owner alone, or for the group of a shared directory; one that
-/// is already there is an error.
-pub(in crate::actions) fn new_file(path: &Path) -> std::io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create_new(true)
-        .mode(mode_of(path))
-        .custom_flags(no_follow())
-        .open(path)?;
-    settle_mode(path, &file)?;
-    Ok(file)
-}
-
-/// Opens a file that is there to be locked, and to say by whom.
-pub(in crate::actions) fn lock_file(path: &Path) -> std::io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(mode_of(path))
-        .custom_flags(no_follow())
-        .open(path)?;
-    settle_mode(path, &file)?;
-    Ok(file)
-}
-
-fn no_follow() -> i32 {
-    // The flag's bits fit in an i32 on every platform that has it.
-    rustix::fs::OFlags::NOFOLLOW.bits().cast_signed()
 }
 
 fn belongs_to_us(path: &Path, facts: &fs::Metadata) -> Result<(), JournalError> {

@@ -43,7 +43,7 @@ fn no() -> Result<(), Refused> {
 fn bench(answers: Vec<Result<(), Refused>>) -> Bench {
     let (send, reports) = mpsc::channel(16);
     let clock: Clock = Arc::new(|| Moment::at_seconds(0.0));
-    let desk = Desk::new(target(&[Severity::Critical], true), send, clock);
+    let desk = Desk::new(target(&[Severity::Critical], true), send, clock, Arc::default());
     let seen = Seen::default();
     let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
     let start = Instant::now();
@@ -151,7 +151,12 @@ async fn a_target_is_told_of_what_it_asked_for() {
         (&both[1..], false, [true, false, false]),
         (&both[..], false, [true, false, true]),
     ] {
-        let desk = Desk::new(target(severities, resolved), send.clone(), Arc::clone(&clock));
+        let desk = Desk::new(
+            target(severities, resolved),
+            send.clone(),
+            Arc::clone(&clock),
+            Arc::default(),
+        );
         assert_eq!([&fires, &ends, &warns].map(|message| desk.takes(message)), expected);
     }
 }

@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{pty::Pty, raw::RawServer};
+use common::{
+    pty::Pty,
+    raw::{RawServer, answer},
+};
 use rustix::process::Signal;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_watchfloor");
@@ -261,4 +264,37 @@ fn what_is_saved_in_the_demo_outlives_it_and_its_place_is_told() {
     let [file] = files.as_slice() else { panic!("{files:?}") };
     let document: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
     assert_eq!(document["environment"], "demo");
+}
+
+#[test]
+fn init_asks_on_a_terminal_and_checks_each_answer() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("new.toml");
+    let body = r#"{"success":true,"results":{"redis":{"available":true}}}"#;
+    let server = RawServer::http(answer("200 OK", &["X-Cache: HIT"], body));
+    let mut pty = start(
+        &["--profile", "exodrive", "init", file.to_str().unwrap()],
+        &[("HOME", directory.path().to_str().unwrap())],
+    );
+    pty.wait_for_text("EXODRIVE_URL (such as https://api.exodrive.com):");
+    pty.send("nonsense\r");
+    pty.wait_for_text("is not an address");
+    // Nobody listens there: said at once, and taken only where that is wanted.
+    pty.send("http://127.0.0.1:1\r");
+    pty.wait_for_text("Keep it all the same? [n]");
+    pty.send("\r");
+    pty.send(format!("http://127.0.0.1:{}\r", server.port));
+    pty.wait_for_text("redis_demo: answers in");
+    pty.wait_for_text("EXODRIVE_CAR_ID:");
+    pty.send("\r");
+    pty.wait_for_text("UPSTASH_REDIS_REST_URL");
+    // The end of the input leaves the rest out.
+    pty.send("\u{4}");
+    pty.wait_for_text("never stand in the file. Not set:");
+    pty.wait_for_text("wrote");
+    assert_eq!(pty.wait_for_exit().exit_code(), 0);
+    let written = fs::read_to_string(&file).unwrap();
+    assert!(written.contains(&format!("\nEXODRIVE_URL = \"http://127.0.0.1:{}\"\n", server.port)));
+    assert!(written.contains("\n#EXODRIVE_CAR_ID = \"\"\n"), "{written}");
+    assert!(!written.contains("nonsense") && !written.contains("127.0.0.1:1\""));
 }

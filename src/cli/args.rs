@@ -307,6 +307,9 @@ pub(super) struct Init {
     /// Where to write it; `-` is standard output
     #[arg(value_name = "FILE", default_value = "watchfloor.toml")]
     pub(super) file: PathBuf,
+    /// On a terminal too, ask nothing
+    #[arg(long)]
+    pub(super) no_questions: bool,
 }
 
 /// `30s`, `5m`, `1h`, `500ms`.

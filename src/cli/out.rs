@@ -48,6 +48,12 @@ pub(super) fn error(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// Prints a question to standard error; the answer is typed behind it.
+pub(super) fn prompt(text: &str) {
+    let mut stderr = io::stderr().lock();
+    let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
+}
+
 /// Whether `--color never` is among the arguments.
 static COLORLESS: AtomicBool = AtomicBool::new(false);
 

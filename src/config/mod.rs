@@ -44,7 +44,7 @@ pub use paths::state_dir;
 pub use rules_test::rules_test;
 pub use schema::schema;
 pub use show::show;
-pub use template::template;
+pub use template::{Blank, blanks, fill, secrets, template};
 
 use layers::Layers;
 use profile::Profile;

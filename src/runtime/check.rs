@@ -61,6 +61,13 @@ pub async fn once(profile: Profile) -> State {
     state
 }
 
+/// Looks once at each of these sources, all at the same time.
+pub async fn at(profile: &Profile, sources: &[SourceId]) -> Vec<Observation> {
+    let wanted = profile.sources.values().filter(|config| sources.contains(&config.id));
+    let looks: Vec<_> = wanted.map(|config| look(config.clone(), 1)).collect();
+    futures_util::future::join_all(looks).await.into_iter().flatten().collect()
+}
+
 /// What was done before, so that the last run of an action and its rest are told as the
 /// console would tell them. Only read: a look from outside leaves nothing behind.
 async fn remembered(profile: &Profile) -> Event {

@@ -1,0 +1,179 @@
+//! The questions of `init` on a terminal: each answer is checked before the next question.
+
+use std::{
+    collections::BTreeSet,
+    io::{self, BufRead},
+};
+
+use super::super::{live, out};
+use crate::{
+    config::{self, Blank, Diagnostics, Loaded, Request},
+    domain::{ids::SourceId, time::short_duration},
+    runtime,
+};
+
+/// How many errors of an answer are shown.
+const SHOWN: usize = 3;
+
+/// Fills a template in by asking. The end of the input ends the questions: what was not
+/// answered stays as it is.
+pub(super) fn fill_in(profile: &str, template: String) -> color_eyre::Result<String> {
+    let mut form = Form {
+        runtime: live::tokio()?,
+        request: Request { profile: Some(profile.to_owned()), ..Request::from_process() },
+        looked_at: BTreeSet::new(),
+        possible: BTreeSet::new(),
+        text: template.clone(),
+    };
+    out::error("Enter takes what stands in [brackets], and leaves out where nothing does.");
+    out::error("Ctrl-D leaves out the rest; Ctrl-C writes nothing.");
+    form.compare();
+    let mut about = String::new();
+    for blank in config::blanks(&template) {
+        if blank.about != about {
+            about.clone_from(&blank.about);
+            out::error(&format!("\n{about}"));
+        }
+        if !form.ask(&blank)? {
+            break;
+        }
+    }
+    form.secrets(&template);
+    Ok(form.text)
+}
+
+struct Form {
+    runtime: tokio::runtime::Runtime,
+    /// The profile with the answers so far.
+    request: Request,
+    looked_at: BTreeSet<SourceId>,
+    /// Actions that are known to be possible.
+    possible: BTreeSet<String>,
+    text: String,
+}
+
+impl Form {
+    /// Asks until the answer can be used; false where the input is over.
+    fn ask(&mut self, blank: &Blank) -> io::Result<bool> {
+        loop {
+            out::prompt(&prompt(blank));
+            let Some(answer) = line()? else { return Ok(false) };
+            if answer.is_empty() {
+                return Ok(true);
+            }
+            if answer.chars().any(char::is_control) {
+                out::error("  that holds control characters: type it again");
+                continue;
+            }
+            if blank.holds {
+                self.text = config::fill(&self.text, blank, &answer);
+                return Ok(true);
+            }
+            let before = config::load(&self.request);
+            let value = toml::Value::String(answer.clone());
+            self.request.set.push(format!("vars.{}={value}", blank.key));
+            let after = config::load(&self.request);
+            let wrong = new_errors(before.as_ref().err(), after.as_ref().err());
+            if wrong.is_empty() && self.look() {
+                self.compare();
+                self.text = config::fill(&self.text, blank, &answer);
+                return Ok(true);
+            }
+            for line in wrong.iter().take(SHOWN) {
+                out::error(&format!("  {line}"));
+            }
+            if wrong.is_empty() {
+                out::prompt("  Keep it all the same? [n] ");
+                match line()? {
+                    None => return Ok(false),
+                    Some(word) if word.eq_ignore_ascii_case("y") || word == "yes" => {
+                        self.text = config::fill(&self.text, blank, &answer);
+                        return Ok(true);
+                    }
+                    Some(_) => {}
+                }
+            }
+            self.request.set.pop();
+        }
+    }
+
+    /// Looks at every source that can be asked now and was not asked yet; whether all of them
+    /// answer. Those that do not are looked at again after the next answer.
+    fn look(&mut self) -> bool {
+        let Ok(Loaded { profile, .. }) = config::load(&self.request) else { return true };
+        let usable = profile.sources.values().filter(|source| source.disabled.is_none());
+        let new: Vec<SourceId> = usable
+            .filter(|source| !self.looked_at.contains(&source.id))
+            .map(|source| source.id.clone())
+            .collect();
+        let mut all = true;
+        for seen in self.runtime.block_on(runtime::check::at(&profile, &new)) {
+            let took = short_duration(seen.took);
+            match &seen.outcome {
+                Ok(_) => {
+                    self.looked_at.insert(seen.source.clone());
+                    out::error(&format!("  {}: answers in {took}", seen.source));
+                }
+                Err(failure) => {
+                    all = false;
+                    out::error(&format!("  {}: {failure}", seen.source));
+                }
+            }
+        }
+        all
+    }
+
+    /// Says which actions have become possible.
+    fn compare(&mut self) {
+        let Ok(Loaded { profile, .. }) = config::load(&self.request) else { return };
+        let catalog = &profile.catalog;
+        let possible =
+            catalog.actions.iter().filter(|action| catalog.why_unavailable(&action.id).is_none());
+        for action in possible {
+            if self.possible.insert(action.id.to_string()) {
+                out::error(&format!("  possible now: {} ({})", action.title, action.id));
+            }
+        }
+    }
+
+    /// Says which secrets are not in the environment: they never stand in the file.
+    fn secrets(&self, template: &str) {
+        let set = |name: &String| {
+            self.request.environment.get(name).is_some_and(|value| !value.is_empty())
+        };
+        let secrets = config::secrets(template);
+        let missing: Vec<_> = secrets.iter().filter(|(name, _)| !set(name)).collect();
+        if missing.is_empty() {
+            return;
+        }
+        out::error("\nSecrets are not asked for and never stand in the file. Not set:");
+        for (name, words) in missing {
+            out::error(&format!("  {name:<26} {words}"));
+        }
+    }
+}
+
+fn prompt(blank: &Blank) -> String {
+    match (blank.holds, blank.example.is_empty()) {
+        (true, _) => format!("  {} [{}]: ", blank.key, blank.example),
+        (false, true) => format!("  {}: ", blank.key),
+        (false, false) => format!("  {} (such as {}): ", blank.key, blank.example),
+    }
+}
+
+/// What is wrong after an answer and was not before.
+fn new_errors(before: Option<&Diagnostics>, after: Option<&Diagnostics>) -> Vec<String> {
+    let Some(after) = after else { return Vec::new() };
+    let known: BTreeSet<String> = before.into_iter().flat_map(Diagnostics::lines).collect();
+    after.lines().into_iter().filter(|line| !known.contains(line)).collect()
+}
+
+/// A line, without what surrounds it; none at the end of the input.
+fn line() -> io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    if io::stdin().lock().read_until(b'\n', &mut bytes)? == 0 {
+        return Ok(None);
+    }
+    let line = String::from_utf8_lossy(&bytes);
+    Ok(Some(line.trim().to_owned()))
+}

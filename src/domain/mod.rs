@@ -44,6 +44,8 @@ pub mod text;
 
 pub mod template;
 
+pub mod ask;
+
 pub mod keys;
 
 pub mod notification;

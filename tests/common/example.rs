@@ -62,6 +62,7 @@ fn action(id: &str, title: &str, guard: Guard, key: char) -> ActionSpec {
         effects: Vec::new(),
         leaves: Vec::new(),
         undo: None,
+        asks: Vec::new(),
         proof: Vec::new(),
         proof_within: Duration::from_secs(60),
         cooldown: Duration::from_secs(600),

@@ -91,6 +91,7 @@ fn action(id: &str, guard: Guard, proof: &[&str]) -> ActionSpec {
         effects: Vec::new(),
         leaves: Vec::new(),
         undo: None,
+        asks: Vec::new(),
         proof: proof.iter().map(|text| Proof { when: condition(text) }).collect(),
         proof_within: Duration::from_secs(60),
         cooldown: Duration::from_secs(120),
@@ -255,7 +256,7 @@ impl Console {
     /// Opens the dialog of an action and gives it a preview.
     fn prepare(&mut self, action: &str) -> &mut Self {
         self.command(Command::Prepare(action.into()));
-        let Some(Effect::Preview { run, action }) =
+        let Some(Effect::Preview { run, action, .. }) =
             self.effects.iter().find(|effect| matches!(effect, Effect::Preview { .. })).cloned()
         else {
             panic!("no preview was asked for: {}", self.said());

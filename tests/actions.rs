@@ -24,9 +24,10 @@ use tempfile::TempDir;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use watchfloor::{
     actions::{Actions, Clock, JournalReport, Order, new_run_id},
-    config::profile::{ActionConfig, ActionKind},
+    config::profile::{ActionConfig, ActionKind, Form},
     domain::{
         action::{ActionEvent, ActionStage, Claim, Preview, RunResult},
+        ask::Answers,
         ids::{ActionId, RunId},
         time::Moment,
         value::Value,
@@ -86,7 +87,8 @@ impl Desk {
     }
 
     async fn preview(&self, config: &ActionConfig) -> Preview {
-        let previewed = timeout(LIMIT, self.actions.preview(config, new_run_id(), &[])).await;
+        let previewed =
+            timeout(LIMIT, self.actions.preview(config, &Answers::none(), new_run_id(), &[])).await;
         previewed.expect("in time").outcome.expect("a preview")
     }
 
@@ -169,7 +171,13 @@ fn assert_order(stages: &[ActionStage]) {
 }
 
 fn action(kind: ActionKind, timeout: Duration) -> ActionConfig {
-    ActionConfig { id: ActionId::from("clear_cache"), kind, timeout, locks: Vec::new() }
+    ActionConfig {
+        id: ActionId::from("clear_cache"),
+        kind,
+        timeout,
+        locks: Vec::new(),
+        form: Form::default(),
+    }
 }
 
 fn reading<'a>(result: &'a RunResult, name: &str) -> Option<&'a Value> {

@@ -1,6 +1,8 @@
 //! Configurations, from text to profile or to everything that is wrong with them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "config/asks.rs"]
+mod asks;
 #[path = "config/bad.rs"]
 mod bad;
 #[path = "config/example.rs"]

@@ -8,6 +8,8 @@ mod common;
 
 #[path = "runner/approval.rs"]
 mod approval;
+#[path = "runner/asked.rs"]
+mod asked;
 #[path = "runner/console.rs"]
 mod console;
 #[path = "runner/killed.rs"]

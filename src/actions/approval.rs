@@ -3,7 +3,7 @@
 //! What is agreed to is a plan, by its digest, not an action by its name. Both sides stand
 //! in the journal, each with what the system knows of the person.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
@@ -33,6 +33,8 @@ pub struct Request {
     pub digest: String,
     /// The exact request, secrets masked.
     pub request: Vec<String>,
+    /// What was given for what the action asks for, secrets masked.
+    pub asked: BTreeMap<String, String>,
     /// Why, in the words of whoever asks.
     pub reason: String,
     /// Who asks.
@@ -52,6 +54,7 @@ impl Request {
             target: entry.target.clone().unwrap_or_default(),
             digest: entry.digest.clone().unwrap_or_default(),
             request: entry.request.clone(),
+            asked: entry.asked.clone(),
             reason: entry.reason.clone().unwrap_or_default(),
             by: asked.who.name(),
             at: asked.at,
@@ -84,6 +87,7 @@ impl Actions {
             request: request.to_vec(),
             digest: Some(order.digest.clone()),
             reason: Some(order.reason.clone()),
+            asked: order.asked.shown(),
             ..Entry::new(Kind::Ask)
         };
         self.journal.append(&entry, (self.clock)().wall)

@@ -22,7 +22,7 @@ use super::{
         place,
     },
     place_of,
-    plan::Plan,
+    plan::{self, Plan},
     run::objection,
 };
 use crate::{
@@ -76,7 +76,7 @@ pub(super) fn launch(
     config: &ActionConfig,
     order: &Order,
 ) -> Result<Launched, NotLaunched> {
-    let plan = Plan::make(config);
+    let plan = Plan::make(config, &order.asked);
     let objection = resting(actions, config, order)
         .or_else(|| objection(&plan, &order.digest))
         .or_else(|| approval::objection(actions, order, &config.id));
@@ -112,6 +112,7 @@ fn intent(plan: &Plan, config: &ActionConfig, order: &Order) -> Entry {
         readings: order.readings.clone(),
         servers: order.servers.clone(),
         locks: super::locks::scopes(&config.id, &config.locks),
+        asked: order.asked.shown(),
         ..Entry::new(Kind::Intent)
     }
 }
@@ -155,7 +156,8 @@ fn start(actions: &Actions, config: &ActionConfig, order: &Order) -> Result<Laun
         .mode(0o600)
         .open(directory.join(COMPLAINTS))
         .map_err(|error| format!("{}: {error}", directory.display()))?;
-    let handover = Handover::new(config, order, actions.state_dir.clone()).encode()?;
+    let config = plan::filled(config, &order.asked)?;
+    let handover = Handover::new(&config, order, actions.state_dir.clone()).encode()?;
     let mut child = Command::new(&actions.runner)
         .arg0("watchfloor")
         .arg(COMMAND)

@@ -66,6 +66,7 @@ use crate::{
     config::profile::ActionConfig,
     domain::{
         action::{ActionEvent, ActionOutcome, LOCKED, PastRun, Previewed, Standing},
+        ask::Answers,
         catalog::PrefixSpec,
         ids::{ActionId, ReadingName, RunId},
         time::Moment,
@@ -117,6 +118,8 @@ pub struct Order {
     pub take_over: Option<String>,
     /// The run ends when this process does: for the demo, whose service ends with it.
     pub ends_with_us: bool,
+    /// What was given for what the action asks for.
+    pub asked: Answers,
 }
 
 impl Order {
@@ -136,6 +139,7 @@ impl Order {
             break_glass: false,
             take_over: None,
             ends_with_us: false,
+            asked: Answers::none(),
         }
     }
 }
@@ -196,13 +200,15 @@ impl Actions {
     ///
     /// `groups` are the key groups that the catalog knows for the action's source: they
     /// give the counted keys their names, and those that are protected must not be met.
+    /// `answers` are what the action asks for.
     pub async fn preview(
         &self,
         config: &ActionConfig,
+        answers: &Answers,
         run: RunId,
         groups: &[PrefixSpec],
     ) -> Previewed {
-        let mut outcome = preview::measure(config, groups, (self.clock)()).await;
+        let mut outcome = preview::measure(config, answers, groups, (self.clock)()).await;
         if let Ok(preview) = &mut outcome {
             let (actions, config) = (self.clone(), config.clone());
             let looking = tokio::task::spawn_blocking(move || actions.taken(&config));

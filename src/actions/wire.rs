@@ -11,7 +11,7 @@ use super::{Order, process::ProcessId};
 use crate::{
     config::{
         profile::{
-            ActionConfig, ActionKind, CommandAction, Extract, HttpAction, ReadingConfig,
+            ActionConfig, ActionKind, CommandAction, Extract, Form, HttpAction, ReadingConfig,
             RedisAction, RedisAddress, RedisSource, StatusRange, Text, TlsOptions,
         },
         secret::{self, Secret},
@@ -58,6 +58,7 @@ enum Kind {
         url: String,
         headers: Vec<(String, Words)>,
         body: Option<serde_json::Value>,
+        hidden: Vec<(String, Words)>,
         accept: Vec<(u16, u16)>,
         tls: Tls,
         readings: Vec<(String, From)>,
@@ -107,12 +108,13 @@ enum Words {
 enum From {
     Json(Vec<String>),
     Count(String),
+    List(String),
     Header(String),
     Info(String),
 }
 
 impl Handover {
-    /// For one run.
+    /// For one run. What the action asks for must have been filled in.
     pub(super) fn new(config: &ActionConfig, order: &Order, state_dir: PathBuf) -> Self {
         Self {
             version: VERSION,
@@ -159,6 +161,8 @@ impl Handover {
             kind: self.action.kind.restore()?,
             timeout: Duration::from_millis(self.action.timeout_ms),
             locks: self.action.locks.clone(),
+            // What was asked for is in the texts already.
+            form: Form::default(),
         })
     }
 }
@@ -171,6 +175,7 @@ impl Kind {
                 url: http.url.as_str().to_owned(),
                 headers: named(&http.headers),
                 body: http.body.clone(),
+                hidden: named(&http.hidden),
                 accept: http.accept.iter().map(|range| (range.from, range.to)).collect(),
                 tls: Tls::of(&http.tls),
                 readings: http
@@ -211,12 +216,13 @@ impl Kind {
 
     fn restore(&self) -> Result<ActionKind, String> {
         Ok(match self {
-            Self::Http { method, url, headers, body, accept, tls, readings } => {
+            Self::Http { method, url, headers, body, hidden, accept, tls, readings } => {
                 ActionKind::Http(Box::new(HttpAction {
                     method: method.clone(),
                     url: url::Url::parse(url).map_err(|error| error.to_string())?,
                     headers: texts(headers),
                     body: body.clone(),
+                    hidden: texts(hidden),
                     accept: accept.iter().map(|&(from, to)| StatusRange { from, to }).collect(),
                     tls: tls.restore(),
                     readings: readings
@@ -329,6 +335,7 @@ impl From {
         match extract {
             Extract::Json(paths) => Self::Json(paths.iter().map(ToString::to_string).collect()),
             Extract::Count(path) => Self::Count(path.to_string()),
+            Extract::List(path) => Self::List(path.to_string()),
             Extract::Header(name) => Self::Header(name.clone()),
             Extract::Info(name) => Self::Info(name.clone()),
         }
@@ -339,6 +346,7 @@ impl From {
         Ok(match self {
             Self::Json(paths) => Extract::Json(paths.iter().map(path).collect::<Result<_, _>>()?),
             Self::Count(text) => Extract::Count(path(text)?),
+            Self::List(text) => Extract::List(path(text)?),
             Self::Header(name) => Extract::Header(name.clone()),
             Self::Info(name) => Extract::Info(name.clone()),
         })
@@ -348,7 +356,7 @@ impl From {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::plan::Plan;
+    use crate::{actions::plan::Plan, domain::ask::Answers};
 
     fn secret(value: &str) -> Text {
         let secret = Secret::new(value.to_owned(), "env WIRE_TOKEN");
@@ -366,7 +374,8 @@ mod tests {
             method: "POST".to_owned(),
             url: url::Url::parse("https://api.example.com/v1/x?a=1").expect("an address"),
             headers: vec![("Authorization".to_owned(), secret("wire-canary-1"))],
-            body: Some(serde_json::json!({"b": [1, "ü"]})),
+            body: Some(serde_json::json!({"b": [1, "ü"], "c": "⟨WIRE_TOKEN⟩"})),
+            hidden: vec![("/c".to_owned(), secret("wire-canary-5"))],
             accept: vec![StatusRange { from: 200, to: 204 }],
             tls: TlsOptions { ca_file: Some("/ca.pem".into()), insecure: true },
             readings: vec![
@@ -411,11 +420,13 @@ mod tests {
                 kind,
                 timeout: Duration::from_millis(1_500),
                 locks: vec!["shop/cache".to_owned()],
+                form: Form::default(),
             };
             let sent = Handover::new(&config, &order("r"), "/state".into());
             let came = Handover::decode(sent.encode().expect("bytes")).expect("read");
             let action = came.action().expect("an action");
-            assert_eq!(Plan::make(&config).digest, Plan::make(&action).digest, "{config:?}");
+            let digest = |config| Plan::make(config, &Answers::none()).digest;
+            assert_eq!(digest(&config), digest(&action), "{config:?}");
             assert_eq!(format!("{:?}", config.locks), format!("{:?}", action.locks));
             // Everything but what only polling uses, secrets by their origin.
             let shown = |config: &ActionConfig| {
@@ -445,6 +456,7 @@ mod tests {
             })),
             timeout: Duration::from_secs(1),
             locks: Vec::new(),
+            form: Form::default(),
         };
         let whole = Handover::new(&config, &order("r"), "/state".into()).encode().expect("bytes");
         for length in [0, 1, whole.len() / 2, whole.len() - 1] {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{ids::ActionId, rule::Priority};
+use crate::domain::{ask::Veiled, ids::ActionId, rule::Priority};
 
 /// One intent of the operator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -190,6 +190,10 @@ pub enum Edit {
     Insert(char),
     /// Text pasted in one piece.
     Paste(String),
+    /// A character of a secret.
+    Hidden(Veiled),
+    /// A secret pasted in one piece.
+    HiddenPaste(Veiled),
     /// Removes the character before the cursor.
     Backspace,
     /// Removes the word before the cursor.
@@ -200,6 +204,8 @@ pub enum Edit {
     Complete,
     /// The next proposal, or the one before.
     Choose(i32),
+    /// The next field, or the one before.
+    Field(i32),
     /// Takes the line.
     Accept,
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::domain::{
     action::{ActionEvent, ActionOutcome, Approval, PastRun, Previewed},
+    ask::Answers,
     catalog::Catalog,
     delivery::{Delivery, Sender},
     ids::{ActionId, ReadingName, RunId, SourceId},
@@ -176,6 +177,8 @@ pub enum Effect {
         run: RunId,
         /// The action.
         action: ActionId,
+        /// What was given for what it asks for.
+        asked: Answers,
     },
     /// Ask for a second person, and say when one has agreed.
     Ask {
@@ -259,4 +262,7 @@ pub struct StartRun {
     pub break_glass: bool,
     /// Why a lock that somebody holds is taken over, where it is.
     pub take_over: Option<String>,
+    /// What was given for what the action asks for.
+    #[serde(default)]
+    pub asked: Answers,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::actions::Dialog;
+use super::actions::{Dialog, Form};
 use crate::domain::time::Moment;
 
 /// The panes, in the order of their numbers.
@@ -96,6 +96,8 @@ pub enum Layer {
         /// The selected row.
         selected: usize,
     },
+    /// What an action asks for.
+    Form(Box<Form>),
     /// A guarded action on its way.
     Dialog(Box<Dialog>),
     /// The menu of faults of the demo.
@@ -150,6 +152,8 @@ pub enum Context {
     Palette,
     /// A line: filter, reason, phrase.
     Line,
+    /// A form: several lines, some with a list to choose from.
+    Form,
     /// A question: `y` or not.
     Confirm,
     /// A countdown: any key stops it.
@@ -193,6 +197,7 @@ impl View {
             Some(Layer::Palette(_)) => Context::Palette,
             Some(Layer::Filter(_)) => Context::Line,
             Some(Layer::Actions { .. } | Layer::Demo { .. }) => Context::Menu,
+            Some(Layer::Form(_)) => Context::Form,
             Some(Layer::Dialog(dialog)) => dialog.context(),
         }
     }

@@ -63,8 +63,9 @@ fn in_words(request: &Request) -> String {
         format!("{} on {}, as run {}", request.action, request.target, request.run),
         format!("asked by {} at {}", request.by, request.at.strftime("%H:%M:%SZ")),
         format!("because: {}", request.reason),
-        "it would send:".to_owned(),
     ];
+    lines.extend(request.asked.iter().map(|(name, value)| format!("given {name}: {value}")));
+    lines.push("it would send:".to_owned());
     lines.extend(request.request.iter().map(|line| format!("  {line}")));
     lines.push(format!("plan {}", request.digest));
     lines.push(format!("{} left to agree", clock(request.left)));

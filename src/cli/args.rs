@@ -170,6 +170,11 @@ pub(super) struct Run {
     /// Why; it goes into the journal
     #[arg(long, value_name = "TEXT")]
     pub(super) reason: Option<String>,
+    /// What the action asks for; may be repeated. A secret is never written here:
+    /// NAME=@env:VARIABLE takes it from a variable, NAME=@- from the standard input. A value
+    /// that begins with @ is written @@
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) ask: Vec<String>,
     /// Measures what it would do, and sends nothing
     #[arg(long)]
     pub(super) dry_run: bool,

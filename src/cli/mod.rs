@@ -3,6 +3,7 @@
 mod approve;
 
 mod args;
+mod asked;
 
 mod check;
 

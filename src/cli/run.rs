@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     args::{Common, Run},
-    configuration, live, logging, out,
+    asked, configuration, live, logging, out,
 };
 use crate::{
     actions,
@@ -48,6 +48,13 @@ pub(super) fn run(common: &Common, options: &Run) -> color_eyre::Result<ExitCode
     };
     let _log =
         logging::start(&loaded.profile.state_dir, common.verbose).map_err(|why| out::error(&why));
+    let answers = match asked::read(&options.ask) {
+        Ok(answers) => answers,
+        Err(why) => {
+            out::error(&why);
+            return Ok(ExitCode::from(super::USAGE));
+        }
+    };
     let asked = Asked {
         action: options.action.clone(),
         confirm: options.confirm.clone(),
@@ -56,6 +63,7 @@ pub(super) fn run(common: &Common, options: &Run) -> color_eyre::Result<ExitCode
         detach: options.detach,
         break_glass: options.break_glass,
         take_over: options.take_over.clone(),
+        answers,
     };
     let json = options.json;
     let mut say = |word: Word| match word {
@@ -93,6 +101,7 @@ fn told<'a>(action: &'a str, ended: &'a Ended) -> (Document<'a>, u8) {
     };
     match ended {
         Ended::Refused(why) => (Document { refused: Some(why), ..document }, REFUSED),
+        Ended::Misused(why) => (Document { refused: Some(why), ..document }, super::USAGE),
         Ended::Possible(preview) => {
             (Document { preview: Some(preview.as_ref()), ..document }, CONFIRMED)
         }
@@ -127,6 +136,10 @@ fn in_words(ended: &Ended) -> color_eyre::Result<()> {
     let text = match ended {
         Ended::Refused(why) => {
             out::error(&format!("REFUSED, nothing was sent: {why}"));
+            return Ok(());
+        }
+        Ended::Misused(why) => {
+            out::error(why);
             return Ok(());
         }
         Ended::Possible(preview) => {

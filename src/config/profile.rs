@@ -1,6 +1,7 @@
 //! The validated configuration: what the rest of the program is built from.
 
 mod display;
+mod form;
 mod logs;
 mod notify;
 mod probe;
@@ -12,6 +13,7 @@ mod sse;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 pub use self::display::{ColorMode, Display};
+pub use self::form::{Form, Gap, Spot};
 pub use self::logs::{LogFields, LogOrigin, LogsSource};
 pub use self::notify::{
     Address, Bell, NotifyConfig, NotifyKind, NotifyTarget, Webhook, WebhookFormat,
@@ -121,6 +123,9 @@ pub struct ActionConfig {
     /// What it keeps others from doing meanwhile: `shop/deploy` also keeps off what wants
     /// all of `shop`. The action alone where nothing is said.
     pub locks: Vec<String>,
+    /// What is asked for when it is started, and where that goes. Until it is filled in,
+    /// `kind` says nothing in these places.
+    pub form: Form,
 }
 
 /// The kinds of action.
@@ -143,8 +148,10 @@ pub struct HttpAction {
     pub url: url::Url,
     /// Header names and values.
     pub headers: Vec<(String, Text)>,
-    /// The JSON body.
+    /// The JSON body, secrets masked.
     pub body: Option<serde_json::Value>,
+    /// The secrets of the body: where each stands, as a JSON pointer (RFC 6901).
+    pub hidden: Vec<(String, Text)>,
     /// Statuses that claim success.
     pub accept: Vec<StatusRange>,
     /// Whom to trust.

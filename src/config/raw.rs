@@ -2,6 +2,7 @@
 //! schema drives the strict check, the schema for editors, and the defaults that are shown.
 
 pub mod action;
+pub mod ask;
 pub mod logs;
 pub mod notify;
 pub mod pane;

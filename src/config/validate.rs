@@ -2,6 +2,8 @@
 //! reports it and goes on; nothing is built from faulty parts.
 
 mod action;
+mod ask;
+mod blank;
 mod command;
 mod condition;
 mod http;

@@ -174,6 +174,9 @@ pub struct Trace {
     pub before: BTreeMap<ReadingName, Value>,
     /// Which run of each server they belong to.
     pub servers: BTreeMap<ReadingName, Value>,
+    /// What was given for what the action asks for, secrets masked.
+    #[serde(default)]
+    pub asked: BTreeMap<String, String>,
 }
 
 /// How long a second person's agreement counts, and how long one may be waited for.

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    ask::{Answers, Ask},
     condition::Condition,
     delivery::TargetInfo,
     guard::Guard,
@@ -298,6 +299,9 @@ pub struct ActionSpec {
     pub refuse_when: Vec<Condition>,
     /// The load that it puts on a database, where it takes a cache away.
     pub load: Option<LoadSpec>,
+    /// What it asks for when it is started, in the order in which it is asked.
+    #[serde(default)]
+    pub asks: Vec<Ask>,
     /// All of these must become true for the run to be confirmed.
     pub proof: Vec<Proof>,
     /// How long the proofs may take.
@@ -315,6 +319,27 @@ pub struct LoadSpec {
     pub cache: PanelId,
     /// The database.
     pub database: Option<PanelId>,
+}
+
+impl ActionSpec {
+    /// The same action with what was asked for put into its proof.
+    ///
+    /// # Errors
+    /// An answer is missing or cannot be taken, with the cure.
+    pub fn answered(&self, answers: &Answers) -> Result<Self, String> {
+        answers.check(&self.asks)?;
+        self.proven_with(answers)
+    }
+
+    /// The same where the answers were checked when they were given.
+    ///
+    /// # Errors
+    /// One of them is missing, or cannot stand in a proof.
+    pub fn proven_with(&self, answers: &Answers) -> Result<Self, String> {
+        let filled = |proof: &Proof| proof.when.filled(answers).map(|when| Proof { when });
+        let proof = self.proof.iter().map(filled).collect::<Result<_, String>>()?;
+        Ok(Self { proof, ..self.clone() })
+    }
 }
 
 /// One condition that proves an action's effect, on readings observed after it ended.

@@ -18,7 +18,13 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{cursor::Cursor, ids::ReadingName, value::Value};
+use super::{
+    ask::Answers,
+    cursor::Cursor,
+    ids::ReadingName,
+    template::{Filling, Place, Template},
+    value::Value,
+};
 
 /// A comparison of one reading with a constant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +41,29 @@ pub struct Condition {
     pub operand: Operand,
     /// As it was written.
     text: Arc<str>,
+}
+
+impl Condition {
+    /// The condition with what was asked for put in.
+    ///
+    /// # Errors
+    /// A value is missing, or cannot stand in a condition.
+    pub fn filled(&self, answers: &Answers) -> Result<Self, String> {
+        let template = Template::parse(&self.text).map_err(|error| error.to_string())?;
+        for blank in template.blanks() {
+            // A condition has no way to write a quote within quotes.
+            if matches!(answers.filling(blank), Some(Filling::Value(value)) if value.contains('"'))
+            {
+                return Err(format!(
+                    "the value for {blank} holds a quote, and a proof compares it"
+                ));
+            }
+        }
+        let text = template
+            .fill(Place::Whole, |blank| answers.filling(blank))
+            .map_err(|error| error.to_string())?;
+        Self::parse(&text).map_err(|error| error.message)
+    }
 }
 
 /// How a reading is compared.

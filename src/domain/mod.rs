@@ -42,6 +42,10 @@ pub mod violations;
 
 pub mod text;
 
+pub mod template;
+
+pub mod ask;
+
 pub mod keys;
 
 pub mod notification;

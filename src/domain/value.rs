@@ -19,6 +19,8 @@ pub enum Value {
     AtLeast(f64),
     /// Anything else.
     Text(Arc<str>),
+    /// Several texts, to choose from. Compared with nothing.
+    List(Arc<[Arc<str>]>),
 }
 
 impl Value {
@@ -61,6 +63,7 @@ impl fmt::Display for Value {
             Self::Below(bound) => write!(f, "< {}", tidy(*bound)),
             Self::AtLeast(bound) => write!(f, ">= {}", tidy(*bound)),
             Self::Text(text) => f.write_str(text),
+            Self::List(texts) => f.write_str(&texts.join(", ")),
         }
     }
 }

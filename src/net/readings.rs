@@ -11,6 +11,8 @@ use crate::{config::profile::Extract, domain::value::Value};
 
 /// The longest text that is kept, in characters.
 const LONGEST_TEXT: usize = 200;
+/// The most texts of a list that are kept: nobody chooses from more.
+const LONGEST_LIST: usize = 100;
 
 /// One value out of an answer, whose body is `json` where it is JSON at all.
 ///
@@ -20,7 +22,10 @@ pub fn read(from: &Extract, json: Option<&Json>, headers: &HeaderMap) -> Result<
     match (from, json) {
         (Extract::Json(paths), Some(json)) => first(paths, json),
         (Extract::Count(path), Some(json)) => count(path, json),
-        (Extract::Json(_) | Extract::Count(_), None) => Err("there is no JSON".to_owned()),
+        (Extract::List(path), Some(json)) => list(path, json),
+        (Extract::Json(_) | Extract::Count(_) | Extract::List(_), None) => {
+            Err("there is no JSON".to_owned())
+        }
         (Extract::Header(name), _) => header(name, headers),
         (Extract::Info(_), _) => Err("only Redis has INFO fields".to_owned()),
     }
@@ -88,6 +93,38 @@ pub fn from_text(text: &str) -> Result<Value, String> {
             other => other,
         }),
     }
+}
+
+/// The texts that a path matches. None is an empty list only where the list is there.
+fn list(path: &JsonPath, json: &Json) -> Result<Value, String> {
+    let nodes = path.query(json);
+    if nodes.is_empty() {
+        list_exists(path, json)?;
+    }
+    let texts: Result<Vec<String>, String> = nodes
+        .iter()
+        .map(|node| match node {
+            Json::String(text) => Ok(text.clone()),
+            Json::Number(number) => Ok(number.to_string()),
+            _ => Err(format!("{path} matches something that is neither a text nor a number")),
+        })
+        .collect();
+    Ok(choices(texts?.iter().map(String::as_str)))
+}
+
+/// A list of what one can choose from: each text once and on one line, the first hundred.
+pub fn choices<'a>(texts: impl IntoIterator<Item = &'a str>) -> Value {
+    let mut kept: Vec<Arc<str>> = Vec::new();
+    for text in texts {
+        let text = clip(text.trim(), LONGEST_TEXT);
+        if !text.is_empty() && kept.iter().all(|other| **other != *text) {
+            kept.push(text.into());
+        }
+        if kept.len() == LONGEST_LIST {
+            break;
+        }
+    }
+    Value::List(kept.into())
 }
 
 /// How many nodes there are. None may mean that the list is empty, or that there is no

@@ -34,6 +34,7 @@ use crate::{
     demo::Demo,
     domain::{
         action::{ActionEvent, Previewed},
+        ask::Answers,
         catalog::PrefixSpec,
         failure::{Failure, FailureKind},
         ids::{ActionId, RunId, SourceId},
@@ -200,7 +201,7 @@ impl Engine {
         });
     }
 
-    fn preview(&self, run: RunId, action: ActionId) {
+    fn preview(&self, run: RunId, action: ActionId, asked: Answers) {
         let Some((actions, config)) = self.action(&action) else { return };
         let groups = self.groups_of(config.as_ref());
         let events = self.outlets.events.clone();
@@ -211,7 +212,7 @@ impl Engine {
         });
         tokio::spawn(async move {
             let previewed = match config {
-                Some(config) => actions.preview(&config, run, &groups).await,
+                Some(config) => actions.preview(&config, &asked, run, &groups).await,
                 None => Previewed { run, outcome: Err(gone(&action)) },
             };
             let _ = events.send(Event::Previewed(Box::new(previewed))).await;
@@ -280,7 +281,7 @@ impl Hands for Engine {
             Effect::Scan { source, groups } => self.scan(source, groups),
             Effect::Copy(text) => self.copy(&text),
             Effect::Save => self.save(state),
-            Effect::Preview { run, action } => self.preview(run, action),
+            Effect::Preview { run, action, asked } => self.preview(run, action, asked),
             Effect::Ask { start, request } => self.ask(*start, request),
             Effect::Follow { run, action } => self.follow(run, action),
             Effect::Start(start) => self.start(*start),

@@ -302,7 +302,10 @@ impl<S: Surface, H: Hands> Turn<'_, '_, S, H> {
                 Some(event) => self.apply(event),
                 None => Ok(None),
             },
-            Input::Paste(text) => self.apply(Event::Edit(crate::app::command::Edit::Paste(text))),
+            Input::Paste(text) => {
+                let edit = crate::app::actions::form::pasted(self.state, text);
+                self.apply(Event::Edit(edit))
+            }
             Input::Resize(columns, rows) => self.apply(Event::Resized { columns, rows }),
         }
     }

@@ -1,6 +1,8 @@
 //! One action without a screen: the same guards, journal, locks and proof as in the
 //! console, with the answers given beforehand instead of typed.
 
+mod answers;
+
 mod guard;
 
 use std::{sync::Arc, time::Duration};
@@ -10,6 +12,7 @@ use tokio::{
     time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
 };
 
+pub use self::answers::{Asked, Given};
 use super::{
     clock::Clock,
     engine::{Engine, HISTORY, Outlets},
@@ -27,6 +30,7 @@ use crate::{
     config::profile::Profile,
     domain::{
         action::{APPROVAL_LASTS, ActionEvent, ActionOutcome, ActionStage, LOCKED, Preview},
+        ask::Answers,
         catalog::ActionSpec,
         ids::{ActionId, RunId},
     },
@@ -38,30 +42,13 @@ const BEFORE: Duration = Duration::from_secs(6);
 /// How long a preview may take, its own limit and some more.
 const PREVIEW: Duration = Duration::from_secs(8);
 
-/// What is asked for, and the answers to every question of the guard.
-#[derive(Clone, Debug, Default)]
-pub struct Asked {
-    /// The action.
-    pub action: String,
-    /// The target, typed.
-    pub confirm: Option<String>,
-    /// Why.
-    pub reason: String,
-    /// Only what it would do.
-    pub dry_run: bool,
-    /// Leave once it is running.
-    pub detach: bool,
-    /// Without the second person that it needs.
-    pub break_glass: bool,
-    /// Why a lock is taken over.
-    pub take_over: Option<String>,
-}
-
 /// How it ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ended {
     /// The guard, a lock or the preview speaks against it; nothing was sent.
     Refused(String),
+    /// The command line cannot be meant so; nothing was looked at.
+    Misused(String),
     /// It would be possible; nothing was sent.
     Possible(Box<Preview>),
     /// It goes on without us.
@@ -93,6 +80,7 @@ struct Session<'a> {
     say: &'a mut dyn FnMut(Word),
     asked: Asked,
     run: RunId,
+    answers: Answers,
 }
 
 /// What came next.
@@ -114,6 +102,10 @@ pub async fn carry_out(
     let id = ActionId::from(asked.action.as_str());
     let Some(spec) = profile.catalog.action(&id).cloned() else {
         return Ok(Ended::Refused(format!("there is no action {id}")));
+    };
+    let (spec, answers) = match answers::of(&spec, &asked.answers) {
+        Ok(answered) => answered,
+        Err(ended) => return Ok(ended),
     };
     let clock = Clock::start();
     let opened = Actions::open(&profile.state_dir, Arc::new(move || clock.now()));
@@ -164,6 +156,7 @@ pub async fn carry_out(
         say,
         asked,
         run,
+        answers,
     };
     let ended = session.carry_out(&spec).await;
     session.engine.stop(&mut session.state).await;
@@ -280,7 +273,8 @@ impl Session<'_> {
     }
 
     async fn preview(&mut self, spec: &ActionSpec) -> Result<Preview, Ended> {
-        let effect = Effect::Preview { run: self.run.clone(), action: spec.id.clone() };
+        let (run, action, asked) = (self.run.clone(), spec.id.clone(), self.answers.clone());
+        let effect = Effect::Preview { run, action, asked };
         self.engine.carry_out(effect, &self.state);
         let until = Instant::now() + PREVIEW;
         loop {
@@ -308,7 +302,7 @@ impl Session<'_> {
     }
 
     fn order(&self, spec: &ActionSpec, preview: &Preview) -> (StartRun, Run) {
-        let run = Run::new(self.run.clone(), spec, &self.state.world);
+        let run = Run::new(self.run.clone(), spec, &self.state.world).with(&self.answers);
         let (readings, servers) = run.readings();
         let start = StartRun {
             run: self.run.clone(),
@@ -324,6 +318,7 @@ impl Session<'_> {
             needs_second: spec.guard.wants_second_person(),
             break_glass: self.asked.break_glass,
             take_over: self.asked.take_over.clone(),
+            asked: self.answers.clone(),
         };
         (start, run)
     }

@@ -164,6 +164,9 @@ fn clean_failure(failure: Failure) -> Failure {
 
 fn clean_facts(mut facts: Facts) -> Facts {
     for value in facts.readings.values_mut() {
+        if let Value::List(texts) = value {
+            *texts = texts.iter().map(|text| Arc::from(clip(text, LONGEST_VALUE))).collect();
+        }
         if let Value::Text(text) = value {
             let cleaned = clip(text, LONGEST_VALUE);
             if cleaned.as_str() != text.as_ref() {

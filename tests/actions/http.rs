@@ -42,6 +42,7 @@ fn post_to(url: &str) -> HttpAction {
         url: url.parse().expect("an address"),
         headers: Vec::new(),
         body: Some(json!({ "pattern": "car:*" })),
+        hidden: Vec::new(),
         accept: vec![StatusRange { from: 200, to: 202 }],
         tls: TlsOptions::default(),
         readings: vec![

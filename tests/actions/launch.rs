@@ -5,7 +5,10 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 use tokio::{sync::mpsc, time::timeout};
 use watchfloor::{
     actions::{Order, journal::verify, new_run_id},
-    domain::action::{ActionEvent, ActionOutcome, ActionStage, Claim, RunResult},
+    domain::{
+        action::{ActionEvent, ActionOutcome, ActionStage, Claim, RunResult},
+        ask::Answers,
+    },
 };
 
 use super::{
@@ -144,7 +147,11 @@ async fn hold_a_run() {
     let state = PathBuf::from(std::env::var("WATCHFLOOR_TEST_STATE").expect("a place"));
     let (actions, _) = open(&state).expect("opened");
     let config = shell("sleep 60");
-    let preview = actions.preview(&config, new_run_id(), &[]).await.outcome.expect("a preview");
+    let preview = actions
+        .preview(&config, &Answers::none(), new_run_id(), &[])
+        .await
+        .outcome
+        .expect("a preview");
     let order =
         Order { ends_with_us: true, ..Order::new(new_run_id(), preview.digest, "shop/production") };
     let (sender, _events) = mpsc::channel(64);
@@ -176,7 +183,11 @@ async fn another_user_of_the_system_agrees_as_a_fact() {
     let (actions, _) = open(&state).expect("a shared directory is taken");
     let mark = place.path().join("mark");
     let config = action(program(&["touch", &mark.to_string_lossy()]).kind, Duration::from_secs(10));
-    let preview = actions.preview(&config, new_run_id(), &[]).await.outcome.expect("a preview");
+    let preview = actions
+        .preview(&config, &Answers::none(), new_run_id(), &[])
+        .await
+        .outcome
+        .expect("a preview");
     let order = Order {
         needs_second: true,
         reason: "the table is corrupt".to_owned(),

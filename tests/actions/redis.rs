@@ -14,6 +14,7 @@ use watchfloor::{
     },
     domain::{
         action::{ActionOutcome, ActionStage, Claim, Preview},
+        ask::Answers,
         catalog::PrefixSpec,
         failure::FailureKind,
         value::Value,
@@ -205,7 +206,7 @@ async fn groups_have_the_names_of_the_catalog_and_its_protection() {
     let groups = [group("pages", "cache:page:*", false), group("locks", "cache:lock:*", true)];
     let preview = async |delete: &[&str], protect: &[&str]| {
         let config = configured(server.clear(delete, protect));
-        let preview = desk.actions.preview(&config, new_run_id(), &groups).await;
+        let preview = desk.actions.preview(&config, &Answers::none(), new_run_id(), &groups).await;
         preview.outcome.expect("a preview")
     };
     let sound = preview(&["cache:page:*"], &["cache:lock:*"]).await;
@@ -320,12 +321,14 @@ async fn a_password_is_used_and_never_shown() {
     let server = Server::start(&["--requirepass", CANARY]);
     let desk = Desk::new();
     let mut redis = server.clear(&["cache:*"], &[]);
-    let without = desk.actions.preview(&configured(redis.clone()), new_run_id(), &[]).await;
+    let without =
+        desk.actions.preview(&configured(redis.clone()), &Answers::none(), new_run_id(), &[]).await;
     let failure = without.outcome.expect_err("a password is needed");
     assert_eq!(failure.kind, FailureKind::NotAuthorised, "{failure}");
 
     redis.redis.password = Some(Secret::new("wrong-password".to_owned(), "env CACHE_PASSWORD"));
-    let wrong = desk.actions.preview(&configured(redis.clone()), new_run_id(), &[]).await;
+    let wrong =
+        desk.actions.preview(&configured(redis.clone()), &Answers::none(), new_run_id(), &[]).await;
     let failure = wrong.outcome.expect_err("another one is needed");
     assert_eq!(failure.kind, FailureKind::NotAuthorised, "{failure}");
 
@@ -375,7 +378,12 @@ async fn a_server_that_is_not_there_was_never_sent_anything() {
     let config = configured(server.clear(&["cache:*"], &[]));
     let digest = desk.preview(&config).await.digest;
     drop(server);
-    let failure = desk.actions.preview(&config, new_run_id(), &[]).await.outcome.expect_err("gone");
+    let failure = desk
+        .actions
+        .preview(&config, &Answers::none(), new_run_id(), &[])
+        .await
+        .outcome
+        .expect_err("gone");
     assert_eq!(failure.kind, FailureKind::Refused, "{failure}");
     let (result, _) = desk.start(&config, &digest).finish().await;
     assert_eq!(result.claim, Claim::NotSent, "{}", result.summary);

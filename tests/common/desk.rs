@@ -112,7 +112,8 @@ impl Desk {
 
     pub fn paste(&mut self, text: &str) -> &mut Self {
         self.pause(0.5);
-        self.send(keys::paste(text))
+        let event = keys::paste(&self.state, text);
+        self.send(event)
     }
 
     pub fn resize(&mut self, columns: u16, rows: u16) -> &mut Self {
@@ -155,7 +156,7 @@ impl Desk {
     /// The run and the action that a preview was last asked for.
     pub fn asked_preview(&self) -> Option<(RunId, ActionId)> {
         self.effects.iter().rev().find_map(|effect| match effect {
-            Effect::Preview { run, action } => Some((run.clone(), action.clone())),
+            Effect::Preview { run, action, .. } => Some((run.clone(), action.clone())),
             _ => None,
         })
     }

@@ -64,6 +64,7 @@ fn action(id: &str, title: &str, guard: Guard, key: char) -> ActionSpec {
         undo: None,
         refuse_when: Vec::new(),
         load: None,
+        asks: Vec::new(),
         proof: Vec::new(),
         proof_within: Duration::from_secs(60),
         cooldown: Duration::from_secs(600),

@@ -7,6 +7,8 @@ mod alerts;
 
 mod every_size;
 
+mod forms;
+
 mod frames;
 
 mod keys;

@@ -128,6 +128,9 @@ pub struct Entry {
     /// What the action keeps others from doing meanwhile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locks: Vec<String>,
+    /// What was given for what the action asks for, secrets masked.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub asked: BTreeMap<String, String>,
 }
 
 impl Entry {
@@ -152,6 +155,7 @@ impl Entry {
             readings: BTreeMap::new(),
             servers: BTreeMap::new(),
             locks: Vec::new(),
+            asked: BTreeMap::new(),
         }
     }
 

@@ -165,6 +165,7 @@ impl Record {
             Kind::Intent => {
                 self.past.trace.before.clone_from(&line.entry.readings);
                 self.past.trace.servers.clone_from(&line.entry.servers);
+                self.past.trace.asked.clone_from(&line.entry.asked);
             }
             Kind::Supervisor => self.supervisor.clone_from(&line.entry.process),
             Kind::Start => {

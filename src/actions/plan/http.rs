@@ -61,16 +61,17 @@ impl HttpJob {
 
 /// Works the request out.
 pub(super) fn draft(action: &HttpAction, draft: &mut Draft) -> Option<HttpJob> {
-    let body = match &action.body {
+    let shown = match &action.body {
         Some(body) => serde_json::to_string(body).ok()?,
         None => String::new(),
     };
-    fingerprint(action, &body, draft);
+    let body = if action.hidden.is_empty() { shown.clone() } else { whole_body(action)? };
+    fingerprint(action, &shown, draft);
     draft.line(&format!("{} {} HTTP/1.1", action.method, shown_url(&action.url)));
     let headers = headers(action, &body, draft);
-    if !body.is_empty() {
+    if !shown.is_empty() {
         draft.line("");
-        draft.line(&body);
+        draft.line(&shown);
     }
     if !action.url.username().is_empty() || action.url.password().is_some() {
         draft.refuse("the address holds credentials: put them into a header, from the environment");
@@ -88,7 +89,8 @@ pub(super) fn draft(action: &HttpAction, draft: &mut Draft) -> Option<HttpJob> {
         draft.refuse("the address holds a path that HTTP does not allow");
     }
     let endpoint = endpoint.ok()?;
-    let secret = action.headers.iter().any(|(_, value)| matches!(value, Text::Secret { .. }));
+    let secret = !action.hidden.is_empty()
+        || action.headers.iter().any(|(_, value)| matches!(value, Text::Secret { .. }));
     Some(HttpJob {
         exposes_secret: secret && endpoint.tls.is_none() && !is_local(&action.url),
         endpoint,
@@ -101,6 +103,15 @@ pub(super) fn draft(action: &HttpAction, draft: &mut Draft) -> Option<HttpJob> {
     })
 }
 
+/// The body with its secrets.
+fn whole_body(action: &HttpAction) -> Option<String> {
+    let mut body = action.body.clone()?;
+    for (place, text) in &action.hidden {
+        *body.pointer_mut(place)? = serde_json::Value::String(text.expose());
+    }
+    serde_json::to_string(&body).ok()
+}
+
 fn fingerprint(action: &HttpAction, body: &str, draft: &mut Draft) {
     let print = &mut draft.fingerprint;
     print.add("kind", "http");
@@ -111,6 +122,10 @@ fn fingerprint(action: &HttpAction, body: &str, draft: &mut Draft) {
         print.add_text("value", value);
     }
     print.add("body", body);
+    for (place, text) in &action.hidden {
+        print.add("hidden", place);
+        print.add_text("value", text);
+    }
     for range in &action.accept {
         print.add("accept", format!("{}-{}", range.from, range.to));
     }

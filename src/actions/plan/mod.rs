@@ -6,6 +6,8 @@
 
 pub(super) mod command;
 
+mod fill;
+
 pub(super) mod http;
 
 pub(super) mod redis;
@@ -14,11 +16,12 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+pub(super) use self::fill::filled;
 use self::{command::CommandJob, http::HttpJob, redis::RedisJob};
 use super::{journal::hex, words};
 use crate::{
     config::profile::{ActionConfig, ActionKind, Text, TlsOptions},
-    domain::ids::ActionId,
+    domain::{ask::Answers, ids::ActionId},
 };
 
 /// A plan.
@@ -75,8 +78,28 @@ impl Draft {
 }
 
 impl Plan {
-    /// Works the plan out. Blocks on the file system, for programs and directories.
-    pub(super) fn make(config: &ActionConfig) -> Self {
+    /// Works the plan out, with what was asked for. Blocks on the file system, for programs
+    /// and directories.
+    pub(super) fn make(config: &ActionConfig, answers: &Answers) -> Self {
+        match fill::filled(config, answers) {
+            Ok(config) => Self::of(&config),
+            Err(why) => Self::impossible(config, &why),
+        }
+    }
+
+    /// What is asked for was not given.
+    fn impossible(config: &ActionConfig, why: &str) -> Self {
+        Self {
+            action: config.id.clone(),
+            timeout: config.timeout,
+            request: Vec::new(),
+            refusals: vec![words::plain(why)],
+            digest: String::new(),
+            job: None,
+        }
+    }
+
+    fn of(config: &ActionConfig) -> Self {
         let mut fingerprint = Fingerprint(Sha256::new());
         fingerprint.add("plan", "1");
         fingerprint.add("action", config.id.as_str());

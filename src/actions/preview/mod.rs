@@ -18,6 +18,7 @@ use crate::{
     config::profile::ActionConfig,
     domain::{
         action::Preview,
+        ask::Answers,
         catalog::PrefixSpec,
         failure::{Failure, FailureKind},
         observation::KeyGroup,
@@ -46,9 +47,10 @@ impl Findings {
     }
 }
 
-/// Measures what an action would do.
+/// Measures what an action would do with what was asked for.
 pub(super) async fn measure(
     config: &ActionConfig,
+    answers: &Answers,
     groups: &[PrefixSpec],
     at: Moment,
 ) -> Result<Preview, Failure> {
@@ -57,8 +59,8 @@ pub(super) async fn measure(
         Failure::new(FailureKind::Timeout, message)
     };
     let work = async {
-        let config = config.clone();
-        let plan = tokio::task::spawn_blocking(move || Plan::make(&config))
+        let (config, answers) = (config.clone(), answers.clone());
+        let plan = tokio::task::spawn_blocking(move || Plan::make(&config, &answers))
             .await
             .map_err(|_| Failure::new(FailureKind::Misconfigured, "no plan could be made"))?;
         let mut found = Findings::default();

@@ -40,6 +40,7 @@ use crate::{
     config::profile::ActionConfig,
     domain::{
         action::{ActionEvent, ActionStage, Claim, RunResult},
+        ask::Answers,
         failure::Failure,
         ids::{ReadingName, RunId},
         value::Value,
@@ -226,7 +227,8 @@ pub(super) async fn run(task: Task) -> (Log, RunResult) {
     let action = config.id.clone();
     let log = Log::new(Arc::clone(journal), Arc::clone(clock), run.clone(), target.clone(), action);
     let own = config.clone();
-    let ended = match tokio::task::spawn_blocking(move || Plan::make(&own)).await {
+    let ended = match tokio::task::spawn_blocking(move || Plan::make(&own, &Answers::none())).await
+    {
         Err(_) => Ended::not_sent("the plan could not be made"),
         Ok(plan) => {
             let stage = Stage {

@@ -8,6 +8,7 @@ use crate::{
     app::view::{Context, Line},
     domain::{
         action::{Approval, Preview},
+        ask::Answers,
         catalog::ActionSpec,
         failure::Failure,
         ids::{ActionId, RunId},
@@ -37,6 +38,9 @@ pub struct Dialog {
     pub action: ActionId,
     /// What it acts on, pinned when the dialog was opened.
     pub target: String,
+    /// What was given for what the action asks for.
+    #[serde(default)]
+    pub asked: Answers,
     /// What it would do.
     pub preview: Option<Result<Preview, Failure>>,
     /// How far the operator has come.
@@ -94,6 +98,7 @@ impl Dialog {
             run,
             action,
             target,
+            asked: Answers::none(),
             preview: None,
             stage: Stage::Previewing,
             stage_since: now,

@@ -3,6 +3,8 @@
 
 pub mod dialog;
 
+pub mod form;
+
 pub mod reach;
 
 pub mod run;
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     dialog::{Dialog, Stage},
+    form::Form,
     run::{ProofState, Run},
 };
 use super::state::World;
@@ -165,7 +168,7 @@ impl ActionsState {
                 by: run.by.clone().unwrap_or_else(|| HERE.to_owned()),
                 outcome: run.outcome.unwrap_or(ActionOutcome::Unknown),
                 resolved: run.outcome.is_some(),
-                trace: Trace::default(),
+                trace: Trace { asked: run.asked.clone(), ..Trace::default() },
             });
         }
         noted.cloned()

@@ -16,6 +16,7 @@ use crate::{
     },
     domain::{
         action::{ActionEvent, ActionOutcome, ActionStage, Claim, PastRun, RunResult},
+        ask::Answers,
         catalog::{ActionSpec, Proof},
         condition::{Condition, Operand},
         ids::{ActionId, ReadingName, RunId, SourceId},
@@ -45,6 +46,9 @@ pub struct Run {
     pub title: String,
     /// Who started it, where that was not this console.
     pub by: Option<String>,
+    /// What was given for what the action asks for, secrets masked.
+    #[serde(default)]
+    pub asked: BTreeMap<String, String>,
     /// When it was handed to the runner.
     pub started: Moment,
     /// Whether the intent is in the journal.
@@ -115,6 +119,7 @@ impl Run {
             action: spec.id.clone(),
             title: spec.title.clone(),
             by: None,
+            asked: BTreeMap::new(),
             started: world.now,
             journaled: false,
             sent: false,
@@ -132,11 +137,22 @@ impl Run {
         }
     }
 
+    /// The same run, with what was given for it.
+    #[must_use]
+    pub fn with(self, answers: &Answers) -> Self {
+        Self { asked: answers.shown(), ..self }
+    }
+
     /// A run of another console, as the journal tells of it.
     pub fn adopted(past: &PastRun, spec: &ActionSpec, world: &World) -> Self {
         let age = Duration::try_from(world.now.wall.duration_since(past.wall)).unwrap_or_default();
         let started = Moment { mono: world.now.mono.saturating_sub(age), wall: past.wall };
+        let answers = Answers::kept(&past.trace.asked);
+        // Where nobody knows any more what would prove it, nothing does.
+        let unproven = |_| ActionSpec { proof: Vec::new(), ..spec.clone() };
+        let spec = &spec.proven_with(&answers).unwrap_or_else(unproven);
         Self {
+            asked: past.trace.asked.clone(),
             by: Some(past.by.clone()),
             started,
             before: past.trace.before.clone(),

@@ -325,7 +325,7 @@ fn sign(op: Op) -> &'static str {
 pub fn in_unit(value: &Value, unit: Unit) -> String {
     let number = match value {
         Value::Number(number) | Value::Below(number) | Value::AtLeast(number) => *number,
-        Value::Bool(_) | Value::Text(_) => return value.to_string(),
+        Value::Bool(_) | Value::Text(_) | Value::List(_) => return value.to_string(),
     };
     let text = match unit {
         Unit::Milliseconds if number >= 10_000.0 => format!("{} s", tidy(number / 1_000.0)),

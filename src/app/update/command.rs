@@ -218,7 +218,7 @@ fn enter(state: &mut State, effects: &mut Vec<Effect>) {
         Some(Layer::Help { .. } | Layer::Messages { .. }) => {
             state.view.layers.pop();
         }
-        Some(Layer::Palette(_) | Layer::Filter(_) | Layer::Dialog(_)) => {}
+        Some(Layer::Palette(_) | Layer::Filter(_) | Layer::Form(_) | Layer::Dialog(_)) => {}
         None => state.view.zoomed = true,
     }
 }
@@ -245,7 +245,7 @@ fn step(state: &mut State, by: i32) {
         Some(Layer::Dialog(dialog)) => dialog.scroll = moved(dialog.scroll, by, 1_000),
         Some(Layer::Actions { selected }) => *selected = moved(*selected, by, actions),
         Some(Layer::Demo { selected }) => *selected = moved(*selected, by, faults),
-        Some(Layer::Palette(_) | Layer::Filter(_)) => {}
+        Some(Layer::Palette(_) | Layer::Filter(_) | Layer::Form(_)) => {}
         None => step_row(state, by),
     }
 }

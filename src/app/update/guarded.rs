@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use super::{say, second};
 use crate::app::{
-    actions::{Armed, Dialog, LONGEST_ARMED, Run, Stage, dialog, reach, why_not},
+    actions::{Armed, Dialog, Form, LONGEST_ARMED, Run, Stage, dialog, reach, why_not},
     command::Command,
     msg::{Effect, Notice, StartRun},
     palette,
-    state::{MarkKind, State},
+    state::{MarkKind, State, World},
     view::{Layer, Line},
 };
 use crate::domain::{
     action::{Preview, Previewed},
+    ask::Answers,
     catalog::ActionSpec,
     ids::ActionId,
     time::Moment,
@@ -57,6 +58,7 @@ pub(super) fn close_unstarted(state: &mut State) -> bool {
     let before = state.view.layers.len();
     state.view.layers.retain(|layer| match layer {
         Layer::Dialog(dialog) => dialog.stage == Stage::Running,
+        Layer::Form(_) => false,
         _ => true,
     });
     state.view.layers.len() != before
@@ -119,11 +121,42 @@ pub(super) fn prepare(state: &mut State, action: &ActionId, effects: &mut Vec<Ef
         say(world, Notice::warning(format!("{}: {why}", spec.title)), effects);
         return;
     }
-    let run = world.actions.next_run(world.now);
-    let dialog = Dialog::new(run.clone(), spec.id.clone(), world.catalog.target(), world.now);
     state.view.layers.retain(|layer| !matches!(layer, Layer::Actions { .. }));
+    if spec.asks.is_empty() {
+        open(state, &spec, Answers::none(), effects);
+    } else {
+        state.view.layers.push(Layer::Form(Box::new(Form::new(&spec))));
+        effects.push(Effect::Draw);
+    }
+}
+
+/// The form was filled in, and every value is sound.
+pub(super) fn answered(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(Layer::Form(form)) = state.view.layers.last_mut() else { return };
+    let spec = state.world.catalog.action(&form.action).filter(|spec| form.is_of(spec)).cloned();
+    let Some(spec) = spec else {
+        state.view.layers.pop();
+        let text = "the configuration of this action has changed: begin again";
+        return say(&mut state.world, Notice::warning(text), effects);
+    };
+    let answers = form.answers();
+    if let Err(why) = spec.answered(&answers) {
+        form.complaint = Some(why);
+        return;
+    }
+    state.view.layers.pop();
+    open(state, &spec, answers, effects);
+}
+
+/// Opens the dialog and asks for the preview.
+fn open(state: &mut State, spec: &ActionSpec, asked: Answers, effects: &mut Vec<Effect>) {
+    let world = &mut state.world;
+    let run = world.actions.next_run(world.now);
+    let (action, target) = (spec.id.clone(), world.catalog.target());
+    let dialog = Dialog::new(run.clone(), action.clone(), target, world.now);
+    let dialog = Dialog { asked: asked.clone(), ..dialog };
     state.view.layers.push(Layer::Dialog(Box::new(dialog)));
-    effects.push(Effect::Preview { run, action: spec.id });
+    effects.push(Effect::Preview { run, action, asked });
     effects.push(Effect::Draw);
 }
 
@@ -222,7 +255,8 @@ pub(super) fn measure_again(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(dialog) = dialog_mut(state) else { return };
     dialog.preview = None;
     dialog.enter(Stage::Previewing, now);
-    effects.push(Effect::Preview { run: dialog.run.clone(), action: dialog.action.clone() });
+    let (run, action) = (dialog.run.clone(), dialog.action.clone());
+    effects.push(Effect::Preview { run, action, asked: dialog.asked.clone() });
 }
 
 /// Measures again: what was shown is too old to be agreed to.
@@ -258,7 +292,14 @@ fn start(state: &mut State, confirmation: &str, effects: &mut Vec<Effect>) {
         renew_preview(state, effects);
         return;
     }
-    let run = Run::new(dialog.run.clone(), &spec, &state.world);
+    let run = match new_run(&dialog, &spec, &state.world) {
+        Ok(run) => run,
+        Err(why) => {
+            state.view.layers.pop();
+            let text = format!("{} was not started: {why}", spec.title);
+            return say(&mut state.world, Notice::error(text), effects);
+        }
+    };
     let order = order(&dialog, &spec, preview, &run, confirmation);
     effects.push(Effect::Start(Box::new(order)));
     state.world.actions.push(run);
@@ -267,6 +308,15 @@ fn start(state: &mut State, confirmation: &str, effects: &mut Vec<Effect>) {
         dialog.enter(Stage::Running, now);
     }
     effects.push(Effect::Draw);
+}
+
+/// The run that a dialog becomes, with its proof complete.
+///
+/// # Errors
+/// What was given is not what the action asks for any more.
+pub(super) fn new_run(dialog: &Dialog, spec: &ActionSpec, world: &World) -> Result<Run, String> {
+    let run = Run::new(dialog.run.clone(), &spec.answered(&dialog.asked)?, world);
+    Ok(run.with(&dialog.asked))
 }
 
 /// What the runner is handed: exactly what was shown and confirmed.
@@ -292,6 +342,7 @@ pub(super) fn order(
         needs_second: spec.guard.wants_second_person(),
         break_glass: dialog.break_glass,
         take_over: None,
+        asked: dialog.asked.clone(),
     }
 }
 

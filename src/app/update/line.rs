@@ -25,6 +25,12 @@ pub(super) fn apply(state: &mut State, edit: Edit, effects: &mut Vec<Effect>) {
     if dropped {
         return;
     }
+    if let Some(Layer::Form(form)) = state.view.layers.last_mut() {
+        if form.edit(&edit, &state.world) {
+            guarded::answered(state, effects);
+        }
+        return;
+    }
     if let Edit::Paste(text) = edit {
         paste(state, &text, effects);
         return;

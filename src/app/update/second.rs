@@ -4,7 +4,7 @@
 use super::{guarded, say};
 use crate::{
     app::{
-        actions::{Run, Stage},
+        actions::Stage,
         msg::{Effect, Notice},
         state::State,
         view::Line,
@@ -18,7 +18,7 @@ pub(super) fn ask(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(dialog) = guarded::dialog_of(state) else { return };
     let Some(spec) = state.world.catalog.action(&dialog.action) else { return };
     let Some(preview) = dialog.clear_preview() else { return };
-    let run = Run::new(dialog.run.clone(), spec, &state.world);
+    let Ok(run) = guarded::new_run(dialog, spec, &state.world) else { return };
     let start = guarded::order(dialog, spec, preview, &run, &dialog.target);
     let (digest, request) = (start.digest.clone(), preview.request.clone());
     effects.push(Effect::Ask { start: Box::new(start), request });

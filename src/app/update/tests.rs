@@ -93,6 +93,7 @@ fn action(id: &str, guard: Guard, proof: &[&str]) -> ActionSpec {
         undo: None,
         refuse_when: Vec::new(),
         load: None,
+        asks: Vec::new(),
         proof: proof.iter().map(|text| Proof { when: condition(text) }).collect(),
         proof_within: Duration::from_secs(60),
         cooldown: Duration::from_secs(120),
@@ -257,7 +258,7 @@ impl Console {
     /// Opens the dialog of an action and gives it a preview.
     fn prepare(&mut self, action: &str) -> &mut Self {
         self.command(Command::Prepare(action.into()));
-        let Some(Effect::Preview { run, action }) =
+        let Some(Effect::Preview { run, action, .. }) =
             self.effects.iter().find(|effect| matches!(effect, Effect::Preview { .. })).cloned()
         else {
             panic!("no preview was asked for: {}", self.said());

@@ -75,6 +75,10 @@ pub enum OutputPart {
     Pattern(Regex),
     /// How many lines match.
     Lines(Regex),
+    /// Every text that a path matches in the output as one JSON document, to choose from.
+    JsonList(JsonPath),
+    /// Its lines, to choose from.
+    EachLine,
     /// All of it, which must be a number.
     Number,
     /// All of it.

@@ -91,6 +91,8 @@ pub enum Extract {
     Json(Vec<JsonPath>),
     /// How many nodes a path matches in the JSON body.
     Count(JsonPath),
+    /// Every text that a path matches in the JSON body, to choose from.
+    List(JsonPath),
     /// In a header.
     Header(String),
     /// In a field of Redis's INFO.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    ask::RawAsk,
     source::yes,
     value::{ConditionText, DurationText, Headers, HttpReading, StatusText, TextValue, success},
 };
@@ -80,6 +81,8 @@ pub struct Guarding<'a> {
     pub enabled: bool,
     /// Left out where a variable is not set.
     pub optional: bool,
+    /// What it asks for when it is started.
+    pub asks: &'a BTreeMap<String, RawAsk>,
 }
 
 macro_rules! action {
@@ -133,6 +136,10 @@ macro_rules! action {
             /// Where one of its variables is not set: shown as not configured, not an error.
             #[serde(default)]
             pub optional: bool,
+            /// What is asked for when it is started, by name: `${ask.NAME}` in its texts is
+            /// what was given.
+            #[serde(default)]
+            pub ask: BTreeMap<String, RawAsk>,
             $($(#[$field_meta])* pub $field: $type,)*
         }
 
@@ -154,6 +161,7 @@ macro_rules! action {
                     locks: &self.locks,
                     enabled: self.enabled,
                     optional: self.optional,
+                    asks: &self.ask,
                 }
             }
         }

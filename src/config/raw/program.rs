@@ -36,7 +36,7 @@ source! {
 /// Where a reading stands in the output of a command.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
-#[schemars(extend("x-expects" = "a JSONPath, a list of them, or one of { json = \"PATH\" }, { json_count = \"PATH\" }, { regex = \"TEXT\" }, { count = \"TEXT\" } and { output = \"number\" }"))]
+#[schemars(extend("x-expects" = "a JSONPath, a list of them, or one of { json = \"PATH\" }, { json_count = \"PATH\" }, { regex = \"TEXT\" }, { count = \"TEXT\" }, { list = \"PATH\" } and { output = \"number\" }"))]
 pub enum RawCommandReading {
     /// In the output as one JSON document.
     Path(PathText),
@@ -46,7 +46,7 @@ pub enum RawCommandReading {
     Other(RawOutputPart),
 }
 
-/// Exactly one of `json`, `json_count`, `regex`, `count` and `output`; `json` may have a
+/// Exactly one of `json`, `json_count`, `regex`, `count`, `list` and `output`; `json` may have a
 /// `where` and a `regex` beside it.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -62,6 +62,8 @@ pub struct RawOutputPart {
     pub regex: Option<String>,
     /// How many lines this regular expression matches.
     pub count: Option<String>,
+    /// Every text that this path matches, to choose from.
+    pub list: Option<PathText>,
     /// All of it.
     pub output: Option<RawOutput>,
 }
@@ -74,6 +76,8 @@ pub enum RawOutput {
     Number,
     /// A text.
     Text,
+    /// One text on each line, to choose from.
+    Lines,
 }
 
 fn zero() -> Vec<i32> {

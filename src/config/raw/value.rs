@@ -116,7 +116,7 @@ pub fn success() -> Vec<StatusText> {
 /// Where a reading stands in an HTTP answer.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
-#[schemars(extend("x-expects" = "a JSONPath, a list of them, { header = \"NAME\" } or { count = \"PATH\" }"))]
+#[schemars(extend("x-expects" = "a JSONPath, a list of them, { header = \"NAME\" }, { count = \"PATH\" } or { list = \"PATH\" }"))]
 pub enum HttpReading {
     /// In the JSON body.
     Path(PathText),
@@ -126,7 +126,7 @@ pub enum HttpReading {
     Other(HttpReadingTable),
 }
 
-/// Exactly one of `header` and `count`.
+/// Exactly one of `header`, `count` and `list`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpReadingTable {
@@ -134,6 +134,8 @@ pub struct HttpReadingTable {
     pub header: Option<String>,
     /// How many values this path matches in the JSON body.
     pub count: Option<PathText>,
+    /// Every text that this path matches in the JSON body, to choose from.
+    pub list: Option<PathText>,
 }
 
 /// A field of Redis's INFO.

@@ -39,7 +39,11 @@ pub fn actions(
     for (name, action) in cx.ordered("action", &raw.action) {
         let path = Path::root("action").key(name);
         let id = ActionId::from(name);
-        let Some(spec) = spec(cx, &path, name, action, &mut keys) else { continue };
+        let Some(mut spec) = spec(cx, &path, name, action, &mut keys) else { continue };
+        let mut action = action.clone();
+        let form = cx.form(&path, &mut action);
+        let action = &action;
+        spec.asks.clone_from(&form.asks);
         let unset = cx.unset_within(&path);
         let guarding = action.guarding();
         let unused = !guarding.enabled || (guarding.optional && !unset.is_empty());
@@ -53,7 +57,10 @@ pub fn actions(
             (Some(kind), None) => {
                 let locks = locks(cx, &path, guarding.locks);
                 let timeout = spec.timeout;
-                actions.insert(id.clone(), ActionConfig { id: id.clone(), kind, timeout, locks });
+                actions.insert(
+                    id.clone(),
+                    ActionConfig { id: id.clone(), kind, timeout, locks, form },
+                );
             }
             (None, None) => {}
         }
@@ -166,6 +173,7 @@ fn spec(
         undo: guarding.undo.map(ActionId::from),
         refuse_when,
         load,
+        asks: Vec::new(),
         proof: proof.into_iter().map(|when: Condition| Proof { when }).collect(),
         proof_within: proof_within?,
         cooldown: cooldown?,
@@ -275,6 +283,7 @@ impl Cx<'_> {
             url: url?,
             headers: headers?,
             body: raw.body.clone().map(serde_json::Value::Object),
+            hidden: Vec::new(),
             accept: accept?,
             tls: tls?,
             readings: readings?,

@@ -185,16 +185,19 @@ impl Cx<'_> {
     }
 
     fn other_reading(&mut self, path: &Path, table: &HttpReadingTable) -> Option<Extract> {
-        match (&table.header, &table.count) {
-            (Some(name), None) => {
+        match (&table.header, &table.count, &table.list) {
+            (Some(name), None, None) => {
                 self.header_name(path, name).then(|| Extract::Header(name.clone()))
             }
-            (None, Some(text)) => self.json_path(&path.key("count"), text).map(Extract::Count),
+            (None, Some(text), None) => {
+                self.json_path(&path.key("count"), text).map(Extract::Count)
+            }
+            (None, None, Some(text)) => self.json_path(&path.key("list"), text).map(Extract::List),
             _ => {
                 self.error(
                     path,
                     format!("`{path}` must say exactly one place"),
-                    "write { header = \"NAME\" } or { count = \"$.items[*]\" }",
+                    "write { header = \"NAME\" }, { count = \"$.items[*]\" } or { list = \"$.items[*].id\" }",
                 );
                 None
             }

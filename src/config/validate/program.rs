@@ -10,7 +10,7 @@ use crate::{
         profile::{CommandReading, CommandSource, OutputPart, Program},
         raw::{
             program::{RawCommand, RawCommandReading, RawOutput, RawOutputPart},
-            value::TextValue,
+            value::{PathText, TextValue},
         },
     },
     domain::ids::ReadingName,
@@ -100,6 +100,9 @@ impl Cx<'_> {
             );
             return None;
         }
+        if let Some(text) = &table.list {
+            return self.listed(path, text, table);
+        }
         match table {
             RawOutputPart {
                 json: Some(text),
@@ -108,6 +111,7 @@ impl Cx<'_> {
                 count: None,
                 output: None,
                 line,
+                list: _,
             } => {
                 let json = self.json_path(&path.key("json"), text);
                 let part = match regex {
@@ -151,16 +155,37 @@ impl Cx<'_> {
             } => Some(match output {
                 RawOutput::Number => OutputPart::Number,
                 RawOutput::Text => OutputPart::Text,
+                RawOutput::Lines => OutputPart::EachLine,
             }),
-            _ => {
-                self.error(
-                    path,
-                    format!("`{path}` must say exactly one place"),
-                    "write one of { json = \"$.a\" }, { json_count = \"$.a[*]\" }, { regex = \"a ([0-9]+)\" }, { count = \"ERROR\" } and { output = \"number\" }",
-                );
-                None
-            }
+            _ => self.not_one_place(path),
         }
+    }
+
+    /// Every text at a path of the output.
+    fn listed(
+        &mut self,
+        path: &Path,
+        text: &PathText,
+        table: &RawOutputPart,
+    ) -> Option<OutputPart> {
+        let others = table.json.is_some()
+            || table.json_count.is_some()
+            || table.regex.is_some()
+            || table.count.is_some()
+            || table.output.is_some();
+        if others {
+            return self.not_one_place(path);
+        }
+        self.json_path(&path.key("list"), text).map(OutputPart::JsonList)
+    }
+
+    fn not_one_place(&mut self, path: &Path) -> Option<OutputPart> {
+        self.error(
+            path,
+            format!("`{path}` must say exactly one place"),
+            "write one of { json = \"$.a\" }, { json_count = \"$.a[*]\" }, { regex = \"a ([0-9]+)\" }, { count = \"ERROR\" }, { list = \"$.a[*]\" } and { output = \"number\" }",
+        );
+        None
     }
 
     /// A regular expression whose only group is the value.

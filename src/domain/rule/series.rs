@@ -78,7 +78,7 @@ impl Point {
             Self::NotANumber => Some(f64::NAN),
             Self::Infinite(true) => Some(f64::INFINITY),
             Self::Infinite(false) => Some(f64::NEG_INFINITY),
-            Self::Value(Value::Text(_)) | Self::Gone => None,
+            Self::Value(Value::Text(_) | Value::List(_)) | Self::Gone => None,
         }
     }
 

@@ -203,7 +203,7 @@ fn figure(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) | Value::Below(number) | Value::AtLeast(number) => Some(*number),
         Value::Bool(yes) => Some(f64::from(u8::from(*yes))),
-        Value::Text(_) => None,
+        Value::Text(_) | Value::List(_) => None,
     }
 }
 

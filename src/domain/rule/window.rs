@@ -55,7 +55,7 @@ fn numbers(series: &Series, now: Moment, window: Duration) -> Vec<&Value> {
 fn bare(value: &Value) -> f64 {
     match value {
         Value::Number(number) | Value::Below(number) | Value::AtLeast(number) => *number,
-        Value::Bool(_) | Value::Text(_) => f64::NAN,
+        Value::Bool(_) | Value::Text(_) | Value::List(_) => f64::NAN,
     }
 }
 

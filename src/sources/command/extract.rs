@@ -58,6 +58,10 @@ impl Output {
             OutputPart::JsonCount(path) => {
                 readings::in_json(&Extract::Count(path.clone()), self.document()?)
             }
+            OutputPart::JsonList(path) => {
+                readings::in_json(&Extract::List(path.clone()), self.document()?)
+            }
+            OutputPart::EachLine => Ok(readings::choices(self.whole.lines())),
             OutputPart::Pattern(pattern) => group(pattern, &self.whole),
             OutputPart::Lines(pattern) => {
                 let count = self.lines.iter().filter(|line| pattern.is_match(line)).count();

@@ -207,7 +207,7 @@ fn blocked(dialog: &Dialog, width: usize, theme: Theme) -> Vec<Line<'static>> {
 
 /// Keys and what they do, in long or in short words; the first is the way out and looks
 /// like the one that is chosen.
-fn choices(offered: &[(&str, &str, &str)], width: usize, theme: Theme) -> Line<'static> {
+pub(super) fn choices(offered: &[(&str, &str, &str)], width: usize, theme: Theme) -> Line<'static> {
     let line = |long: bool| {
         let mut spans = Vec::new();
         for (index, (key, does, short)) in offered.iter().enumerate() {

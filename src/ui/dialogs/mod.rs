@@ -12,6 +12,8 @@
 
 pub mod decision;
 
+pub mod form;
+
 pub mod plan;
 
 pub mod run;
@@ -50,6 +52,9 @@ fn risk(guard: Guard) -> &'static str {
 /// The dialog as it stands.
 pub fn sheet(state: &State, dialog: &Dialog, width: usize, theme: Theme) -> Sheet {
     let spec = state.world.catalog.action(&dialog.action);
+    // The proof as it will be looked for.
+    let proven = spec.and_then(|spec| spec.proven_with(&dialog.asked).ok());
+    let spec = proven.as_ref().or(spec);
     let started =
         (dialog.stage == Stage::Running).then(|| state.world.actions.run(&dialog.run)).flatten();
     let ((middle, vital), bottom) = match (started, spec) {
@@ -77,6 +82,7 @@ pub fn sheet(state: &State, dialog: &Dialog, width: usize, theme: Theme) -> Shee
         // During a countdown nothing can be scrolled, and what is sent must be in sight.
         scroll: if matches!(dialog.stage, Stage::Countdown { .. }) { 0 } else { dialog.scroll },
         cursor,
+        typed: None,
     }
 }
 
@@ -98,10 +104,27 @@ fn top(
     width: usize,
     theme: Theme,
 ) -> Vec<Line<'static>> {
+    let mut lines = place(state, &dialog.target, spec, width, theme);
+    if dialog.stage == Stage::Running && !dialog.reason.is_empty() && spec.is_some() {
+        let reason = format!("reason: {}", dialog.reason);
+        let ellipsis = theme.glyphs().ellipsis;
+        lines.push(Line::styled(super::format::fit(&reason, width, ellipsis), theme.quiet()));
+    }
+    lines
+}
+
+/// The target, and what a mistake would cost.
+fn place(
+    state: &State,
+    target: &str,
+    spec: Option<&ActionSpec>,
+    width: usize,
+    theme: Theme,
+) -> Vec<Line<'static>> {
     let catalog = &state.world.catalog;
     let verdict = if catalog.is_production() { Verdict::Critical } else { Verdict::Ok };
     let ellipsis = theme.glyphs().ellipsis;
-    let target = super::format::fit(&dialog.target, width.saturating_sub(6), ellipsis);
+    let target = super::format::fit(target, width.saturating_sub(6), ellipsis);
     let mut target_line = vec![
         Span::styled("on ", theme.quiet()),
         Span::styled(format!(" {target} "), theme.band(verdict)),
@@ -110,10 +133,5 @@ fn top(
     let risk = format!("  {:?} {}", spec.guard, risk(spec.guard));
     let style = if spec.guard >= Guard::G3 { theme.critical() } else { theme.strong() };
     target_line.push(Span::styled(risk, style));
-    let mut lines = vec![Line::from(target_line)];
-    if dialog.stage == Stage::Running && !dialog.reason.is_empty() {
-        let reason = format!("reason: {}", dialog.reason);
-        lines.push(Line::styled(super::format::fit(&reason, width, ellipsis), theme.quiet()));
-    }
-    lines
+    vec![Line::from(target_line)]
 }

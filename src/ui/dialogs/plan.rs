@@ -15,6 +15,7 @@ use crate::{
         action::Preview,
         catalog::ActionSpec,
         observation::KeyGroup,
+        text::safe,
         time::{coarse_age, short_duration},
     },
 };
@@ -62,6 +63,10 @@ pub fn lines(
             page.lines.extend(groups(&preview.groups, width, theme));
         }
     }
+    let shown = dialog.asked.shown();
+    let given: Vec<String> =
+        spec.asks.iter().filter_map(|ask| Some(given(&ask.title, shown.get(&ask.name)?))).collect();
+    page.say("given", given.iter().map(String::as_str), theme.text());
     proof(&mut page, spec);
     match &spec.undo {
         Some(undo) => {
@@ -101,6 +106,12 @@ fn compact(request: &[String]) -> (Vec<&str>, Vec<&str>) {
     let headers: Vec<&str> = lines().skip(1).take_while(|line| !line.is_empty()).collect();
     let body = lines().skip(headers.len() + 2);
     (lines().take(1).chain(body).collect(), headers)
+}
+
+/// What was given for one thing that the action asks for.
+fn given(title: &str, value: &str) -> String {
+    let value = if value.is_empty() { "(nothing)" } else { value };
+    format!("{}: {value}", safe(title))
 }
 
 /// Exactly what is sent, secrets masked.

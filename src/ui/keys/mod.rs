@@ -11,6 +11,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 pub use self::table::{BINDINGS, Binding, Chord, Meaning};
 use super::layers;
 use crate::app::{
+    actions::form,
     command::{Command, Edit},
     msg::Event,
     palette,
@@ -47,8 +48,8 @@ pub fn resolve(state: &State, key: KeyEvent) -> Option<Event> {
 }
 
 /// What pasted text means: always text, never keys.
-pub fn paste(text: impl Into<String>) -> Event {
-    Event::Edit(Edit::Paste(text.into()))
+pub fn paste(state: &State, text: impl Into<String>) -> Event {
+    Event::Edit(form::pasted(state, text.into()))
 }
 
 /// The binding of a chord in a context.
@@ -73,6 +74,7 @@ fn unbound(state: &State, context: Context, chord: Chord) -> Option<Event> {
     }
     match context {
         Context::Line | Context::Palette => Some(Event::Edit(Edit::Insert(letter))),
+        Context::Form => Some(Event::Edit(form::typed(state, letter))),
         Context::Menu if matches!(state.view.layers.last(), Some(Layer::Actions { .. })) => {
             let actions = &state.world.catalog.actions;
             let action = actions.iter().find(|action| action.key == Some(letter))?;

@@ -140,7 +140,10 @@ const RUN: &[Context] = &[Context::Run];
 const CONFIRM: &[Context] = &[Context::Confirm];
 const PALETTE: &[Context] = &[Context::Palette];
 const LINE: &[Context] = &[Context::Line];
+const FORM: &[Context] = &[Context::Form];
 const TYPED: &[Context] = &[Context::Palette, Context::Line];
+/// Where a line of any kind is edited.
+const EDITED: &[Context] = &[Context::Palette, Context::Line, Context::Form];
 /// Where letters are not text.
 const LETTERS: &[Context] =
     &[Context::Panes, Context::Scroll, Context::Menu, Context::Run, Context::Confirm];
@@ -155,6 +158,7 @@ const EVERYWHERE: &[Context] = &[
     Context::Menu,
     Context::Palette,
     Context::Line,
+    Context::Form,
     Context::Confirm,
     Context::Run,
 ];
@@ -205,7 +209,7 @@ macro_rules! bound {
 }
 
 /// Every key that means something, in the order of the help.
-pub static BINDINGS: [Binding; 73] = {
+pub static BINDINGS: [Binding; 79] = {
     use Command::*;
     use Group::{Acting, Data, Looking, Moving, Program};
     [
@@ -230,14 +234,21 @@ pub static BINDINGS: [Binding; 73] = {
         ),
         bound!(typing(LINE, &[ENTER], Edit::Accept, "take the line"), hint "take" 2),
         bound!(row(TYPED, &[ESC], Back, Group::Typing, "close without taking the line"), hint "close" 1),
+        // --- a form
+        bound!(row(FORM, &[ESC], Back, Group::Typing, "cancel: nothing is measured or sent"), hint "cancel" 1),
+        bound!(typing(FORM, &[ENTER], Edit::Accept, "to the next field; behind the last one: what it would do"), hint "go on" 2),
+        bound!(typing(FORM, &[code(KeyCode::Tab)], Edit::Field(1), "the next field"), hint "field" 3),
+        typing(FORM, &[code(KeyCode::BackTab)], Edit::Field(-1), "the field before"),
+        bound!(typing(FORM, &[DOWN, ctrl('n')], Edit::Choose(1), "the next choice, or the next field"), hint "choose" 4),
+        typing(FORM, &[UP, ctrl('p')], Edit::Choose(-1), "the choice or the field before"),
         typing(
-            TYPED,
+            EDITED,
             &[code(KeyCode::Backspace), ctrl('h')],
             Edit::Backspace,
             "remove a character",
         ),
-        typing(TYPED, &[ctrl('w')], Edit::DeleteWord, "remove a word"),
-        typing(TYPED, &[ctrl('u')], Edit::Clear, "remove everything"),
+        typing(EDITED, &[ctrl('w')], Edit::DeleteWord, "remove a word"),
+        typing(EDITED, &[ctrl('u')], Edit::Clear, "remove everything"),
         row(LINE, &[UP], Move(-1), Moving, "scroll up"),
         row(LINE, &[DOWN], Move(1), Moving, "scroll down"),
         row(LINE, &[PAGE_UP], Page(-1), Moving, "scroll a page up"),
@@ -292,7 +303,7 @@ pub static BINDINGS: [Binding; 73] = {
         bound!(row(PANES, &[key('F')], DemoMenu, Program, "the faults of the demo"), name "faults"),
         // --- the program
         bound!(row(LETTERS, &[key('?'), F1], Help, Program, "keys and commands, for where one is"), name "help", hint "help" 1),
-        bound!(row(TYPED, &[F1], Help, Program, "keys, for where one is"), hint "help" 5),
+        bound!(row(EDITED, &[F1], Help, Program, "keys, for where one is"), hint "help" 5),
         bound!(row(LETTERS_WITHOUT_CONFIRM, &[key(':')], Palette, Program, "every command by its name"), hint "command" 4),
         bound!(row(PANES, &[key('q')], Quit, Program, "one step back; from all panes: leave"), hint "quit" 11),
         row(

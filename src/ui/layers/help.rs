@@ -24,7 +24,7 @@ const KEYS: usize = 18;
 const FAULTS: &str = "in the menu of faults";
 
 /// Every context, in the order in which the help tells of them.
-pub const CONTEXTS: [Context; 8] = [
+pub const CONTEXTS: [Context; 9] = [
     Context::Panes,
     Context::Menu,
     Context::Confirm,
@@ -32,6 +32,7 @@ pub const CONTEXTS: [Context; 8] = [
     Context::Run,
     Context::Palette,
     Context::Line,
+    Context::Form,
     Context::Scroll,
 ];
 
@@ -134,6 +135,7 @@ pub fn place(context: Context) -> &'static str {
         Context::Menu => "in a menu",
         Context::Palette => "in the command line",
         Context::Line => "while typing a filter, a reason or a target",
+        Context::Form => "in a form",
         Context::Confirm => "at a question",
         Context::Countdown => "during a countdown",
         Context::Run => "in a dialog that asks nothing",
@@ -149,6 +151,9 @@ fn note(context: Context) -> Option<&'static str> {
         Context::Confirm => Some("only y says yes; Enter and every other key do nothing"),
         Context::Countdown => Some("every key stops it, and nothing is sent"),
         Context::Line => Some("letters are text; a target must be typed, pasting it is refused"),
+        Context::Form => {
+            Some("nothing is sent by it: Enter behind the last field shows what would be")
+        }
         Context::Palette => {
             Some("letters are text; Enter does what the line spells out, never more")
         }

@@ -48,6 +48,8 @@ pub struct Sheet {
     pub scroll: usize,
     /// Where text is typed: row in the bottom part, column.
     pub cursor: Option<(u16, u16)>,
+    /// Where text is typed in the part that scrolls: row, column.
+    pub typed: Option<(u16, u16)>,
 }
 
 /// How much of a layer is visible.
@@ -115,6 +117,7 @@ fn sheet(state: &State, depth: usize, width: usize, theme: Theme) -> Option<Shee
     match state.view.layers.get(depth)? {
         Layer::Help { scroll } => Some(help::sheet(state, depth, *scroll, width, theme)),
         Layer::Messages { scroll } => Some(messages::sheet(state, *scroll, width, theme)),
+        Layer::Form(form) => Some(dialogs::form::sheet(state, form, width, theme)),
         Layer::Dialog(dialog) => Some(dialogs::sheet(state, dialog, width, theme)),
         Layer::Palette(_) | Layer::Filter(_) | Layer::Actions { .. } | Layer::Demo { .. } => None,
     }
@@ -126,7 +129,7 @@ fn place(stage: Rect, layer: &Layer) -> Rect {
     let width = if stage.width < WIDEST + 30 { stage.width } else { WIDEST };
     let height = match layer {
         Layer::Palette(_) => stage.height.min(16),
-        Layer::Dialog(_) => stage.height.min(40),
+        Layer::Dialog(_) | Layer::Form(_) => stage.height.min(40),
         _ => stage.height,
     };
     let x = stage.x + (stage.width - width) / 2;
@@ -161,10 +164,18 @@ fn draw_sheet(buffer: &mut Buffer, area: Rect, sheet: &Sheet, theme: Theme) -> O
     let visible = usize::from(middle.height);
     let last = sheet.middle.len().saturating_sub(visible);
     let scroll = sheet.scroll.min(last);
+    // What is typed stays in sight.
+    let typed = sheet.typed.map(|(row, _)| usize::from(row));
+    let scroll = typed.map_or(scroll, |row| scroll.max((row + 1).saturating_sub(visible)));
     put(buffer, middle, &sheet.middle[scroll..]);
     if !more.is_empty() {
         let below = last - scroll;
         let text = match (scroll, below) {
+            (0, below) if typed.is_some() => format!("{below} more lines below (Tab)"),
+            (above, 0) if typed.is_some() => format!("{above} lines above (Shift-Tab)"),
+            (above, below) if typed.is_some() => {
+                format!("{above} lines above, {below} below (Tab, Shift-Tab)")
+            }
             (0, below) => format!("{below} more lines below (PgDn)"),
             (above, 0) => format!("{above} lines above (PgUp), this is the end"),
             (above, below) => format!("{above} lines above, {below} below (PgUp PgDn)"),
@@ -181,6 +192,11 @@ fn draw_sheet(buffer: &mut Buffer, area: Rect, sheet: &Sheet, theme: Theme) -> O
         }
     }
     put(buffer, bottom, &sheet.bottom);
+    if let Some((row, column)) = sheet.typed {
+        let row = row.checked_sub(u16::try_from(scroll).ok()?)?;
+        let at = (middle.x.saturating_add(column), middle.y.saturating_add(row));
+        return (row < middle.height && column < middle.width).then_some(at);
+    }
     let (row, column) = sheet.cursor?;
     let at = (bottom.x.saturating_add(column), bottom.y.saturating_add(row));
     (row < bottom.height && column < bottom.width).then_some(at)

@@ -1,0 +1,112 @@
+//! What actions ask for: what is taken, and what is said where it cannot be.
+
+use watchfloor::{
+    config::profile::Spot,
+    domain::{ids::ActionId, template::Template},
+};
+
+use super::support::Place;
+
+const ROLL: &str = r#"
+[source.deploys]
+kind = "http"
+url = "https://deploys.example/"
+readings = { candidates = { list = "$.deployments[*].id" } }
+[action.roll]
+kind = "http"
+guard = "G2"
+url = "https://${HOST}/v1/${ask.to}/promote?why=${ask.why}"
+headers = { Authorization = "Bearer ${ask.token}", X-Literal = "$${ask.to}" }
+body = { to = "${ask.to}", "a/b" = ["$${ask.to}", "${ask.token}"] }
+proof = ["deploys.status == 200"]
+[action.roll.ask.to]
+title = "Deployment"
+pattern = "dpl_[a-z0-9]+"
+choices_from = { source = "deploys", reading = "candidates" }
+[action.roll.ask.why]
+choices = ["incident", "test"]
+default = "test"
+[action.roll.ask.token]
+pattern = ".{8,}"
+secret = true
+"#;
+
+#[test]
+fn places_to_fill_are_found_wherever_a_text_can_have_one() {
+    let loaded = Place::within(ROLL).env("HOST", "api.example").sound();
+    let roll = &loaded.profile.actions["roll"];
+    let gaps: Vec<(&Spot, &Template)> =
+        roll.form.gaps.iter().map(|gap| (&gap.at, &gap.text)).collect();
+    let template = |text: &str| Template::parse(text).unwrap();
+    let expected = [
+        (Spot::Url, "https://api.example/v1/${ask.to}/promote?why=${ask.why}"),
+        (Spot::Header("Authorization".to_owned()), "Bearer ${ask.token}"),
+        (Spot::Body("/a~1b/1".to_owned()), "${ask.token}"),
+        (Spot::Body("/to".to_owned()), "${ask.to}"),
+    ];
+    let expected = expected.map(|(spot, text)| (spot, template(text)));
+    assert_eq!(gaps.len(), expected.len(), "{gaps:?}");
+    for (spot, text) in &expected {
+        assert!(gaps.contains(&(spot, text)), "{spot:?} is not among {gaps:?}");
+    }
+    let spec = loaded.profile.catalog.action(&ActionId::from("roll")).unwrap();
+    let names: Vec<&str> = spec.asks.iter().map(|ask| ask.name.as_str()).collect();
+    assert_eq!(names, ["to", "why", "token"], "in the order of the file");
+    let shown = format!("{:?}", roll.kind);
+    assert!(shown.contains("${ask.to}"), "a literal stays: {shown}");
+}
+
+/// Each of these is wrong in one way.
+#[test]
+fn what_cannot_be_asked_for_is_an_error_with_its_line_and_cure() {
+    let command = |argv: &str, rest: &str| {
+        format!(
+            "[action.a]\nkind = \"command\"\nguard = \"G1\"\nargv = {argv}\nproof = [\"api.status == 200\"]\n{rest}"
+        )
+    };
+    let number = "[action.a.ask.n]\npattern = \"[0-9]+\"\n";
+    let secret = "[action.a.ask.n]\npattern = \".+\"\nsecret = true\n";
+    let http = |url: &str, rest: &str| {
+        format!(
+            "[action.a]\nkind = \"http\"\nguard = \"G1\"\nurl = \"{url}\"\nproof = [\"api.status == 200\"]\n{rest}"
+        )
+    };
+    let cases = [
+        (command("[\"x\", \"${ask.m}\"]", number), "nothing called `m` is asked for", "did you mean"),
+        (command("[\"x\", \"${ask.m}\"]", ""), "nothing called `m` is asked for", "[action.a.ask.m]"),
+        (command("[\"x\"]", number), "`n` is asked for and never used", "${ask.n}"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"(\"\n"), "not a regular expression", "needs a \\"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\n"), "nothing says what `n` may be", "pattern ="),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"a\"\nchoices = [\"a\"]\n"), "exclude each other", "take one"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"[0-9]\"\ndefault = \"x\"\n"), "the default \"x\" cannot be taken", "change"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nchoices = [\"a\", \"b\"]\ndeny = [{ pattern = \"a\", why = \"no\" }]\n"), "the choice \"a\" cannot be taken: refused: no", "change"),
+        (command("[\"x\", \"${ask.n}\"]", secret), "everybody on this machine can read arguments", "environment"),
+        (command("[\"${ask.n}\"]", number), "the program itself cannot be asked for", "write it down"),
+        (command("[\"echo ${ask.n}\"]\nshell = true", number), "would be read by the shell", "environment"),
+        (command("[\"x\"]\nenvironment = { API_TOKEN = \"${ask.n}\" }", number), "API_TOKEN holds a secret", "declare it a secret"),
+        (command("[\"x\", \"${ask.n b}\"]", number), "neither ${ask.NAME}", "$${ask."),
+        (command("[\"x\", \"${step.one.id}\"]", ""), "no such step", "earlier"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"a\"\nchoices_from = { source = \"api\", reading = \"nope\" }\n"), "no reading `nope`", "readings"),
+        (command("[\"x\"]\nstdin = \"${ask.n}\"", "[action.a.ask.n]\npattern = \"a\"\nsecret = true\ndefault = \"a\"\n"), "a secret cannot have `default`", "only typed"),
+        (http("https://${ask.n}.example/", number), "only the path and the query", "write the host down"),
+        (http("https://h.example/#${ask.n}", number), "only the path and the query", "write the host down"),
+        (http("https://h.example/${ask.n}", secret), "addresses are shown", "header"),
+        (command("[\"x\"]\nstdin = \"${ask.n}\"", secret).replace("== 200", "== \\\"${ask.n}\\\""), "proofs are shown", "may be seen"),
+        ("[action.a]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"x\"]\ntitle = \"${ask.n}\"\n".to_owned(), "cannot be the name of a variable", "${NAME}"),
+        ("[source.c]\nkind = \"redis\"\nurl = \"redis://h/0\"\n[action.a]\nkind = \"redis\"\nguard = \"G1\"\nsource = \"c\"\ndelete = [\"${ask.n}*\"]\nproof = [\"result.deleted > 0\"]\n".to_owned() + number, "would match nearly everything", "three"),
+    ];
+    for (text, message, cure) in cases {
+        let errors = Place::within(&text).errors();
+        let said = errors.replace("\\\"", "\"");
+        assert!(said.contains(message) && said.contains(cure), "{text}\n{errors}");
+        assert!(errors.contains("watchfloor.toml:"), "no place: {errors}");
+    }
+}
+
+#[test]
+fn a_list_to_choose_from_says_exactly_one_place() {
+    let bad = "[source.x]\nkind = \"command\"\nargv = [\"x\"]\nreadings = { a = { list = \"$.a\", count = \"b\" } }\n";
+    assert!(Place::within(bad).errors().contains("exactly one place"));
+    let good = "[source.x]\nkind = \"command\"\nargv = [\"x\"]\nreadings = { a = { list = \"$.a[*]\" }, b = { output = \"lines\" } }\n";
+    Place::within(good).sound();
+}

@@ -298,3 +298,60 @@ fn init_asks_on_a_terminal_and_checks_each_answer() {
     assert!(written.contains("\n#EXODRIVE_CAR_ID = \"\"\n"), "{written}");
     assert!(!written.contains("nonsense") && !written.contains("127.0.0.1:1\""));
 }
+
+/// A log that grows: its lines appear, can be searched, stand still while they are read, and
+/// go on.
+#[test]
+fn a_growing_log_is_followed_searched_paused_and_followed_again() {
+    let place = tempfile::tempdir().unwrap();
+    let log = place.path().join("app.log");
+    fs::write(&log, "").unwrap();
+    let append = |text: &str| {
+        let mut file = fs::OpenOptions::new().append(true).open(&log).unwrap();
+        std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    };
+    let line = |level: &str, message: &str| {
+        format!(
+            "{{\"timestamp\":\"{}\",\"level\":\"{level}\",\"message\":\"{message}\",\
+             \"trace_id\":\"4f-{message}\",\"email\":\"canary@example.com\"}}\n",
+            jiff::Timestamp::now()
+        )
+    };
+    let directory = configured(&format!(
+        "[service]\nname = \"shop\"\nenvironment = \"test\"\n\n[source.app]\nkind = \"logs\"\n\
+         title = \"Log of the app\"\nfile = \"{}\"\n",
+        log.display()
+    ));
+    let mut pty = on(directory.path());
+    pty.wait_for_text("Log of the app");
+    pty.send("8f");
+    pty.wait_for_text("no entry has come yet");
+    append(&line("info", "first"));
+    append(&line("error", "\\u001b[2Jpool-gone"));
+    pty.wait_for_text("pool-gone");
+    pty.wait_for_text("following");
+    append(&line("info", "third"));
+    pty.wait_for_text("third");
+    pty.send("/trace_id=.*pool\r");
+    pty.wait_for_text("match 1 of 1");
+    pty.wait_for_text("paused, 0 new");
+    append(&line("info", "fourth"));
+    append(&line("info", "fifth"));
+    pty.wait_for_text("paused, 2 new");
+    assert!(!pty.contents().contains("fourth"));
+    pty.send("\r");
+    pty.wait_for_text("Log entry");
+    pty.wait_for_text("4f-");
+    pty.send("\x1b");
+    pty.wait_for("the entry closed", |screen| !screen.contents().contains("Log entry"));
+    pty.send("G");
+    pty.wait_for_text("fourth");
+    pty.wait_for_text("following");
+    pty.send("&!first|third\r");
+    pty.wait_for("the filter", |screen| !screen.contents().contains("third  trace"));
+    assert!(pty.contents().contains("fifth"));
+    assert!(!pty.has_sent("canary"), "personal data reached the terminal");
+    // Search, filter, zoom.
+    pty.send("qqq");
+    leave(&mut pty);
+}

@@ -4,13 +4,14 @@
 //! each figure means and how it is taken is in `docs/performance.md`.
 //!
 //! Arguments after `--`: `--quick` for one short run of each, `--runs N`, and
-//! `--only start,keys,hanging,rest,slow,micro`.
+//! `--only start,keys,hanging,rest,slow,micro,flood`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "../../tests/common/servers.rs"]
 #[allow(dead_code)]
 mod servers;
 
+mod flood;
 mod keys;
 mod machine;
 mod micro;
@@ -35,6 +36,8 @@ pub struct Plan {
     pub slow_presses: usize,
     /// How long the program is watched at rest.
     pub rest: Duration,
+    /// How long a log floods in.
+    pub flood: Duration,
     /// How long every micro timing is repeated.
     pub micro: Duration,
     only: Option<Vec<String>>,
@@ -48,6 +51,7 @@ impl Plan {
             presses: 200,
             slow_presses: 100,
             rest: Duration::from_secs(60),
+            flood: Duration::from_secs(30),
             micro: Duration::from_secs(2),
             only: None,
         };
@@ -59,6 +63,7 @@ impl Plan {
                 "--quick" => {
                     plan.runs = 1;
                     (plan.starts, plan.presses, plan.slow_presses) = (3, 25, 15);
+                    plan.flood = Duration::from_secs(6);
                     (plan.rest, plan.micro) = (Duration::from_secs(10), Duration::from_millis(200));
                 }
                 "--runs" => {
@@ -108,6 +113,9 @@ fn main() {
     }
     if plan.wants("rest") {
         rest::measure(&plan, &service, &mut table);
+    }
+    if plan.wants("flood") {
+        flood::measure(&plan, &mut table);
     }
     println!("{table}");
 }

@@ -163,6 +163,12 @@ impl Terminal {
         }
     }
 
+    /// Types, and waits for nothing.
+    pub fn type_keys(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).unwrap();
+        self.writer.flush().unwrap();
+    }
+
     /// Presses a key and waits for the frame that answers it; none where nothing came
     /// within `limit`.
     pub fn press(&mut self, key: &str, limit: Duration) -> Option<Answer> {

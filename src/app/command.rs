@@ -103,6 +103,10 @@ pub enum Command {
     /// Something about an alert.
     Alert(AlertCommand),
 
+    // --- logs
+    /// Something about the list of log entries.
+    Log(LogCommand),
+
     // --- the terminal
     /// Draws everything again.
     Redraw,
@@ -112,6 +116,28 @@ pub enum Command {
     // --- the demo
     /// Turns a fault of the demo on or off.
     DemoFault(String),
+}
+
+/// How the list of log entries is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogCommand {
+    /// Follows what comes, or stops.
+    Follow,
+    /// Breaks long lines, or cuts them.
+    Wrap,
+    /// With or without times.
+    Times,
+    /// All levels, warnings and errors, errors only.
+    Level,
+    /// Searches.
+    Search,
+    /// To the next match.
+    Next,
+    /// To the match before.
+    Previous,
+    /// Draws a line with the time.
+    Mark,
 }
 
 /// What people do about alerts. Changes how loud one is, never what it is.

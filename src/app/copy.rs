@@ -1,7 +1,8 @@
 //! The selected row as text, for the clipboard.
 
 use super::{
-    alerts, cache, database, escalation, health, latency, limits, rows, state::State, view::Pane,
+    alerts, cache, database, escalation, health, latency, limits, logs, rows, state::State,
+    view::Pane,
 };
 use crate::domain::text;
 
@@ -9,8 +10,12 @@ use crate::domain::text;
 /// nothing is selected. Identifiers are masked unless they are shown in full.
 pub fn row_text(state: &State, markdown: bool) -> Option<String> {
     let pane = state.view.focus;
-    let selected = rows::selected(state, pane)?;
     let world = state.shown();
+    if state.view.lists_entries() {
+        let line = logs::selected(world, &state.view)?;
+        return Some(format!("{} {}", world.catalog.target(), logs::entry_text(line)));
+    }
+    let selected = rows::selected(state, pane)?;
     let (title, body) = match pane {
         Pane::Health => {
             let row = health::rows(world).into_iter().find(|row| row.id.as_str() == selected)?;
@@ -54,6 +59,19 @@ pub fn row_text(state: &State, markdown: bool) -> Option<String> {
             let row = alerts::row(world, &selected)?;
             let (word, value) = (row.word(), row.value.unwrap_or_default());
             (row.title, format!("{word}: {value} {}; {}", row.threshold, row.reason))
+        }
+        Pane::Logs if state.view.pane(pane).tab == logs::TRAFFIC => {
+            let worst = logs::worst(world);
+            let chosen = |(id, of): &&(_, _)| logs::request_id(id, of) == selected;
+            let (_, request) = worst.iter().find(chosen)?;
+            let trace = request.trace.as_deref().unwrap_or("no trace id");
+            let took = request.ms.map_or_else(String::new, |ms| format!(" in {ms:.0} ms"));
+            let ended = format!("{}{took} at {}, {trace}", request.status, request.at);
+            (request.path.to_string(), ended)
+        }
+        Pane::Logs => {
+            let row = logs::rows(world).into_iter().find(|row| row.id.as_str() == selected)?;
+            (row.title, format!("{}: {}", row.verdict.word_for(row.quality), row.reason))
         }
     };
     let at = world.now.wall.strftime("%Y-%m-%d %H:%M:%SZ");

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    alerts, cache, database, escalation, health, latency, limits, state::World, view::Pane,
+    alerts, cache, database, escalation, health, latency, limits, logs, state::World, view::Pane,
 };
 use crate::domain::verdict::{Quality, Verdict};
 
@@ -58,6 +58,9 @@ pub fn of(world: &World) -> Vec<Finding> {
             (false, None) => row.reason.clone(),
         };
         all.push(finding(Pane::Alerts, row.verdict, row.quality, row.title, reason));
+    }
+    for row in logs::rows(world) {
+        all.push(finding(Pane::Logs, row.verdict, row.quality, row.title, row.reason));
     }
     all
 }

@@ -24,6 +24,8 @@ pub mod limits;
 
 pub mod database;
 
+pub mod logs;
+
 pub mod escalation;
 
 pub mod actions;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    command::{AlertCommand, Command},
+    command::{AlertCommand, Command, LogCommand},
     state::World,
     view::Pane,
 };
@@ -56,7 +56,7 @@ macro_rules! plain {
 }
 
 /// All commands, in the order of the help.
-pub const ENTRIES: [Entry; 41] = [
+pub const ENTRIES: [Entry; 50] = [
     plain!("help", "keys and commands", Command::Help),
     plain!("actions", "the menu of actions", Command::ActionMenu),
     Entry {
@@ -86,6 +86,15 @@ pub const ENTRIES: [Entry; 41] = [
     plain!("escalation", "to the escalation pane", Command::FocusPane(5)),
     plain!("database", "to the database pane", Command::FocusPane(6)),
     plain!("alerts", "to the alerts pane", Command::FocusPane(7)),
+    plain!("logs", "to the log pane", Command::FocusPane(8)),
+    plain!("follow", "follow the log, or stop", Command::Log(LogCommand::Follow)),
+    plain!("wrap", "break long log lines, or cut them", Command::Log(LogCommand::Wrap)),
+    plain!("times", "log lines with or without times", Command::Log(LogCommand::Times)),
+    plain!("level", "log lines: all, warnings, errors", Command::Log(LogCommand::Level)),
+    plain!("search", "search the log", Command::Log(LogCommand::Search)),
+    plain!("next-match", "to the next match in the log", Command::Log(LogCommand::Next)),
+    plain!("previous-match", "to the match before", Command::Log(LogCommand::Previous)),
+    plain!("mark", "draw a line with the time in the log", Command::Log(LogCommand::Mark)),
     Entry {
         name: "ack",
         arguments: "RULE 30m REASON",
@@ -334,6 +343,9 @@ pub fn pane_of(world: &World, number: u8) -> Result<Pane, String> {
     match pane {
         Some(Pane::Alerts) if world.catalog.rules.is_empty() => {
             Err("no alert rules are configured".to_owned())
+        }
+        Some(Pane::Logs) if !super::logs::any(&world.catalog) => {
+            Err("no log is configured".to_owned())
         }
         Some(Pane::Database) if world.catalog.databases.is_empty() => {
             Err("no database is configured".to_owned())

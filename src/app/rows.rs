@@ -14,6 +14,9 @@ pub const LIMIT_TABS: [&str; 4] = ["identifiers", "endpoints", "tiers", "pressur
 /// The tabs of the zoomed cache pane.
 pub const CACHE_TABS: [&str; 3] = ["chart", "keys", "slow log"];
 
+/// The tabs of the log pane.
+pub const LOG_TABS: [&str; 2] = ["entries", "traffic"];
+
 /// The panes of this screen, in order.
 pub fn panes(world: &World) -> Vec<Pane> {
     Pane::ALL
@@ -21,6 +24,7 @@ pub fn panes(world: &World) -> Vec<Pane> {
         .filter(|pane| match pane {
             Pane::Database => !world.catalog.databases.is_empty(),
             Pane::Alerts => !world.catalog.rules.is_empty(),
+            Pane::Logs => super::logs::any(&world.catalog),
             _ => true,
         })
         .collect()
@@ -32,6 +36,7 @@ pub fn tabs(pane: Pane) -> usize {
         Pane::Latency => WINDOWS.len(),
         Pane::Limits => LIMIT_TABS.len(),
         Pane::Cache => CACHE_TABS.len(),
+        Pane::Logs => LOG_TABS.len(),
         Pane::Health | Pane::Escalation | Pane::Database | Pane::Alerts => 1,
     }
 }
@@ -48,6 +53,10 @@ pub fn passes(filter: &str, text: &str) -> bool {
 
 /// The rows of a pane: identity, and the text that a filter looks at.
 pub fn of(world: &World, pane: Pane, view: &PaneView) -> Vec<String> {
+    if pane == Pane::Logs {
+        // The filter is for the entries, which are too many to be rows.
+        return log_rows(world, view.tab);
+    }
     let rows: Vec<(String, String)> = match pane {
         Pane::Health => super::health::rows(world)
             .into_iter()
@@ -84,6 +93,7 @@ pub fn of(world: &World, pane: Pane, view: &PaneView) -> Vec<String> {
                 (row.rule.to_string(), text)
             })
             .collect(),
+        Pane::Logs => Vec::new(),
     };
     rows.into_iter().filter(|(_, text)| passes(&view.filter, text)).map(|(id, _)| id).collect()
 }
@@ -102,6 +112,14 @@ fn limit_rows(world: &World, tab: usize) -> Vec<String> {
         3 => limits.pressure.unwrap_or_default().iter().map(pressure_id).collect(),
         _ => names(&limits.tally.by_identifier),
     }
+}
+
+fn log_rows(world: &World, tab: usize) -> Vec<String> {
+    if tab == super::logs::TRAFFIC {
+        let worst = super::logs::worst(world);
+        return worst.iter().map(|(id, request)| super::logs::request_id(id, request)).collect();
+    }
+    super::logs::rows(world).into_iter().map(|row| row.id.to_string()).collect()
 }
 
 /// The identity of a row of the pressure tab.
@@ -146,6 +164,7 @@ pub fn sources_of(world: &World, pane: Pane) -> Vec<SourceId> {
             .filter(|id| catalog.sources.contains_key(id))
             .collect(),
         Pane::Database => catalog.databases.iter().map(|spec| spec.source.clone()).collect(),
+        Pane::Logs => super::logs::sources(catalog),
     };
     sources.sort();
     sources.dedup();

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     actions::ActionsState, alerts::AlertsState, cache::CacheState, escalation::Escalation,
-    health::CheckState, latency::LatencyState, limits::LimitsState, notices::Notices,
-    sources::Sources, view::View,
+    health::CheckState, latency::LatencyState, limits::LimitsState, logs::LogsState,
+    notices::Notices, sources::Sources, view::View,
 };
 use crate::domain::{
     catalog::{Catalog, SourceInfo},
@@ -48,6 +48,9 @@ pub struct World {
     pub latencies: BTreeMap<PanelId, LatencyState>,
     /// Violations and pressure.
     pub limits: LimitsState,
+    /// The newest entries of the logs.
+    #[serde(default)]
+    pub logs: LogsState,
     /// Alert rules and where they stand.
     pub alerts: AlertsState,
     /// Who was contacted when.
@@ -100,6 +103,7 @@ impl State {
             caches: BTreeMap::new(),
             latencies: BTreeMap::new(),
             limits: LimitsState::default(),
+            logs: LogsState::default(),
             alerts: AlertsState::default(),
             escalation: Escalation::default(),
             actions: ActionsState::new(settings.console, settings.operator, settings.read_only),
@@ -140,6 +144,7 @@ impl World {
         let moved = moved(&self.catalog, &catalog);
         for id in &moved {
             self.sources.forget(id);
+            self.logs.forget(id);
         }
         self.sources.adopt(&catalog);
         for id in &moved {
@@ -177,6 +182,7 @@ impl World {
         if another || sources.iter().any(|id| moved.contains(id)) {
             self.limits = LimitsState::default();
         }
+        self.logs.adopt(&catalog);
         super::alerts::adopt(self, &catalog);
         self.escalation.adopt(&catalog);
         self.catalog = catalog;

@@ -1,12 +1,15 @@
 //! What the operator is looking at. Part of the state, so that a test can press keys and
 //! look; but nothing in here changes what the console believes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::actions::{Dialog, Form};
-use crate::domain::time::Moment;
+use super::{
+    actions::{Dialog, Form},
+    logs::LogView,
+};
+use crate::domain::{ids::SourceId, observation::LogEntry, time::Moment};
 
 /// The panes, in the order of their numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -26,11 +29,13 @@ pub enum Pane {
     Database,
     /// Alert rules, where configured.
     Alerts,
+    /// Entries of logs, where configured.
+    Logs,
 }
 
 impl Pane {
     /// All of them, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Health,
         Self::Cache,
         Self::Latency,
@@ -38,6 +43,7 @@ impl Pane {
         Self::Escalation,
         Self::Database,
         Self::Alerts,
+        Self::Logs,
     ];
 
     /// Its number, from 1.
@@ -55,6 +61,7 @@ impl Pane {
             Self::Escalation => "Escalation",
             Self::Database => "Database",
             Self::Alerts => "Alerts",
+            Self::Logs => "Logs",
         }
     }
 }
@@ -105,6 +112,17 @@ pub enum Layer {
         /// The selected row.
         selected: usize,
     },
+    /// What is searched for in the log.
+    Search(Line),
+    /// An entry of a log with everything that it says.
+    Entry {
+        /// The log.
+        source: SourceId,
+        /// The entry.
+        entry: Arc<LogEntry>,
+        /// How far it is scrolled.
+        scroll: usize,
+    },
 }
 
 /// A line being typed.
@@ -137,6 +155,9 @@ pub struct View {
     pub interrupted: Option<Moment>,
     /// When the panes were frozen.
     pub frozen: Option<Moment>,
+    /// How the list of log entries is looked at.
+    #[serde(default)]
+    pub logs: LogView,
 }
 
 /// Which keys mean what.
@@ -160,6 +181,10 @@ pub enum Context {
     Countdown,
     /// A run going on or over.
     Run,
+    /// The list of log entries.
+    Log,
+    /// An entry of a log.
+    Entry,
 }
 
 impl View {
@@ -176,6 +201,7 @@ impl View {
             size: (80, 24),
             interrupted: None,
             frozen: None,
+            logs: LogView::default(),
         }
     }
 
@@ -189,13 +215,21 @@ impl View {
         self.panes.entry(pane).or_default()
     }
 
+    /// Whether the panes are the list of log entries, which has keys of its own.
+    pub fn lists_entries(&self) -> bool {
+        let tab = self.panes.get(&Pane::Logs).map_or(0, |pane| pane.tab);
+        self.focus == Pane::Logs && self.zoomed && tab != super::logs::TRAFFIC
+    }
+
     /// Which keys mean what now: the topmost layer decides.
     pub fn context(&self) -> Context {
         match self.layers.last() {
+            None if self.lists_entries() => Context::Log,
             None => Context::Panes,
             Some(Layer::Help { .. } | Layer::Messages { .. }) => Context::Scroll,
             Some(Layer::Palette(_)) => Context::Palette,
-            Some(Layer::Filter(_)) => Context::Line,
+            Some(Layer::Filter(_) | Layer::Search(_)) => Context::Line,
+            Some(Layer::Entry { .. }) => Context::Entry,
             Some(Layer::Actions { .. } | Layer::Demo { .. }) => Context::Menu,
             Some(Layer::Form(_)) => Context::Form,
             Some(Layer::Dialog(dialog)) => dialog.context(),

@@ -45,8 +45,9 @@ pub(super) fn run(
         postgres: !options.embedded_only,
     };
     let tokio = live::tokio()?;
-    let demo = tokio.block_on(demo::Demo::start(settings))?;
+    let mut demo = tokio.block_on(demo::Demo::start(settings))?;
     let state = StateDir::create()?;
+    demo.log_to(&state.path.join("requests.log"))?;
     let mut request = Request {
         config: None,
         profile: Some("demo".to_owned()),

@@ -21,6 +21,7 @@ mod platform_api;
 mod postgres;
 mod redis_server;
 mod request;
+mod request_log;
 mod resp;
 mod store;
 mod story;
@@ -33,6 +34,7 @@ use std::{
     collections::BTreeMap,
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -154,6 +156,16 @@ impl Demo {
     /// and secrets. The secrets open nothing but this demo.
     pub fn variables(&self) -> BTreeMap<String, String> {
         self.variables.clone()
+    }
+
+    /// Writes each request down in this file from now on, and adds its path to the variables.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn log_to(&mut self, path: &Path) -> io::Result<()> {
+        self.world.log.open(path)?;
+        self.variables.insert("DEMO_LOG".to_owned(), path.display().to_string());
+        Ok(())
     }
 
     /// Which Redis runs: `redis-server`, or `embedded` where there is none.

@@ -106,6 +106,13 @@ pub(super) struct Answer {
 
 /// Answers a request, in the time that it takes.
 pub(super) async fn answer(world: &World, ask: &Ask, caller: &Caller) -> Answer {
+    let began = Instant::now();
+    let answer = unlogged(world, ask, caller).await;
+    world.log.write(&ask.endpoint(), answer.status, &answer.trace, began.elapsed());
+    answer
+}
+
+async fn unlogged(world: &World, ask: &Ask, caller: &Caller) -> Answer {
     let trace = world.dice.hex();
     let allowance = check_limit(world, &ask.endpoint(), caller).await;
     if let Some(refused) = allowance.filter(|allowance| !allowance.allowed) {

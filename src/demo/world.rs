@@ -20,6 +20,7 @@ use super::{
     chance::Dice,
     fault::{COLD_CACHE, DEPLOY_REGRESSION, Switches},
     platform::Platform,
+    request_log::RequestLog,
     store::Store,
 };
 
@@ -61,6 +62,8 @@ pub(super) struct World {
     pub(super) dice: Dice,
     /// What the story says.
     pub(super) story: broadcast::Sender<StoryLine>,
+    /// The requests, written down.
+    pub(super) log: RequestLog,
     /// Ends every task.
     pub(super) stopping: CancellationToken,
     /// What happened when the cache was last warmed.
@@ -92,6 +95,7 @@ impl World {
             credentials,
             dice: Dice::new(seed),
             story: broadcast::channel(64).0,
+            log: RequestLog::default(),
             stopping: CancellationToken::new(),
             last_warming: Mutex::new(None),
             violations: Mutex::new([VecDeque::new(), VecDeque::new()]),

@@ -53,3 +53,5 @@ pub mod notification;
 pub mod delivery;
 
 pub mod outbox;
+
+pub mod log;

@@ -94,8 +94,21 @@ pub enum Exhibit {
     Sessions(Vec<Session>),
     /// A log: what its requests were about.
     Traffic(Traffic),
-    /// A log: entries that have come since the look before, oldest first.
-    Log(Vec<LogEntry>),
+    /// A log: what has come since the look before.
+    Log(LogPart),
+}
+
+/// What has come of a log since the look before.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LogPart {
+    /// The newest entries, oldest first.
+    pub entries: Vec<Arc<LogEntry>>,
+    /// Entries that are not among them, because there were too many.
+    #[serde(default)]
+    pub left_out: u64,
+    /// Lines that are not among them, because they were too long.
+    #[serde(default)]
+    pub too_long: u64,
 }
 
 /// The requests of a window, by what was asked for.

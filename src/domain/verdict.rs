@@ -67,6 +67,7 @@ impl Verdict {
             (Self::Unjudged, Quality::TooFew) => "TOO FEW",
             (Self::Unjudged, Quality::Unconfigured) => "OFF",
             (Self::Unjudged, Quality::Waiting) => "WAITING",
+            (Self::Unjudged, Quality::Unrated | Quality::Late) => "SEEN",
             _ => self.word(),
         }
     }
@@ -96,6 +97,8 @@ pub enum Quality {
     NotOffered,
     /// The console itself is cut off.
     Offline,
+    /// There are figures, but nothing says which of them are good.
+    Unrated,
 }
 
 impl Quality {
@@ -112,6 +115,7 @@ impl Quality {
             Self::Unconfigured => "not configured",
             Self::NotOffered => "not offered",
             Self::Offline => "offline",
+            Self::Unrated => "not rated",
         }
     }
 

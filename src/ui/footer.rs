@@ -38,13 +38,16 @@ pub fn draw(
     let (message, hints) = (regions.message, regions.hints);
     let said = state.world.notices.current(state.world.now);
     let upper = if message.is_empty() { hints } else { message };
-    if let Some(Layer::Filter(typed)) = state.view.layers.last() {
+    if let Some(layer @ (Layer::Filter(typed) | Layer::Search(typed))) = state.view.layers.last() {
         if message.is_empty() {
             paint::fill(buffer, upper, theme.text());
         } else {
             draw_hints(buffer, hints, state, theme);
         }
-        return line::filter(buffer, upper, state, typed, theme);
+        return match layer {
+            Layer::Search(_) => line::search(buffer, upper, typed, theme),
+            _ => line::filter(buffer, upper, state, typed, theme),
+        };
     }
     if message.is_empty() {
         let taken = said.map_or(0, |said| draw_message(buffer, hints, said, theme, true));

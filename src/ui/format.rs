@@ -1,6 +1,6 @@
 //! Numbers, sizes and times as text.
 
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 
 use crate::domain::{text, time::Moment, value::grouped};
 
@@ -47,6 +47,12 @@ pub fn time_of_day(at: Moment, utc: bool) -> String {
 pub fn seconds_of_day(at: Moment, utc: bool) -> String {
     let zone = if utc { TimeZone::UTC } else { TimeZone::system() };
     at.wall.to_zoned(zone).strftime("%H:%M:%S").to_string()
+}
+
+/// The time of day to the millisecond, without its offset: `14:32:07.123`.
+pub fn milliseconds(at: Timestamp, utc: bool) -> String {
+    let zone = if utc { TimeZone::UTC } else { TimeZone::system() };
+    at.to_zoned(zone).strftime("%H:%M:%S%.3f").to_string()
 }
 
 /// The time of day without offset or seconds, for lists: `14:32`.

@@ -110,6 +110,12 @@ pub fn grid(state: &State, body: Rect) -> Vec<(Pane, Rect)> {
         if rules == 0 { 0 } else { (rules + 3).clamp(5, usize::from(body.height / 5).max(5)) };
     let [alerts, body] =
         Layout::vertical([Constraint::Length(strip as u16), Constraint::Fill(1)]).areas(body);
+    // Entries of logs are long: they have the whole width, below everything.
+    let logs = crate::app::logs::sources(catalog).len();
+    let strip =
+        if logs == 0 { 0 } else { (logs + 7).clamp(5, usize::from(body.height / 5).max(5)) };
+    let [body, log_strip] =
+        Layout::vertical([Constraint::Fill(1), Constraint::Length(strip as u16)]).areas(body);
     let database = rows::panes(&state.world).contains(&Pane::Database);
     // Frame, heading and some air; a contact has two rows.
     // On a high screen each check has a second row for its reason; always the same, so that
@@ -140,6 +146,9 @@ pub fn grid(state: &State, body: Rect) -> Vec<(Pane, Rect)> {
     let mut all = placed(&columns, body);
     if rules > 0 {
         all.push((Pane::Alerts, alerts));
+    }
+    if logs > 0 {
+        all.push((Pane::Logs, log_strip));
     }
     all
 }

@@ -9,6 +9,7 @@ pub mod alerting;
 pub mod certs;
 pub mod desk;
 pub mod example;
+pub mod logging;
 pub mod postgres;
 pub mod pty;
 pub mod raw;

@@ -17,6 +17,7 @@ fn variables() -> BTreeMap<String, String> {
         ("BICI_URL", "http://127.0.0.1:4000"),
         ("REDIS_URL", "redis://default:password-of-redis@127.0.0.1:4001/2"),
         ("DATABASE_URL", "postgres://ops:password-of-pg@127.0.0.1:4002/exo?pgbouncer=true"),
+        ("DEMO_LOG", "/nowhere/requests.log"),
         ("DEMO_POSTGRES_URL", "postgres://demo@127.0.0.1:4002/demo"),
         ("EXODRIVE_ADMIN_TOKEN", "token-of-admin"),
         ("EXODRIVE_ADMIN_COOKIE", "session=cookie-of-admin"),

@@ -8,6 +8,8 @@ mod common;
 
 mod alerts;
 
+mod logs;
+
 mod service;
 
 mod verdict;

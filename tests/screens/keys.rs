@@ -24,7 +24,7 @@ use watchfloor::{
 
 #[test]
 fn no_chord_means_two_things_in_one_place() {
-    for context in help::CONTEXTS {
+    for context in help::CONTEXTS.iter().copied() {
         let mut seen = BTreeSet::new();
         for binding in BINDINGS.iter().filter(|binding| binding.contexts.contains(&context)) {
             for chord in binding.chords {
@@ -36,7 +36,7 @@ fn no_chord_means_two_things_in_one_place() {
 
 #[test]
 fn every_binding_says_what_it_does_and_names_a_command_that_exists() {
-    for binding in &BINDINGS {
+    for binding in BINDINGS {
         assert!(!binding.help.is_empty() && !binding.chords.is_empty(), "{binding:?}");
         assert!(!binding.contexts.is_empty(), "{binding:?}");
         if !binding.name.is_empty() {
@@ -65,10 +65,10 @@ fn what_has_a_name_has_a_key_except_for_commands_with_arguments() {
 
 #[test]
 fn the_help_tells_of_every_binding_whatever_the_place() {
-    for here in help::CONTEXTS {
+    for here in help::CONTEXTS.iter().copied() {
         let lines: Vec<String> =
             help::lines(here, false, 200, COLOURS).iter().map(ToString::to_string).collect();
-        for binding in &BINDINGS {
+        for binding in BINDINGS {
             let count = lines
                 .iter()
                 .filter(|line| line.contains(binding.help) && line.contains(&binding.keys()))
@@ -84,7 +84,7 @@ fn the_help_tells_of_every_binding_whatever_the_place() {
 /// Nothing that acts on production hangs on one key, except for the `y` of a question.
 #[test]
 fn no_single_key_acts() {
-    for binding in &BINDINGS {
+    for binding in BINDINGS {
         if let Meaning::Command(command) = &binding.meaning {
             match command {
                 Command::Confirm => {

@@ -2,6 +2,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::Write,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -91,9 +92,9 @@ fn traffic(facts: &Facts) -> &Traffic {
     found.expect("the traffic")
 }
 
-fn shown(facts: &Facts) -> &[LogEntry] {
+fn shown(facts: &Facts) -> &[Arc<LogEntry>] {
     let found = facts.exhibits.iter().find_map(|exhibit| match exhibit {
-        Exhibit::Log(entries) => Some(entries.as_slice()),
+        Exhibit::Log(part) => Some(part.entries.as_slice()),
         _ => None,
     });
     found.unwrap_or_default()
@@ -310,4 +311,48 @@ async fn the_program_ends_with_the_source() {
         }
     }
     wait_until("it is gone", || test_kill_process(pid).is_err());
+}
+
+/// More at once than anybody can read: the newest are handed over and every error, the rest is
+/// counted, and nothing is counted wrongly for it.
+#[tokio::test]
+async fn a_flood_is_bounded_and_what_is_left_out_is_counted() {
+    const LINES: u64 = 30_000;
+    let place = tempfile::tempdir().expect("a directory");
+    let log = place.path().join("app.log");
+    fs::write(&log, "{\"level\":\"info\",\"message\":\"before, without a time\"}\n")
+        .expect("written");
+    let mut tested = of_file(&log);
+    assert_eq!(number(&good(poll(&mut tested).await), "lines_total"), 0.0);
+    let line = |n: u64| {
+        let level = if n.is_multiple_of(1_000) { "error" } else { "info" };
+        format!("{{\"level\":\"{level}\",\"message\":\"line {n}\",\"email\":\"mail-canary\"}}\n")
+    };
+    let mut text: String = (0..LINES).map(line).collect();
+    text.push_str(&"x".repeat(100 << 10));
+    text.push('\n');
+    append(&log, &text);
+    let (mut entries, mut left_out, mut too_long, mut errors) = (0, 0, 0, 0);
+    let start = Instant::now();
+    while entries + left_out < LINES || too_long == 0 {
+        let facts = good(poll(&mut tested).await);
+        let parts = facts.exhibits.iter().filter_map(|exhibit| match exhibit {
+            Exhibit::Log(part) => Some(part),
+            _ => None,
+        });
+        for part in parts {
+            assert!(part.entries.len() <= 2_200, "{} entries at once", part.entries.len());
+            assert!(!format!("{part:?}").contains("mail-canary"));
+            entries += part.entries.len() as u64;
+            let error = |entry: &&Arc<LogEntry>| entry.level.as_deref() == Some("error");
+            errors += part.entries.iter().filter(error).count();
+            left_out += part.left_out;
+            too_long += part.too_long;
+        }
+        let counted = number(&facts, "lines_total") as u64;
+        assert_eq!(counted, entries + left_out, "the figures count every line");
+        assert!(start.elapsed() < PATIENCE, "{entries} entries, {left_out} left out, {too_long}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!((entries + left_out, errors, too_long), (LINES, 30, 1));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{alerts, guarded, say};
+use super::{alerts, guarded, logs, say};
 use crate::app::{
     command::Command,
     copy::row_text,
@@ -36,6 +36,10 @@ pub(super) fn apply(state: &mut State, command: Command, effects: &mut Vec<Effec
         Command::Messages => open(state, Layer::Messages { scroll: 0 }),
         Command::Palette => open(state, Layer::Palette(Line::default())),
         Command::Filter => {
+            if state.view.focus == Pane::Logs {
+                // What is narrowed is the list of entries.
+                logs::list(state);
+            }
             let text = state.view.pane(state.view.focus).filter;
             open(state, Layer::Filter(Line { text, chosen: 0 }));
         }
@@ -48,6 +52,7 @@ pub(super) fn apply(state: &mut State, command: Command, effects: &mut Vec<Effec
         Command::Arm { lasting, reason } => guarded::arm(state, lasting, reason, effects),
         Command::Disarm => guarded::disarm(state, effects),
         Command::Alert(command) => alerts::apply(state, command, effects),
+        Command::Log(command) => logs::apply(state, command, effects),
         other => look(state, other, effects),
     }
 }
@@ -96,7 +101,7 @@ fn look(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
 }
 
 /// Opens a layer, unless it is already the topmost.
-fn open(state: &mut State, layer: Layer) {
+pub(super) fn open(state: &mut State, layer: Layer) {
     let same = state
         .view
         .layers
@@ -109,7 +114,7 @@ fn open(state: &mut State, layer: Layer) {
 
 /// Closes the topmost thing: layer, filter, freeze, zoom.
 fn back(state: &mut State) {
-    if state.view.layers.pop().is_some() {
+    if close(state) || logs::back(state) {
         return;
     }
     let focus = state.view.focus;
@@ -120,6 +125,15 @@ fn back(state: &mut State) {
     } else {
         state.view.zoomed = false;
     }
+}
+
+/// Closes the topmost layer. Whether there was one.
+fn close(state: &mut State) -> bool {
+    let closed = state.view.layers.pop();
+    if matches!(closed, Some(Layer::Filter(_))) {
+        logs::filter_closed(state);
+    }
+    closed.is_some()
 }
 
 fn quit(state: &mut State, effects: &mut Vec<Effect>) {
@@ -155,7 +169,7 @@ fn leave(effects: &mut Vec<Effect>) {
 }
 
 fn interrupt(state: &mut State, effects: &mut Vec<Effect>) {
-    if state.view.layers.pop().is_some() {
+    if close(state) {
         return;
     }
     let now = state.world.now;
@@ -215,10 +229,17 @@ fn enter(state: &mut State, effects: &mut Vec<Effect>) {
                 effects.push(Effect::DemoFault(name.clone()));
             }
         }
-        Some(Layer::Help { .. } | Layer::Messages { .. }) => {
+        Some(Layer::Help { .. } | Layer::Messages { .. } | Layer::Entry { .. }) => {
             state.view.layers.pop();
         }
-        Some(Layer::Palette(_) | Layer::Filter(_) | Layer::Form(_) | Layer::Dialog(_)) => {}
+        Some(
+            Layer::Palette(_)
+            | Layer::Filter(_)
+            | Layer::Search(_)
+            | Layer::Form(_)
+            | Layer::Dialog(_),
+        ) => {}
+        None if state.view.focus == Pane::Logs && state.view.zoomed => logs::enter(state, effects),
         None => state.view.zoomed = true,
     }
 }
@@ -239,23 +260,27 @@ fn step(state: &mut State, by: i32) {
     let actions = state.world.catalog.actions.len();
     let faults = state.demo_faults.len();
     match state.view.layers.last_mut() {
-        Some(Layer::Help { scroll } | Layer::Messages { scroll }) => {
+        Some(Layer::Help { scroll } | Layer::Messages { scroll } | Layer::Entry { scroll, .. }) => {
             *scroll = moved(*scroll, by, 1_000);
         }
         Some(Layer::Dialog(dialog)) => dialog.scroll = moved(dialog.scroll, by, 1_000),
         Some(Layer::Actions { selected }) => *selected = moved(*selected, by, actions),
         Some(Layer::Demo { selected }) => *selected = moved(*selected, by, faults),
-        Some(Layer::Palette(_) | Layer::Filter(_) | Layer::Form(_)) => {}
+        Some(Layer::Palette(_) | Layer::Filter(_) | Layer::Search(_) | Layer::Form(_)) => {}
         None => step_row(state, by),
     }
 }
 
-fn moved(position: usize, by: i32, count: usize) -> usize {
+pub(super) fn moved(position: usize, by: i32, count: usize) -> usize {
     let last = count.saturating_sub(1) as i64;
     (position as i64 + i64::from(by)).clamp(0, last.max(0)) as usize
 }
 
 fn step_row(state: &mut State, by: i32) {
+    if state.view.lists_entries() {
+        logs::step(state, by);
+        return;
+    }
     let pane = state.view.focus;
     let view = state.view.pane(pane);
     let all = rows::of(state.shown(), pane, &view);
@@ -341,7 +366,7 @@ fn unmask(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 fn copy(state: &mut State, markdown: bool, effects: &mut Vec<Effect>) {
-    match row_text(state, markdown) {
+    match logs::opened_text(state, markdown).or_else(|| row_text(state, markdown)) {
         Some(text) => effects.push(Effect::Copy(text)),
         None => say(&mut state.world, Notice::warning("nothing is selected"), effects),
     }

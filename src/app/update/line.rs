@@ -1,13 +1,13 @@
 //! Typing: the palette, the filter, the reason, the phrase.
 
-use super::{command, guarded, say};
+use super::{command, guarded, logs, say};
 use crate::app::{
     actions::Stage,
     command::Edit,
     msg::{Effect, Notice},
     palette,
     state::State,
-    view::{Layer, Line},
+    view::{Layer, Line, Pane},
 };
 
 /// The longest line that can be typed, in characters.
@@ -57,7 +57,7 @@ fn countdown(state: &State) -> bool {
 
 fn line_mut(state: &mut State) -> Option<&mut Line> {
     match state.view.layers.last_mut()? {
-        Layer::Palette(line) | Layer::Filter(line) => Some(line),
+        Layer::Palette(line) | Layer::Filter(line) | Layer::Search(line) => Some(line),
         Layer::Dialog(dialog) => {
             dialog.complaint = None;
             dialog.line_mut()
@@ -116,13 +116,24 @@ fn live_filter(state: &mut State) {
         let text = line.text.clone();
         let focus = state.view.focus;
         state.view.pane_mut(focus).filter = text;
+        if focus == Pane::Logs {
+            logs::filter_typed(state);
+        }
     }
 }
 
 fn accept(state: &mut State, effects: &mut Vec<Effect>) {
     match state.view.layers.last() {
+        // What cannot be read stays open, with the reason beside it.
+        Some(Layer::Filter(_)) if state.view.logs.complaint.is_some() => {}
         Some(Layer::Filter(_)) => {
             state.view.layers.pop();
+        }
+        Some(Layer::Search(line)) => {
+            let text = line.text.clone();
+            if logs::search(state, &text, effects) {
+                state.view.layers.pop();
+            }
         }
         Some(Layer::Palette(line)) => {
             let text = line.text.clone();

@@ -8,6 +8,8 @@ mod guarded;
 
 mod line;
 
+mod logs;
+
 mod second;
 
 mod reload;
@@ -129,6 +131,7 @@ fn tick(state: &mut State, before: Moment, effects: &mut Vec<Effect>) {
     verify(world, effects);
     alerts::tick(world, before, effects);
     guarded::tick(state, effects);
+    logs::tick(state, effects);
     effects.push(Effect::Draw);
 }
 
@@ -140,6 +143,7 @@ fn observed(world: &mut World, observation: &Observation, effects: &mut Vec<Effe
     super::cache::observe(world, &observation.source);
     super::latency::observe(world, observation);
     super::limits::observe(world, &observation.source);
+    super::logs::observe(world, observation);
     verify(world, effects);
     let changes = super::alerts::observe(world, observation);
     alerts::changed(world, &changes, effects);

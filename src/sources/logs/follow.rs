@@ -86,6 +86,10 @@ async fn file(path: &Path, shared: &Shared) {
             for line in read.lines {
                 gathered.line(line, read.before, now);
             }
+            if read.more && !read.before {
+                // It may grow faster than it is read, for ever; what comes is read all the same.
+                shared.phase(Phase::Following);
+            }
             if !read.more {
                 if gathered.waits() && last.elapsed() >= OBJECT_PATIENCE {
                     gathered.give_up(read.before, now);

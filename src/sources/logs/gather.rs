@@ -1,12 +1,13 @@
 //! From lines to what is known of a log.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use super::{
     lines::Line,
+    newest::Newest,
     overlap::Overlap,
     parse::{self, Entry, Parser},
     time,
@@ -15,6 +16,7 @@ use super::{
 use crate::{
     config::profile::LogsSource,
     domain::{
+        log::Severity,
         observation::{Exhibit, Facts, LogEntry},
         time::Moment,
         value::Value,
@@ -22,28 +24,21 @@ use crate::{
     net::{readings::from_text, words::clip},
 };
 
-/// How many entries are shown that have come since the last look.
-const SHOWN: usize = 200;
+/// How much of a message is kept, characters: enough for the trace of a stack.
+const LONGEST_MESSAGE: usize = 2_000;
 
-/// How much of a message and of a field is shown, characters.
-const LONGEST_SHOWN: usize = 300;
+/// How much of a field is kept, characters.
+const LONGEST_FIELD: usize = 300;
 
 /// The most fields of an entry that are shown.
 const MOST_FIELDS: usize = 16;
-
-/// Levels that are errors.
-const ERRORS: [&str; 10] =
-    ["error", "err", "fatal", "crit", "critical", "alert", "emerg", "emergency", "panic", "severe"];
-
-/// Numbers from which a level is an error, as pino and bunyan number them.
-const ERROR_FROM: f64 = 50.0;
 
 /// What is known of a log.
 pub(super) struct Gathered {
     config: LogsSource,
     parser: Parser,
     window: Window,
-    newest: VecDeque<LogEntry>,
+    newest: Newest,
     /// Entries before the next one are not known.
     skipped: bool,
     /// When the last line came.
@@ -60,7 +55,7 @@ impl Gathered {
             config: config.clone(),
             parser: Parser::new(config.zone.clone(), &fields.level, &fields.message),
             window: Window::new(&config.windows),
-            newest: VecDeque::new(),
+            newest: Newest::default(),
             skipped: false,
             last_line: None,
             overlap: Overlap::default(),
@@ -84,6 +79,7 @@ impl Gathered {
         self.last_line = Some(now);
         let Line::Whole(text) = line else {
             self.window.add(now, Event::Dropped, now);
+            self.newest.too_long(before);
             return;
         };
         let text = parse::clean(&text);
@@ -158,10 +154,12 @@ impl Gathered {
         let message = field(&entry.fields, &names.message).and_then(Json::as_str);
         let is_request = message == Some(self.config.request.as_str());
         let request = if is_request { self.request(&entry.fields) } else { None };
-        let error = level.as_ref().is_some_and(is_error);
+        let written = level.as_ref().map(plain);
+        let error = Severity::of(written.as_deref()) == Severity::Error;
         let event = Event::Entry { error, parsed: entry.plain.is_none(), request };
         self.window.add(at, event, now);
-        self.show(&entry, at, level.as_ref());
+        let shown = self.shown(&entry, at, level.as_ref());
+        self.newest.push(shown, error, before);
     }
 
     fn request(&mut self, fields: &Map<String, Json>) -> Option<Request> {
@@ -178,8 +176,8 @@ impl Gathered {
         Some(Request { status: status as u16, ms, path, trace })
     }
 
-    /// Keeps what the screen shows of an entry.
-    fn show(&mut self, entry: &Entry, at: Timestamp, level: Option<&Json>) {
+    /// What the screen shows of an entry.
+    fn shown(&self, entry: &Entry, at: Timestamp, level: Option<&Json>) -> LogEntry {
         let names = &self.config.fields;
         let told = [&names.time, &names.level, &names.message];
         let fields = entry
@@ -187,23 +185,19 @@ impl Gathered {
             .iter()
             .filter(|(name, _)| !told.contains(name) && !self.config.drop.contains(name));
         let fields = fields.take(MOST_FIELDS).map(|(name, value)| {
-            (Arc::from(clip(name, 40)), clip(&self.without_personal(value), LONGEST_SHOWN))
+            (Arc::from(clip(name, 40)), clip(&self.without_personal(value), LONGEST_FIELD))
         });
         let message = match &entry.plain {
             Some(text) => text.clone(),
             None => field(&entry.fields, &names.message).map(plain).unwrap_or_default(),
         };
-        let shown = LogEntry {
+        LogEntry {
             at,
             service: entry.service.as_deref().map(Arc::from),
             level: level.map(|level| Arc::from(clip(&plain(level), 20))),
-            message: clip(&message, LONGEST_SHOWN).into(),
+            message: clip(&message, LONGEST_MESSAGE).into(),
             fields: fields.collect(),
-        };
-        if self.newest.len() == SHOWN {
-            self.newest.pop_front();
         }
-        self.newest.push_back(shown);
     }
 
     /// A value as text, without the fields within it that are never kept.
@@ -236,9 +230,7 @@ impl Gathered {
                 facts.missing.push(("silent_seconds".into(), why));
             }
         }
-        if !self.newest.is_empty() {
-            facts.exhibits.push(Exhibit::Log(std::mem::take(&mut self.newest).into()));
-        }
+        facts.exhibits.extend(self.newest.hand_over().map(Exhibit::Log));
         facts
     }
 }
@@ -261,13 +253,5 @@ fn number(value: &Json) -> Option<f64> {
         Json::Number(number) => number.as_f64().filter(|number| number.is_finite()),
         Json::String(text) => from_text(text).ok()?.as_number(),
         _ => None,
-    }
-}
-
-fn is_error(level: &Json) -> bool {
-    match level {
-        Json::String(level) => ERRORS.contains(&level.trim().to_ascii_lowercase().as_str()),
-        Json::Number(level) => level.as_f64().is_some_and(|level| level >= ERROR_FROM),
-        _ => false,
     }
 }

@@ -9,6 +9,8 @@ mod gather;
 
 mod lines;
 
+mod newest;
+
 mod overlap;
 
 mod parse;

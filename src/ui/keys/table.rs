@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use crate::app::{
-    command::{AlertCommand, Begun, Command, Edit},
+    command::{AlertCommand, Begun, Command, Edit, LogCommand},
     view::Context,
 };
 
@@ -133,9 +133,14 @@ const PAGE_UP: Chord = code(KeyCode::PageUp);
 const PAGE_DOWN: Chord = code(KeyCode::PageDown);
 const F1: Chord = code(KeyCode::F(1));
 
-const PANES: &[Context] = &[Context::Panes];
+/// The panes, and the list of log entries, which is one of them.
+const PANES: &[Context] = &[Context::Panes, Context::Log];
+/// The panes but for the list of log entries, where these keys mean something else.
+const OTHER_PANES: &[Context] = &[Context::Panes];
+const LOG: &[Context] = &[Context::Log];
+const ENTRY: &[Context] = &[Context::Entry];
 const MENU: &[Context] = &[Context::Menu];
-const SCROLL: &[Context] = &[Context::Scroll];
+const SCROLL: &[Context] = &[Context::Scroll, Context::Entry];
 const RUN: &[Context] = &[Context::Run];
 const CONFIRM: &[Context] = &[Context::Confirm];
 const PALETTE: &[Context] = &[Context::Palette];
@@ -145,15 +150,24 @@ const TYPED: &[Context] = &[Context::Palette, Context::Line];
 /// Where a line of any kind is edited.
 const EDITED: &[Context] = &[Context::Palette, Context::Line, Context::Form];
 /// Where letters are not text.
-const LETTERS: &[Context] =
-    &[Context::Panes, Context::Scroll, Context::Menu, Context::Run, Context::Confirm];
+const LETTERS: &[Context] = &[
+    Context::Panes,
+    Context::Log,
+    Context::Entry,
+    Context::Scroll,
+    Context::Menu,
+    Context::Run,
+    Context::Confirm,
+];
 /// Where something longer than the screen can be scrolled by letters.
-const SCROLLED: &[Context] = &[Context::Scroll, Context::Run, Context::Confirm];
+const SCROLLED: &[Context] = &[Context::Scroll, Context::Entry, Context::Run, Context::Confirm];
 /// Rows to move about in.
-const ROWS: &[Context] = &[Context::Panes, Context::Menu];
+const ROWS: &[Context] = &[Context::Panes, Context::Log, Context::Menu];
 /// Everywhere but in a countdown, where every key stops it.
 const EVERYWHERE: &[Context] = &[
     Context::Panes,
+    Context::Log,
+    Context::Entry,
     Context::Scroll,
     Context::Menu,
     Context::Palette,
@@ -209,10 +223,10 @@ macro_rules! bound {
 }
 
 /// Every key that means something, in the order of the help.
-pub static BINDINGS: [Binding; 79] = {
+pub static BINDINGS: &[Binding] = {
     use Command::*;
     use Group::{Acting, Data, Looking, Moving, Program};
-    [
+    &[
         // --- a question: only `y` says yes
         bound!(row(CONFIRM, &[ESC, key('n'), key('q')], Back, Acting, "cancel: nothing is sent"), hint "cancel" 1),
         bound!(row(CONFIRM, &[key('y')], Confirm, Acting, "do it, exactly as shown"), hint "do it" 2),
@@ -269,6 +283,7 @@ pub static BINDINGS: [Binding; 79] = {
         bound!(row(PANES, &[key('5')], FocusPane(5), Moving, "to the escalation pane"), name "escalation"),
         bound!(row(PANES, &[key('6')], FocusPane(6), Moving, "to the database pane"), name "database"),
         bound!(row(PANES, &[key('7')], FocusPane(7), Moving, "to the alerts pane"), name "alerts"),
+        bound!(row(PANES, &[key('8')], FocusPane(8), Moving, "to the log pane"), name "logs"),
         bound!(row(PANES, &[code(KeyCode::Tab), key('l'), code(KeyCode::Right)], NextPane, Moving, "to the next pane"), name "next", hint "pane" 3),
         bound!(row(PANES, &[code(KeyCode::BackTab), key('h'), code(KeyCode::Left)], PreviousPane, Moving, "to the pane before"), name "previous"),
         row(ROWS, &[key('j'), DOWN], Move(1), Moving, "down a row"),
@@ -279,28 +294,42 @@ pub static BINDINGS: [Binding; 79] = {
         row(ROWS, &[key('G'), code(KeyCode::End)], Last, Moving, "to the last row"),
         bound!(row(PANES, &[key(']')], NextTab, Moving, "the pane's next window or tab"), name "next-tab", hint "tab" 8),
         bound!(row(PANES, &[key('[')], PreviousTab, Moving, "the pane's window or tab before"), name "previous-tab"),
-        bound!(row(PANES, &[ENTER], Enter, Looking, "details: the focused pane alone"), hint "details" 5),
+        bound!(row(OTHER_PANES, &[ENTER], Enter, Looking, "details: the focused pane alone"), hint "details" 5),
         bound!(row(PANES, &[key('f'), key('z')], Zoom, Looking, "the focused pane alone, or all of them"), name "zoom", hint "zoom" 9),
-        bound!(row(PANES, &[key('/')], Filter, Looking, "only rows with a text; a leading ! turns it round"), name "filter", hint "filter" 6),
+        bound!(row(OTHER_PANES, &[key('/')], Filter, Looking, "only rows with a text; a leading ! turns it round"), name "filter", hint "filter" 6),
         bound!(row(PANES, &[key('Z'), key(' ')], Freeze, Looking, "hold the panes still, or go on; data is still collected"), name "freeze", hint "freeze" 7),
         bound!(row(PANES, &[key('u')], ToggleUtc, Looking, "times in UTC or local"), name "utc"),
-        bound!(row(PANES, &[key('m')], Unmask, Looking, "show or mask identifiers; noted in the journal"), name "unmask"),
+        bound!(row(OTHER_PANES, &[key('m')], Unmask, Looking, "show or mask identifiers; noted in the journal"), name "unmask"),
         bound!(row(PANES, &[key('M')], Messages, Looking, "everything that was said"), name "messages", hint "messages" 10),
-        row(PANES, &[ESC], Back, Looking, "one step back: filter, freeze, zoom"),
+        row(OTHER_PANES, &[ESC], Back, Looking, "one step back: filter, freeze, zoom"),
         bound!(row(PANES, &[ctrl('r')], PollNow, Data, "ask the pane's sources now"), name "poll"),
         bound!(row(PANES, &[key('+'), key('=')], Slower, Data, "longer interval: ask the pane's sources less often"), name "slower"),
         bound!(row(PANES, &[key('-')], Faster, Data, "shorter interval: ask the pane's sources more often"), name "faster"),
-        bound!(row(PANES, &[key('K')], ScanKeys, Data, "count the selected cache's keys by prefix"), name "keys"),
+        bound!(row(OTHER_PANES, &[key('K')], ScanKeys, Data, "count the selected cache's keys by prefix"), name "keys"),
         bound!(row(PANES, &[key('y'), key('c')], Copy, Data, "copy the selected row"), name "copy"),
         bound!(row(PANES, &[key('Y')], CopyMarkdown, Data, "copy the selected row as Markdown"), name "copy-markdown"),
         bound!(row(PANES, &[ctrl('s')], Save, Data, "write the state to a file"), name "save"),
         bound!(row(PANES, &[key('x')], ActionMenu, Acting, "the menu of actions: the only road to them"), name "actions", hint "actions" 2),
-        bound!(row(PANES, &[key('C')], Contacted, Acting, "the selected level was contacted: starts its clock"), name "contacted"),
-        bound!(row(PANES, &[key('a')], Alert(AlertCommand::Begin(Begun::Acknowledge)), Acting, "say that you look after the selected alert"), hint "ack" 2),
-        bound!(row(PANES, &[key('s')], Alert(AlertCommand::Begin(Begun::Silence)), Acting, "keep the selected alert quiet for a time"), hint "silence" 3),
-        bound!(row(PANES, &[key('P')], Alert(AlertCommand::Begin(Begun::Priority)), Acting, "decide the priority of the selected alert"), hint "priority" 5),
-        bound!(row(PANES, &[key('t')], Alert(AlertCommand::Begin(Begun::Taken)), Acting, "say who of the selected level took it: the clocks stop"), hint "taken by" 3),
+        bound!(row(OTHER_PANES, &[key('C')], Contacted, Acting, "the selected level was contacted: starts its clock"), name "contacted"),
+        bound!(row(OTHER_PANES, &[key('a')], Alert(AlertCommand::Begin(Begun::Acknowledge)), Acting, "say that you look after the selected alert"), hint "ack" 2),
+        bound!(row(OTHER_PANES, &[key('s')], Alert(AlertCommand::Begin(Begun::Silence)), Acting, "keep the selected alert quiet for a time"), hint "silence" 3),
+        bound!(row(OTHER_PANES, &[key('P')], Alert(AlertCommand::Begin(Begun::Priority)), Acting, "decide the priority of the selected alert"), hint "priority" 5),
+        bound!(row(OTHER_PANES, &[key('t')], Alert(AlertCommand::Begin(Begun::Taken)), Acting, "say who of the selected level took it: the clocks stop"), hint "taken by" 3),
         bound!(row(PANES, &[key('F')], DemoMenu, Program, "the faults of the demo"), name "faults"),
+        // --- the list of log entries
+        bound!(row(LOG, &[ENTER], Enter, Looking, "everything that the entry says"), hint "details" 5),
+        bound!(row(LOG, &[key('s')], Log(LogCommand::Follow), Looking, "follow what comes, or stop; moving up also stops, G follows again"), name "follow", hint "follow" 2),
+        bound!(row(LOG, &[key('/')], Log(LogCommand::Search), Looking, "search upwards, by a regular expression"), name "search", hint "search" 3),
+        bound!(row(LOG, &[key('n')], Log(LogCommand::Next), Moving, "to the next match, further up"), name "next-match"),
+        bound!(row(LOG, &[key('N')], Log(LogCommand::Previous), Moving, "to the match before, back down"), name "previous-match"),
+        bound!(row(LOG, &[key('&')], Filter, Looking, "only entries that match a regular expression; a leading ! turns it round"), name "filter", hint "filter" 4),
+        bound!(row(LOG, &[key('e')], Log(LogCommand::Level), Looking, "every level, warnings and errors, errors only"), name "level", hint "level" 4),
+        bound!(row(LOG, &[key('w')], Log(LogCommand::Wrap), Looking, "break long lines, or cut them"), name "wrap", hint "wrap" 6),
+        bound!(row(LOG, &[key('t')], Log(LogCommand::Times), Looking, "with or without times"), name "times", hint "times" 7),
+        bound!(row(LOG, &[key('m')], Log(LogCommand::Mark), Looking, "draw a line with the time"), name "mark", hint "mark" 6),
+        row(LOG, &[ESC], Back, Looking, "one step back: search, filter, pause, freeze, zoom"),
+        bound!(row(ENTRY, &[key('y'), key('c')], Copy, Data, "copy the entry with all its fields"), name "copy", hint "copy" 2),
+        bound!(row(ENTRY, &[key('Y')], CopyMarkdown, Data, "copy the entry as Markdown"), name "copy-markdown"),
         // --- the program
         bound!(row(LETTERS, &[key('?'), F1], Help, Program, "keys and commands, for where one is"), name "help", hint "help" 1),
         bound!(row(EDITED, &[F1], Help, Program, "keys, for where one is"), hint "help" 5),
@@ -321,4 +350,4 @@ pub static BINDINGS: [Binding; 79] = {
 
 /// In a question nothing else can be opened but the help.
 const LETTERS_WITHOUT_CONFIRM: &[Context] =
-    &[Context::Panes, Context::Scroll, Context::Menu, Context::Run];
+    &[Context::Panes, Context::Log, Context::Entry, Context::Scroll, Context::Menu, Context::Run];

@@ -24,8 +24,10 @@ const KEYS: usize = 18;
 const FAULTS: &str = "in the menu of faults";
 
 /// Every context, in the order in which the help tells of them.
-pub const CONTEXTS: [Context; 9] = [
+pub const CONTEXTS: &[Context] = &[
     Context::Panes,
+    Context::Log,
+    Context::Entry,
     Context::Menu,
     Context::Confirm,
     Context::Countdown,
@@ -65,7 +67,7 @@ pub fn lines(here: Context, faults: bool, width: usize, theme: Theme) -> Vec<Lin
         }
     }
     lines.push(Line::default());
-    for context in CONTEXTS.into_iter().filter(|context| *context != here) {
+    for context in CONTEXTS.iter().copied().filter(|context| *context != here) {
         section(&mut lines, context, false, width, theme);
     }
     lines.pop();
@@ -131,6 +133,8 @@ fn heading(text: &str, theme: Theme) -> Line<'static> {
 pub fn place(context: Context) -> &'static str {
     match context {
         Context::Panes => "in the panes",
+        Context::Log => "in the list of log entries (the log pane, zoomed)",
+        Context::Entry => "in a log entry",
         Context::Scroll => "in help and messages",
         Context::Menu => "in a menu",
         Context::Palette => "in the command line",
@@ -157,6 +161,9 @@ fn note(context: Context) -> Option<&'static str> {
         Context::Palette => {
             Some("letters are text; Enter does what the line spells out, never more")
         }
-        Context::Panes | Context::Scroll | Context::Run => None,
+        Context::Log => {
+            Some("it follows what comes until you move up in it; what is there then stays there")
+        }
+        Context::Panes | Context::Entry | Context::Scroll | Context::Run => None,
     }
 }

@@ -9,8 +9,12 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use crate::{
-    app::{rows, state::State, view},
-    domain::text,
+    app::{
+        logs, rows,
+        state::State,
+        view::{self, Pane},
+    },
+    domain::{log::Pattern, text},
     ui::{paint, theme::Theme},
 };
 
@@ -56,22 +60,70 @@ pub fn filter(
     typed: &view::Line,
     theme: Theme,
 ) -> Option<(u16, u16)> {
-    if area.is_empty() {
-        return None;
-    }
     let pane = state.view.focus;
+    if pane == Pane::Logs {
+        let note = match &state.view.logs.complaint {
+            Some(why) => Note::Wrong(format!("not a pattern: {why}")),
+            None => {
+                let lines = logs::shown(state.shown(), &state.view);
+                let (left, all) = (lines.listed().len(), lines.lines().len());
+                Note::Plain(format!("{left} of {all} entries; ! turns it round"))
+            }
+        };
+        return noted(buffer, area, " &", typed, note, theme);
+    }
     let filtered = state.view.pane(pane);
     let unfiltered = view::PaneView { filter: String::new(), ..filtered.clone() };
     let left = rows::of(state.shown(), pane, &filtered).len();
     let all = rows::of(state.shown(), pane, &unfiltered).len();
-    let note = format!("  {left} of {all} rows of {}; ! turns it round", pane.title());
+    let note = format!("{left} of {all} rows of {}; ! turns it round", pane.title());
+    noted(buffer, area, " /", typed, Note::Plain(note), theme)
+}
+
+/// Draws what is searched for in the log; beside it, why it cannot be.
+pub fn search(
+    buffer: &mut Buffer,
+    area: Rect,
+    typed: &view::Line,
+    theme: Theme,
+) -> Option<(u16, u16)> {
+    let note = match Pattern::parse(&typed.text) {
+        Err(why) => Note::Wrong(format!("not a pattern: {why}")),
+        Ok(_) => Note::Plain("a regular expression; Enter searches upwards".to_owned()),
+    };
+    noted(buffer, area, " search: ", typed, note, theme)
+}
+
+/// What stands beside a line that is typed.
+enum Note {
+    Plain(String),
+    /// Why what is typed cannot be taken.
+    Wrong(String),
+}
+
+fn noted(
+    buffer: &mut Buffer,
+    area: Rect,
+    lead: &str,
+    typed: &view::Line,
+    note: Note,
+    theme: Theme,
+) -> Option<(u16, u16)> {
+    if area.is_empty() {
+        return None;
+    }
+    let (note, style, least) = match note {
+        Note::Plain(note) => (note, theme.quiet(), 16),
+        Note::Wrong(note) => (note, theme.warning(), 6),
+    };
+    let note = format!("  {note}");
     let room = usize::from(area.width).saturating_sub(note.width());
-    let (mut line, cursor) = if room >= 16 {
-        let (mut line, cursor) = prompt(" /", &typed.text, room, theme);
-        line.push_span(Span::styled(note, theme.quiet()));
+    let (mut line, cursor) = if room >= least {
+        let (mut line, cursor) = prompt(lead, &typed.text, room, theme);
+        line.push_span(Span::styled(note, style));
         (line, cursor)
     } else {
-        prompt(" /", &typed.text, usize::from(area.width), theme)
+        prompt(lead, &typed.text, usize::from(area.width), theme)
     };
     line = line.style(theme.text());
     paint::line(buffer, area, 0, &line);

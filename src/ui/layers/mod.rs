@@ -3,6 +3,8 @@
 //! A layer is a [`Sheet`]: fixed lines above, lines that scroll, fixed lines below. The
 //! decision of a dialog stands in the fixed lines, so that it is always on the screen.
 
+pub mod entry;
+
 pub mod help;
 
 pub mod line;
@@ -119,7 +121,14 @@ fn sheet(state: &State, depth: usize, width: usize, theme: Theme) -> Option<Shee
         Layer::Messages { scroll } => Some(messages::sheet(state, *scroll, width, theme)),
         Layer::Form(form) => Some(dialogs::form::sheet(state, form, width, theme)),
         Layer::Dialog(dialog) => Some(dialogs::sheet(state, dialog, width, theme)),
-        Layer::Palette(_) | Layer::Filter(_) | Layer::Actions { .. } | Layer::Demo { .. } => None,
+        Layer::Entry { source, entry, scroll } => {
+            Some(entry::sheet(state, source, entry, *scroll, width, theme))
+        }
+        Layer::Palette(_)
+        | Layer::Filter(_)
+        | Layer::Search(_)
+        | Layer::Actions { .. }
+        | Layer::Demo { .. } => None,
     }
 }
 

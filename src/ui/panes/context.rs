@@ -8,7 +8,7 @@ use crate::{
     app::{
         rows,
         state::{MarkKind, World},
-        view::{Pane, PaneView},
+        view::{Pane, PaneView, View},
     },
     domain::time::{Moment, coarse_age},
     ui::{
@@ -40,6 +40,8 @@ pub(super) struct Context<'a> {
     /// Identifiers are shown in full.
     pub(super) unmasked: bool,
     utc: bool,
+    /// Everything else that is looked at.
+    pub(super) screen: &'a View,
 }
 
 impl<'a> Context<'a> {
@@ -58,6 +60,7 @@ impl<'a> Context<'a> {
             position,
             unmasked: scene.view.unmasked,
             utc: scene.view.utc,
+            screen: scene.view,
         }
     }
 

@@ -9,8 +9,8 @@ use ratatui::{
 
 use super::{PaneLine, context::Context};
 use crate::{
-    app::{latency::WINDOWS, rows, view::Pane},
-    domain::time::short_duration,
+    app::{latency::WINDOWS, logs, rows, view::Pane},
+    domain::{log::Severity, time::short_duration},
     ui::{format, paint},
 };
 
@@ -93,6 +93,7 @@ fn tabs(context: &Context<'_>, width: u16) -> Option<Line<'static>> {
     let names: Vec<String> = match context.pane {
         Pane::Latency => WINDOWS.iter().map(|window| short_duration(*window)).collect(),
         Pane::Limits => rows::LIMIT_TABS.iter().map(ToString::to_string).collect(),
+        Pane::Logs => rows::LOG_TABS.iter().map(ToString::to_string).collect(),
         Pane::Cache if context.zoomed => rows::CACHE_TABS.iter().map(ToString::to_string).collect(),
         _ => return None,
     };
@@ -144,6 +145,9 @@ pub(super) fn notes(buffer: &mut Buffer, area: Rect, context: &Context<'_>, note
 }
 
 fn filter_note(context: &Context<'_>) -> Option<String> {
+    if context.pane == Pane::Logs {
+        return log_filter(context).filter(|_| context.screen.lists_entries());
+    }
     if context.view.filter.is_empty() {
         return None;
     }
@@ -154,4 +158,17 @@ fn filter_note(context: &Context<'_>) -> Option<String> {
         Some(rest) => format!("{shown} of {total} without '{rest}'"),
         None => format!("{shown} of {total} match '{}'", context.view.filter),
     })
+}
+
+/// The filter of the log entries, where there is one.
+fn log_filter(context: &Context<'_>) -> Option<String> {
+    let filter = logs::shown(context.world, context.screen).filter();
+    let least = (filter.least > Severity::Other).then(|| filter.least.from_here().to_owned());
+    let text = match filter.text.strip_prefix('!') {
+        _ if filter.text.is_empty() => None,
+        Some(rest) => Some(format!("entries without '{rest}'")),
+        None => Some(format!("entries with '{}'", filter.text)),
+    };
+    let parts: Vec<String> = least.into_iter().chain(text).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }

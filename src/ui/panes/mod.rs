@@ -46,13 +46,20 @@ mod alert_notes;
 
 mod alert_series;
 
-use ratatui::{buffer::Buffer, layout::Rect, text::Line};
+mod logs;
+
+mod log_entries;
+
+mod log_traffic;
+
+use ratatui::{buffer::Buffer, layout::Rect, style::Style, text::Line};
 
 use self::context::Context;
-use super::{format, paint, scene::Scene};
+use super::{format, paint, scene::Scene, theme::Theme};
 use crate::{
     app::{findings::Finding, view::Pane},
     domain::{
+        log::Severity,
         text,
         verdict::{Quality, Verdict},
     },
@@ -97,6 +104,7 @@ pub fn draw(
         Pane::Escalation => escalation::draw(buffer, inside, &context),
         Pane::Database => database::draw(buffer, inside, &context),
         Pane::Alerts => alerts::draw(buffer, inside, &context),
+        Pane::Logs => logs::draw(buffer, inside, &context),
     };
     frame::notes(buffer, area, &context, note.as_deref());
 }
@@ -108,6 +116,7 @@ pub fn line(scene: &Scene<'_>, pane: Pane) -> PaneLine {
     let in_words = match pane {
         Pane::Escalation => escalation::in_words(scene),
         Pane::Alerts => alerts::in_words(scene),
+        Pane::Logs => crate::app::logs::line(scene.world),
         _ => None,
     };
     line.text = in_words.unwrap_or(line.text);
@@ -139,6 +148,15 @@ fn bare(buffer: &mut Buffer, area: Rect, scene: &Scene<'_>, pane: Pane, line: &P
     paint::line(buffer, area, 0, &Line::styled(text, theme.verdict(line.verdict, line.quality)));
 }
 
+/// The look of a log entry's level.
+pub fn severity_style(theme: Theme, severity: Severity) -> Style {
+    match severity {
+        Severity::Error => theme.critical(),
+        Severity::Warning => theme.warning(),
+        Severity::Other => theme.text(),
+    }
+}
+
 /// What is said of a pane without rows.
 fn nothing(pane: Pane) -> &'static str {
     match pane {
@@ -149,6 +167,7 @@ fn nothing(pane: Pane) -> &'static str {
         Pane::Escalation => escalation::NOTHING,
         Pane::Database => database::NOTHING,
         Pane::Alerts => alerts::NOTHING,
+        Pane::Logs => logs::NOTHING,
     }
 }
 

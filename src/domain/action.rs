@@ -204,7 +204,7 @@ impl Approval {
     /// Who agreed, and how sure it is that it was somebody else.
     pub fn words(&self) -> String {
         if self.claim {
-            format!("{}: a CLAIM, the account is the same", self.by)
+            format!("{}: a CLAIM, the system does not tell them apart", self.by)
         } else {
             format!("{}: another login, by the system", self.by)
         }

@@ -4,6 +4,8 @@
 
 #[path = "actions/command.rs"]
 mod command;
+#[path = "actions/ends.rs"]
+mod ends;
 #[path = "actions/http.rs"]
 mod http;
 #[path = "actions/journal.rs"]

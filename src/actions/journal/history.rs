@@ -190,8 +190,12 @@ impl Record {
     }
 
     /// The carrying out is over. What it says about itself is an end only where nothing was
-    /// done: a program that failed may have had its effect all the same.
+    /// done: a program that failed may have had its effect all the same. A run ends once:
+    /// what is written after that, by whoever was late, changes nothing.
     fn finish(&mut self, result: Option<RunResult>) {
+        if self.last == Last::Finished {
+            return;
+        }
         let sent = self.last > Last::Intended;
         self.last = Last::Finished;
         match result.as_ref().map(|result| result.claim) {

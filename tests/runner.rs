@@ -12,6 +12,8 @@ mod approval;
 mod console;
 #[path = "runner/killed.rs"]
 mod killed;
+#[path = "runner/mended.rs"]
+mod mended;
 #[path = "runner/one_action.rs"]
 mod one_action;
 

@@ -6,6 +6,8 @@
 mod command;
 #[path = "actions/ends.rs"]
 mod ends;
+#[path = "actions/hang.rs"]
+mod hang;
 #[path = "actions/http.rs"]
 mod http;
 #[path = "actions/journal.rs"]

@@ -9,7 +9,7 @@ use super::{
     command::{Command, Edit},
 };
 use crate::domain::{
-    action::{ActionEvent, ActionOutcome, Approval, PastRun, Previewed},
+    action::{ActionEvent, ActionOutcome, Approval, PastRun, Previewed, TakeOver},
     catalog::Catalog,
     delivery::{Delivery, Sender},
     ids::{ActionId, ReadingName, RunId, SourceId},
@@ -257,6 +257,6 @@ pub struct StartRun {
     pub needs_second: bool,
     /// It goes on without one.
     pub break_glass: bool,
-    /// Why a lock that somebody holds is taken over, where it is.
-    pub take_over: Option<String>,
+    /// Why and from whom a lock is taken over, where it is.
+    pub take_over: Option<TakeOver>,
 }

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     actions::{Actions, Request},
-    domain::time::{Moment, clock},
+    domain::{
+        ids::RunId,
+        time::{Moment, clock},
+    },
 };
 
 /// Nothing was agreed to.
@@ -63,8 +66,12 @@ fn in_words(request: &Request) -> String {
         format!("{} on {}, as run {}", request.action, request.target, request.run),
         format!("asked by {} at {}", request.by, request.at.strftime("%H:%M:%SZ")),
         format!("because: {}", request.reason),
-        "it would send:".to_owned(),
     ];
+    if let Some(over) = &request.take_over {
+        let from: Vec<&str> = over.from.iter().map(RunId::as_str).collect();
+        lines.push(format!("it would stop run {} first: {}", from.join(", "), over.reason));
+    }
+    lines.push("it would send:".to_owned());
     lines.extend(request.request.iter().map(|line| format!("  {line}")));
     lines.push(format!("plan {}", request.digest));
     lines.push(format!("{} left to agree", clock(request.left)));

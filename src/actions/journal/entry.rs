@@ -9,7 +9,7 @@ use super::who::Who;
 use crate::{
     actions::{process::ProcessId, words},
     domain::{
-        action::{ActionOutcome, Claim, RunResult},
+        action::{ActionOutcome, Claim, RunResult, TakeOver},
         ids::{ActionId, ReadingName, RunId},
         value::Value,
     },
@@ -128,6 +128,9 @@ pub struct Entry {
     /// What the action keeps others from doing meanwhile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locks: Vec<String>,
+    /// Whose locks are taken over, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take_over: Option<TakeOver>,
 }
 
 impl Entry {
@@ -152,6 +155,7 @@ impl Entry {
             readings: BTreeMap::new(),
             servers: BTreeMap::new(),
             locks: Vec::new(),
+            take_over: None,
         }
     }
 

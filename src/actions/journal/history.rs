@@ -30,6 +30,8 @@ pub(in crate::actions) struct Record {
     pub(in crate::actions) last: Last,
     /// When it was intended.
     pub(in crate::actions) intended: Timestamp,
+    /// Whose user id carries it out.
+    pub(in crate::actions) uid: u32,
     /// Its runner.
     pub(in crate::actions) supervisor: Option<ProcessId>,
     /// The program that it started.
@@ -153,6 +155,7 @@ impl Record {
             past,
             last: Last::Intended,
             intended: line.ts,
+            uid: line.who.uid,
             supervisor: None,
             process: None,
             cancelled: None,
@@ -169,6 +172,7 @@ impl Record {
             Kind::Supervisor => self.supervisor.clone_from(&line.entry.process),
             Kind::Start => {
                 self.last = self.last.max(Last::Spawning);
+                self.uid = line.who.uid;
                 self.past.wall = line.ts;
                 self.end(ActionOutcome::Unknown, false);
             }

@@ -34,6 +34,8 @@ mod run;
 
 mod supervise;
 
+mod tidy;
+
 mod verdict;
 
 mod wire;

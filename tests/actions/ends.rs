@@ -95,3 +95,50 @@ async fn an_action_that_must_rest_is_not_doubled_by_a_slow_console() {
     assert_not_sent(&slow, "cooling down");
     assert_eq!(fs::read_to_string(&done).expect("done"), "x\n");
 }
+
+/// What old runs left behind goes, except where somebody may still ask for it.
+#[tokio::test]
+async fn the_directories_of_old_runs_are_removed_and_those_in_question_stay() {
+    let desk = Desk::new();
+    let (journal, _) = Journal::open(&desk.state(), jiff::Timestamp::now()).expect("opened");
+    let runs = desk.state().join("runs");
+    let old = std::time::SystemTime::now() - Duration::from_secs(31 * 24 * 3600);
+    let make = |name: &str, settled: bool, age: Option<std::time::SystemTime>| {
+        let line = |kind| Entry {
+            run: Some(name.into()),
+            action: Some("clear_cache".into()),
+            ..Entry::new(kind)
+        };
+        let now = jiff::Timestamp::now();
+        journal.append(&line(Kind::Start), now).expect("written");
+        if settled {
+            let outcome = Some(ActionOutcome::Confirmed);
+            journal.append(&Entry { outcome, ..line(Kind::Outcome) }, now).expect("written");
+        }
+        let directory = runs.join(name);
+        fs::create_dir_all(&directory).expect("made");
+        fs::write(directory.join("output.log"), "x").expect("written");
+        fs::write(directory.join("lock"), "").expect("written");
+        if let Some(age) = age {
+            fs::File::open(&directory).and_then(|file| file.set_modified(age)).expect("aged");
+        }
+        directory
+    };
+    let gone = make("2020-a", true, Some(old));
+    let open = make("2020-b", false, Some(old));
+    let young = make("2020-c", true, None);
+    let held = make("2020-d", true, Some(old));
+    let lock = fs::File::open(held.join("lock")).expect("there");
+    lock.try_lock().expect("free");
+    for number in 0..199 {
+        fs::create_dir(runs.join(format!("2021-{number:03}"))).expect("made");
+    }
+    let newest = make("2021-new", true, Some(old));
+    let before = fs::read(desk.journal()).expect("there");
+    assert_eq!(desk.actions.tidy().expect("tidied"), 1);
+    assert!(!gone.exists());
+    for kept in [open, young, held, newest] {
+        assert!(kept.join("output.log").exists(), "{}", kept.display());
+    }
+    assert_eq!(fs::read(desk.journal()).expect("there"), before);
+}

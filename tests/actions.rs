@@ -4,6 +4,10 @@
 
 #[path = "actions/command.rs"]
 mod command;
+#[path = "actions/ends.rs"]
+mod ends;
+#[path = "actions/hang.rs"]
+mod hang;
 #[path = "actions/http.rs"]
 mod http;
 #[path = "actions/journal.rs"]

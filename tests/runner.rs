@@ -14,6 +14,8 @@ mod asked;
 mod console;
 #[path = "runner/killed.rs"]
 mod killed;
+#[path = "runner/mended.rs"]
+mod mended;
 #[path = "runner/one_action.rs"]
 mod one_action;
 

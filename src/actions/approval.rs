@@ -16,7 +16,7 @@ use super::{
     },
 };
 use crate::domain::{
-    action::{APPROVAL_LASTS, Approval, BREAK_GLASS_REASON},
+    action::{APPROVAL_LASTS, Approval, BREAK_GLASS_REASON, TakeOver},
     ids::{ActionId, RunId},
 };
 
@@ -37,6 +37,8 @@ pub struct Request {
     pub asked: BTreeMap<String, String>,
     /// Why, in the words of whoever asks.
     pub reason: String,
+    /// Who would be asked to stop for it, and why.
+    pub take_over: Option<TakeOver>,
     /// Who asks.
     pub by: String,
     /// When it was asked.
@@ -56,6 +58,7 @@ impl Request {
             request: entry.request.clone(),
             asked: entry.asked.clone(),
             reason: entry.reason.clone().unwrap_or_default(),
+            take_over: entry.take_over.clone(),
             by: asked.who.name(),
             at: asked.at,
             left: left(asked.at, now),
@@ -88,6 +91,7 @@ impl Actions {
             digest: Some(order.digest.clone()),
             reason: Some(order.reason.clone()),
             asked: order.asked.shown(),
+            take_over: order.take_over.clone(),
             ..Entry::new(Kind::Ask)
         };
         self.journal.append(&entry, (self.clock)().wall)
@@ -161,6 +165,14 @@ impl Actions {
         })
     }
 
+    /// Whether nobody is to be stopped who was not named in the request. Blocks.
+    fn is_agreed_take_over(&self, order: &Order) -> bool {
+        let asked = self.journal.asked(|asked| asked.run == order.run).into_iter().next();
+        let agreed = asked.and_then(|asked| asked.entry.take_over);
+        let named = |run: &RunId| agreed.as_ref().is_some_and(|agreed| agreed.from.contains(run));
+        order.take_over.as_ref().is_none_or(|over| over.from.iter().all(named))
+    }
+
     /// Says loudly that somebody goes on alone. Blocks.
     fn break_glass(&self, order: &Order, action: &ActionId) -> Result<(), JournalError> {
         let entry = Entry {
@@ -193,6 +205,9 @@ pub(super) fn objection(actions: &Actions, order: &Order, action: &ActionId) -> 
         None => Some("no second person has agreed to it".to_owned()),
         Some(approval) if approval.digest != order.digest => {
             Some("what the second person agreed to is not what would be sent now".to_owned())
+        }
+        Some(_) if !actions.is_agreed_take_over(order) => {
+            Some("the second person did not agree to taking over from that run".to_owned())
         }
         Some(_) => None,
     }

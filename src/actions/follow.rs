@@ -38,6 +38,9 @@ const STANDING_EVERY: Duration = Duration::from_millis(500);
 const HANDSHAKE: Duration = Duration::from_secs(3);
 /// An intent of another console that is younger may still get its runner.
 const YOUNG: Duration = Duration::from_secs(10);
+/// How often, and for how long, the end of a run is tried to be written where that fails.
+const WRITE_EVERY: Duration = Duration::from_secs(2);
+const WRITE_FOR: Duration = Duration::from_secs(600);
 /// What a late follower still gets to see of the output, bytes.
 const BACKLOG: u64 = 256 << 10;
 
@@ -59,21 +62,24 @@ impl Actions {
 
     /// Where a run stands; where nobody carries it out any more, that is written down first.
     /// Nobody can begin to carry it out meanwhile: the runner's lock is held for that.
-    fn settle(&self, run: &RunId, patient: bool) -> Option<Standing> {
+    fn settle(&self, run: &RunId, patient: bool) -> Settled {
         let directory = place_of(&self.state_dir, run);
         // Made where it is not there: a runner that is still to come must meet the lock.
         let made = place::directory(&directory).map_err(|error| error.to_string());
         let lock = made.and_then(|()| RunLock::take(&directory));
         let held = lock.is_err();
         // Only now: what was read before the lock was taken may be old.
-        let record = self.journal.record(run)?;
+        let Some(record) = self.journal.record(run) else { return Settled::default() };
         let standing = self.judge(&record, held, patient);
+        let known = Settled { standing: Some(standing), unwritten: None };
         let (claim, summary) = match standing {
+            // Its program may run: another user's cannot be found by its variable.
+            Standing::Interrupted if !can_be_seen(&record) => return known,
             Standing::NeverStarted => (Claim::NotSent, never_started(&directory, &record)),
             Standing::Interrupted => {
                 (Claim::Unclear, "interrupted: its runner was ended before it was over".to_owned())
             }
-            _ => return Some(standing),
+            _ => return known,
         };
         let took = Duration::try_from((self.clock)().wall.duration_since(record.intended));
         let result =
@@ -84,11 +90,43 @@ impl Actions {
             result: Some(Finished::from(&result)),
             ..Entry::new(Kind::Finish)
         };
-        if let Err(error) = self.journal.append(&entry, (self.clock)().wall) {
-            tracing::error!(%error, %run, "the end of a run could not be written");
+        match self.journal.append(&entry, (self.clock)().wall) {
+            Ok(()) => known,
+            Err(error) => Settled { unwritten: Some((result, error.to_string())), ..known },
         }
-        Some(standing)
     }
+
+    /// Goes on trying to write down that a run is over, as on a full disk. It is the next
+    /// console's task where this one ends before.
+    async fn keep_settling(self, run: RunId) {
+        let give_up = Instant::now() + WRITE_FOR;
+        while Instant::now() < give_up {
+            tokio::time::sleep(WRITE_EVERY).await;
+            let (own, name) = (self.clone(), run.clone());
+            let settled = tokio::task::spawn_blocking(move || own.settle(&name, false)).await;
+            if settled.is_ok_and(|settled| settled.unwritten.is_none()) {
+                return;
+            }
+        }
+    }
+}
+
+/// What a closer look at a run found.
+#[derive(Default)]
+struct Settled {
+    standing: Option<Standing>,
+    /// It is over, and why that is not in the journal.
+    unwritten: Option<(RunResult, String)>,
+}
+
+/// Whether the program of a run would be found, if there were one: by its identity, or as one
+/// of our own.
+fn can_be_seen(record: &Record) -> bool {
+    let us = rustix::process::geteuid();
+    record.last != Last::Spawning
+        || record.process.is_some()
+        || us.is_root()
+        || us.as_raw() == record.uid
 }
 
 fn is_young(intended: Timestamp, now: Timestamp) -> bool {
@@ -155,7 +193,7 @@ struct Seen {
     tail: Tail,
     stages: Vec<ActionStage>,
     record: Option<Record>,
-    standing: Option<Standing>,
+    settled: Settled,
 }
 
 /// What the follower of a run has passed on.
@@ -202,13 +240,24 @@ impl Follower {
                 return false;
             }
         }
-        if let Some(standing @ Standing::Unsupervised { .. }) = seen.standing
+        if let Some(standing @ Standing::Unsupervised { .. }) = seen.settled.standing
             && !std::mem::replace(&mut self.orphaned, true)
         {
             let text = format!("[its runner is gone: {}]", standing.words());
             return self.tell(ActionStage::Output(text)).await;
         }
         true
+    }
+}
+
+impl Follower {
+    /// It is over, and whoever waits must not wait for the disk.
+    async fn over_unwritten(self, result: RunResult, why: &str) {
+        let run = self.run.clone();
+        tracing::error!(%run, why, "the end of a run could not be written");
+        let summary = format!("{} (not in the journal: {})", result.summary, words::plain(why));
+        self.tell(ActionStage::Finished(RunResult { summary, ..result })).await;
+        tokio::spawn(self.actions.keep_settling(run));
     }
 }
 
@@ -245,11 +294,11 @@ pub(super) async fn follow(
         };
         let (own, name) = (actions.clone(), follower.run.clone());
         let looking = tokio::task::spawn_blocking(move || {
-            let standing = if settle { own.settle(&name, patient) } else { None };
+            let settled = if settle { own.settle(&name, patient) } else { Settled::default() };
             let record = own.journal.record(&name);
             // After the record: what was written before the end of a run is read with it.
             let stages = tail.next();
-            Seen { tail, stages, record, standing }
+            Seen { tail, stages, record, settled }
         });
         let Ok(mut seen) = looking.await else { return };
         let finished = seen.record.as_ref().filter(|record| record.last == Last::Finished);
@@ -265,7 +314,10 @@ pub(super) async fn follow(
                 follower.tell(ActionStage::Finished(result.unwrap_or_else(no_result))).await;
                 return;
             }
-            None => tokio::time::sleep(LOOK_EVERY).await,
+            None => match seen.settled.unwritten {
+                Some((result, why)) => return follower.over_unwritten(result, &why).await,
+                None => tokio::time::sleep(LOOK_EVERY).await,
+            },
         }
     }
 }

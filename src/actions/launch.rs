@@ -11,11 +11,11 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
 };
 
 use super::{
     Actions, Handover, Order, approval,
+    cooldown::resting,
     journal::{
         JournalError,
         entry::{Entry, Finished, Kind},
@@ -25,13 +25,7 @@ use super::{
     plan::{self, Plan},
     run::objection,
 };
-use crate::{
-    config::profile::ActionConfig,
-    domain::{
-        action::{ActionOutcome, Claim},
-        time::clock,
-    },
-};
+use crate::{config::profile::ActionConfig, domain::action::Claim};
 
 /// The hidden command of this program that carries a run out.
 pub(super) const COMMAND: &str = "supervise";
@@ -77,7 +71,10 @@ pub(super) fn launch(
     order: &Order,
 ) -> Result<Launched, NotLaunched> {
     let plan = Plan::make(config, &order.asked);
-    let objection = resting(actions, config, order)
+    let now = (actions.clock)().wall;
+    let names = (&order.run, &config.id);
+    // The runner looks again, under the locks.
+    let objection = resting(&actions.journal, now, names, order.cooldown)
         .or_else(|| objection(&plan, &order.digest))
         .or_else(|| approval::objection(actions, order, &config.id));
     let write = |entry: &Entry| actions.journal.append(entry, (actions.clock)().wall);
@@ -113,6 +110,7 @@ fn intent(plan: &Plan, config: &ActionConfig, order: &Order) -> Entry {
         servers: order.servers.clone(),
         locks: super::locks::scopes(&config.id, &config.locks),
         asked: order.asked.shown(),
+        take_over: order.take_over.clone(),
         ..Entry::new(Kind::Intent)
     }
 }
@@ -130,19 +128,6 @@ fn never_sent(order: &Order, config: &ActionConfig, why: &str) -> Entry {
         }),
         ..Entry::new(Kind::Finish)
     }
-}
-
-/// Why the action must still rest. The console has looked before, but another console may
-/// have run it since.
-fn resting(actions: &Actions, config: &ActionConfig, order: &Order) -> Option<String> {
-    let now = (actions.clock)().wall;
-    let records = actions.journal.records(200);
-    let last = records.iter().find(|record| {
-        record.past.action == config.id && record.past.outcome != ActionOutcome::NeverStarted
-    })?;
-    let elapsed = Duration::try_from(now.duration_since(last.past.wall)).unwrap_or_default();
-    let left = order.cooldown.checked_sub(elapsed).filter(|left| !left.is_zero())?;
-    Some(format!("{} ran it a moment ago: cooling down, {} left", last.past.by, clock(left)))
 }
 
 /// Starts a runner and hands it the run.

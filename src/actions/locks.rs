@@ -5,6 +5,7 @@
 //! of `shop`, but not what wants `shop/cache`. The file says who holds it.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     fs::{self, File, TryLockError},
     io::{Read, Seek, SeekFrom, Write},
@@ -21,6 +22,8 @@ use crate::domain::ids::{ActionId, RunId};
 const LONGEST: u64 = 64 << 10;
 /// Stands for `/` in the name of a file; no name of a lock has it.
 const DIVIDES: &str = "+";
+/// How the name of a file ends.
+const SUFFIX: &str = ".lock";
 
 /// Who holds a lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +59,17 @@ pub(super) enum Conflict {
     },
     /// The files cannot be used.
     Unusable(String),
+}
+
+impl Conflict {
+    /// The run that is in the way, where it is known.
+    pub(super) fn holder(&self) -> Option<&RunId> {
+        match self {
+            Self::Held { owner, .. } => owner.as_ref().map(|owner| &owner.run),
+            Self::Unsupervised { owner, .. } => Some(&owner.run),
+            Self::Unusable(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Conflict {
@@ -108,12 +122,8 @@ pub(super) fn take(
 ) -> Result<Held, Conflict> {
     let directory = prepare(state_dir)?;
     let (files, mut own) = lock_all(&directory, scopes)?;
-    for (scope, file) in &mut own {
-        if let Some(owner) = owner_in(file)
-            && let Some(pid) = running(&owner.run)
-        {
-            return Err(Conflict::Unsupervised { scope: scope.clone(), owner, pid });
-        }
+    if let Some(conflict) = left_behind(&directory, scopes, running).into_iter().next() {
+        return Err(conflict);
     }
     for (_, file) in &mut own {
         write_owner(file, owner).map_err(|error| unusable(&directory, &error))?;
@@ -121,24 +131,74 @@ pub(super) fn take(
     Ok(Held { _files: files.into_iter().chain(own.into_iter().map(|(_, file)| file)).collect() })
 }
 
-/// Why the locks could not be taken now, without taking them.
+/// Everything because of which the locks could not be taken now, without taking them: each
+/// run that is in the way once.
 pub(super) fn probe(
     state_dir: &Path,
     scopes: &[String],
     running: &dyn Fn(&RunId) -> Option<i32>,
-) -> Option<Conflict> {
+) -> Vec<Conflict> {
     let directory = match prepare(state_dir) {
         Ok(directory) => directory,
-        Err(conflict) => return Some(conflict),
+        Err(conflict) => return vec![conflict],
     };
-    match lock_all(&directory, scopes) {
-        Err(conflict) => Some(conflict),
-        Ok((_, mut own)) => own.iter_mut().find_map(|(scope, file)| {
-            let owner = owner_in(file)?;
-            let pid = running(&owner.run)?;
-            Some(Conflict::Unsupervised { scope: scope.clone(), owner, pid })
-        }),
+    let mut found: Vec<Conflict> = Vec::new();
+    for scope in scopes {
+        let above = above(scope).map(|scope| (scope, false));
+        let tried = above.chain([(scope.as_str(), true)]);
+        for (scope, alone) in tried {
+            let Err(conflict) = lock(&directory, scope, alone) else { continue };
+            found.push(conflict);
+            found.extend(
+                owners_below(&directory, scope)
+                    .into_iter()
+                    .map(|owner| Conflict::Held { scope: scope.to_owned(), owner: Some(owner) }),
+            );
+        }
     }
+    found.extend(left_behind(&directory, scopes, running));
+    let mut holders = BTreeSet::new();
+    found.retain(|conflict| conflict.holder().is_none_or(|run| holders.insert(run.clone())));
+    found
+}
+
+/// Programs that go on without their runner, anywhere in the way: at a lock itself, above it
+/// and below it. Whoever holds the locks shuts everybody else out there, so that a name of a
+/// run that still runs is that of one without a runner.
+fn left_behind(
+    directory: &Path,
+    scopes: &[String],
+    running: &dyn Fn(&RunId) -> Option<i32>,
+) -> Vec<Conflict> {
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for scope in scopes {
+        names.extend(above(scope).map(str::to_owned));
+        names.insert(scope.clone());
+        names.extend(below(directory, scope));
+    }
+    let conflict = |scope: String| {
+        let owner = owner_in(&mut File::open(file_of(directory, &scope)).ok()?)?;
+        let pid = running(&owner.run)?;
+        Some(Conflict::Unsupervised { scope, owner, pid })
+    };
+    names.into_iter().filter_map(conflict).collect()
+}
+
+/// The locks above one.
+fn above(scope: &str) -> impl Iterator<Item = &str> {
+    scope.match_indices('/').map(|(at, _)| &scope[..at])
+}
+
+/// The locks below one that were ever held.
+fn below(directory: &Path, scope: &str) -> Vec<String> {
+    let begins = format!("{}{DIVIDES}", scope.replace('/', DIVIDES));
+    let Ok(entries) = fs::read_dir(directory) else { return Vec::new() };
+    let name = |entry: fs::DirEntry| {
+        let name = entry.file_name();
+        let name = name.to_str()?.strip_suffix(SUFFIX)?;
+        name.starts_with(&begins).then(|| name.replace(DIVIDES, "/"))
+    };
+    entries.flatten().filter_map(name).collect()
 }
 
 fn prepare(state_dir: &Path) -> Result<PathBuf, Conflict> {
@@ -154,8 +214,8 @@ fn lock_all(directory: &Path, scopes: &[String]) -> Result<Locked, Conflict> {
     let mut above = Vec::new();
     let mut own = Vec::new();
     for scope in scopes {
-        for (at, _) in scope.match_indices('/') {
-            above.push(lock(directory, &scope[..at], false)?);
+        for name in self::above(scope) {
+            above.push(lock(directory, name, false)?);
         }
         let file = lock(directory, scope, true)?;
         own.push((scope.clone(), file));
@@ -173,7 +233,7 @@ fn lock(directory: &Path, scope: &str, alone: bool) -> Result<File, Conflict> {
         Err(TryLockError::WouldBlock) => {
             // Held alone by its owner, or shared by those who hold something below it.
             let own = if held_alone(&path) { owner_in(&mut file) } else { None };
-            let owner = own.or_else(|| owner_below(directory, scope));
+            let owner = own.or_else(|| owners_below(directory, scope).into_iter().next());
             Err(Conflict::Held { scope: scope.to_owned(), owner })
         }
     }
@@ -186,20 +246,15 @@ fn held_alone(path: &Path) -> bool {
 }
 
 /// Who holds something below a lock.
-fn owner_below(directory: &Path, scope: &str) -> Option<Owner> {
-    let begins = format!("{}{DIVIDES}", scope.replace('/', DIVIDES));
-    fs::read_dir(directory).ok()?.flatten().find_map(|entry| {
-        let below = entry.file_name().to_str().is_some_and(|name| name.starts_with(&begins));
-        let path = entry.path();
-        if !below || !held_alone(&path) {
-            return None;
-        }
-        owner_in(&mut File::open(path).ok()?)
-    })
+fn owners_below(directory: &Path, scope: &str) -> Vec<Owner> {
+    let held = below(directory, scope).into_iter().map(|scope| file_of(directory, &scope));
+    held.filter(|path| held_alone(path))
+        .filter_map(|path| owner_in(&mut File::open(path).ok()?))
+        .collect()
 }
 
 fn file_of(directory: &Path, scope: &str) -> PathBuf {
-    directory.join(format!("{}.lock", scope.replace('/', DIVIDES)))
+    directory.join(format!("{}{SUFFIX}", scope.replace('/', DIVIDES)))
 }
 
 fn owner_in(file: &mut File) -> Option<Owner> {
@@ -255,7 +310,7 @@ mod tests {
             (vec!["other"], true),
         ];
         for (names, free) in table {
-            let conflict = probe(place.path(), &some(&names), &nothing_runs);
+            let conflict = probe(place.path(), &some(&names), &nothing_runs).into_iter().next();
             assert_eq!(conflict.is_none(), free, "{names:?}: {conflict:?}");
             if let Some(Conflict::Held { owner: Some(found), .. }) = conflict {
                 assert_eq!(found, owner("r1"), "{names:?}");
@@ -271,11 +326,49 @@ mod tests {
         let scopes = some(&["shop/env", "shop/env/deep"]);
         assert_eq!(scopes, ["shop/env"]);
         drop(take(place.path(), &scopes, &owner("r1"), &nothing_runs).expect("free"));
-        assert_eq!(probe(place.path(), &scopes, &nothing_runs), None);
+        assert_eq!(probe(place.path(), &scopes, &nothing_runs), []);
         let runs = |run: &RunId| (run.as_str() == "r1").then_some(77);
         let conflict = take(place.path(), &scopes, &owner("r2"), &runs).expect_err("still runs");
         assert!(conflict.to_string().contains("process 77"), "{conflict}");
         assert!(take(place.path(), &scopes, &owner("r2"), &nothing_runs).is_ok());
+    }
+
+    /// A program that goes on without its runner keeps off the whole tree, as its runner did.
+    #[test]
+    fn what_still_runs_keeps_off_what_is_above_and_below() {
+        let runs = |run: &RunId| (run.as_str() == "r1").then_some(77);
+        for (names, free) in [
+            (vec!["shop"], false),
+            (vec!["shop/env"], false),
+            (vec!["shop/env/prod/eu"], false),
+            (vec!["other", "shop"], false),
+            (vec!["shop/cache"], true),
+            (vec!["shopping"], true),
+        ] {
+            let place = tempfile::tempdir().expect("a directory");
+            drop(take(place.path(), &some(&["shop/env"]), &owner("r1"), &nothing_runs));
+            let scopes = some(&names);
+            let shown = probe(place.path(), &scopes, &runs);
+            let shown: Vec<&RunId> = shown.iter().filter_map(Conflict::holder).collect();
+            assert_eq!(shown, [&RunId::from("r1")][..usize::from(!free)], "{names:?}");
+            let taken = take(place.path(), &scopes, &owner("r2"), &runs);
+            assert_eq!(taken.is_ok(), free, "{names:?}: {taken:?}");
+        }
+    }
+
+    /// Whoever takes over asks everybody who is in the way.
+    #[test]
+    fn everybody_who_is_in_the_way_is_named_once() {
+        let place = tempfile::tempdir().expect("a directory");
+        let one = some(&["shop/env", "shop/queue"]);
+        let _one = take(place.path(), &one, &owner("r1"), &nothing_runs).expect("free");
+        let two = some(&["shop/cache"]);
+        let _two = take(place.path(), &two, &owner("r2"), &nothing_runs).expect("free");
+        let found = probe(place.path(), &some(&["shop"]), &nothing_runs);
+        let mut runs: Vec<&str> =
+            found.iter().filter_map(Conflict::holder).map(RunId::as_str).collect();
+        runs.sort_unstable();
+        assert_eq!(runs, ["r1", "r2"]);
     }
 
     #[test]

@@ -12,9 +12,13 @@ pub mod journal;
 
 mod approval;
 
+mod cooldown;
+
 mod follow;
 
 mod launch;
+
+mod left;
 
 mod locks;
 
@@ -29,6 +33,8 @@ mod redis;
 mod run;
 
 mod supervise;
+
+mod tidy;
 
 mod verdict;
 
@@ -60,12 +66,14 @@ use self::{
         Journal,
         entry::{Entry, Kind},
     },
+    left::{ask_to_end, program_of, still_running},
+    locks::Conflict,
     wire::Handover,
 };
 use crate::{
     config::profile::ActionConfig,
     domain::{
-        action::{ActionEvent, ActionOutcome, LOCKED, PastRun, Previewed, Standing},
+        action::{ActionEvent, ActionOutcome, LOCKED, PastRun, Previewed, Standing, TakeOver},
         ask::Answers,
         catalog::PrefixSpec,
         ids::{ActionId, ReadingName, RunId},
@@ -73,9 +81,6 @@ use crate::{
         value::Value,
     },
 };
-
-/// The variable by which the programs of a run are found again.
-const RUN_VARIABLE: &str = "WATCHFLOOR_RUN";
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
@@ -86,6 +91,17 @@ pub enum ActionsError {
     /// Without a journal, nothing may be started.
     #[error("the journal cannot be used: {0}")]
     Journal(#[from] JournalError),
+}
+
+/// Why nobody will stop.
+#[derive(Debug, thiserror::Error)]
+pub enum CancelError {
+    /// It is not in the journal, so no runner will read it.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// It is in the journal, but no runner is there, and the program could not be reached.
+    #[error("nothing was signalled: {0}")]
+    Unreached(String),
 }
 
 /// Everything that a run needs besides the configuration: exactly what was confirmed, by
@@ -114,8 +130,8 @@ pub struct Order {
     pub needs_second: bool,
     /// Goes on without a second person. The reason says why; the journal says so loudly.
     pub break_glass: bool,
-    /// Why a lock that somebody holds is taken over: they are asked to stop first.
-    pub take_over: Option<String>,
+    /// Why and from whom a lock is taken over: they are asked to stop first.
+    pub take_over: Option<TakeOver>,
     /// The run ends when this process does: for the demo, whose service ends with it.
     pub ends_with_us: bool,
     /// What was given for what the action asks for.
@@ -212,17 +228,19 @@ impl Actions {
         if let Ok(preview) = &mut outcome {
             let (actions, config) = (self.clone(), config.clone());
             let looking = tokio::task::spawn_blocking(move || actions.taken(&config));
-            preview.refusals.extend(looking.await.ok().flatten());
+            for conflict in looking.await.unwrap_or_default() {
+                preview.refusals.push(format!("{LOCKED}{conflict}"));
+                preview.holders.extend(conflict.holder().cloned());
+            }
         }
         Previewed { run, outcome }
     }
 
     /// Who is doing something now that must not happen at the same time.
-    fn taken(&self, config: &ActionConfig) -> Option<String> {
+    fn taken(&self, config: &ActionConfig) -> Vec<Conflict> {
         let scopes = locks::scopes(&config.id, &config.locks);
         let running = |run: &RunId| still_running(&self.journal, run);
         locks::probe(&self.state_dir, &scopes, &running)
-            .map(|conflict| format!("{LOCKED}{conflict}"))
     }
 
     /// Has an action carried out: writes the intent to the journal, checks that the plan is
@@ -266,17 +284,14 @@ impl Actions {
     /// a run whose runner is gone is asked itself. Blocks on the disk.
     ///
     /// # Errors
-    /// It is not in the journal, so nobody will stop.
-    pub fn cancel(&self, run: &RunId, action: &ActionId, reason: &str) -> Result<(), JournalError> {
+    /// It is not in the journal, or the program cannot be reached: nobody will stop.
+    pub fn cancel(&self, run: &RunId, action: &ActionId, reason: &str) -> Result<(), CancelError> {
         self.journal.append(&cancel_line(run, action, reason), (self.clock)().wall)?;
         let Some(record) = self.journal.record(run) else { return Ok(()) };
-        if let Standing::Unsupervised { .. } = self.standing_of(&record, false)
-            && let Some(process) = program_of(&record)
-        {
-            // It may have ended by itself meanwhile.
-            let _ = process.signal_group(rustix::process::Signal::TERM);
+        match self.standing_of(&record, false) {
+            Standing::Unsupervised { .. } => ask_to_end(&record).map_err(CancelError::Unreached),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Asks every run that is under way to stop, and waits so long for that. Those that were,
@@ -351,21 +366,6 @@ fn cancel_line(run: &RunId, action: &ActionId, reason: &str) -> Entry {
         reason: (!reason.is_empty()).then(|| reason.to_owned()),
         ..Entry::new(Kind::Cancel)
     }
-}
-
-/// The program of a run that was started and is not over: by its identity, or where the
-/// runner was ended before it could write that down, by the variable that it carries.
-fn program_of(record: &journal::Record) -> Option<process::ProcessId> {
-    match (record.last, &record.process) {
-        (verdict::Last::Intended | verdict::Last::Finished, _) => None,
-        (_, Some(process)) => Some(process.clone()).filter(process::ProcessId::is_alive),
-        (_, None) => process::with_variable(RUN_VARIABLE, record.past.run.as_str()),
-    }
-}
-
-/// The program of a run that goes on, where it does.
-fn still_running(journal: &Journal, run: &RunId) -> Option<i32> {
-    Some(program_of(&journal.record(run)?)?.pid)
 }
 
 /// A name for a run: `20261120-143207-123-k3f9a2qz`. Names sort by time, in UTC, and the

@@ -102,17 +102,24 @@ impl ProcessId {
         Ok(rustix::process::kill_process(pid, signal)?)
     }
 
-    /// Sends a signal to the process and to the rest of the group that it leads. The group
-    /// keeps its number for as long as its leader is there.
+    /// Sends a signal to the group that the process is in, and to the process itself. The
+    /// group keeps its number for as long as the process is there.
     ///
     /// # Errors
-    /// It is gone, or belongs to somebody else.
+    /// It is gone, or everything belongs to somebody else: nothing was signalled.
     pub fn signal_group(&self, signal: Signal) -> io::Result<()> {
-        let pid = Pid::from_raw(self.pid).ok_or(io::ErrorKind::NotFound)?;
         if !self.is_alive() {
             return Err(io::ErrorKind::NotFound.into());
         }
-        Ok(rustix::process::kill_process_group(pid, signal)?)
+        let stat = Stat::of(self.pid).filter(|stat| stat.start == self.start);
+        let own = rustix::process::getpgrp();
+        // The number 1 would mean everybody; ours, whoever asks.
+        let group = stat.filter(|stat| stat.group > 1).and_then(|stat| Pid::from_raw(stat.group));
+        let group = group
+            .filter(|group| *group != own)
+            .map(|group| rustix::process::kill_process_group(group, signal));
+        let alone = self.signal(signal);
+        if matches!(group, Some(Ok(()))) { Ok(()) } else { alone }
     }
 }
 
@@ -147,10 +154,12 @@ pub(super) fn remaining(ancestor: i32, group: i32) -> Vec<ProcessId> {
         .collect()
 }
 
-/// A process of ours that carries a variable of this name and value.
-pub(super) fn with_variable(name: &str, value: &str) -> Option<ProcessId> {
+/// The processes of ours that carry a variable of this name and value, but not this one.
+pub(super) fn with_variable(name: &str, value: &str) -> impl Iterator<Item = ProcessId> {
     let wanted = format!("{name}={value}");
-    all().into_iter().filter(|(_, stat)| stat.runs()).find_map(|(pid, _)| {
+    let us = rustix::process::getpid().as_raw_nonzero().get();
+    let others = all().into_iter().filter(move |(pid, stat)| *pid != us && stat.runs());
+    others.filter_map(move |(pid, _)| {
         // Those of other users cannot be read.
         let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
         let carries = environment.split(|byte| *byte == 0).any(|one| one == wanted.as_bytes());
@@ -198,6 +207,27 @@ mod tests {
         }
     }
 
+    /// What is found by its variable need not lead a group: it may be any child.
+    #[test]
+    fn the_group_of_a_process_is_reached_through_any_member() {
+        use std::os::unix::process::CommandExt;
+        let mut leader = Command::new("sh")
+            .args(["-c", "sleep 60 & wait"])
+            .process_group(0)
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("a shell");
+        let number = i32::try_from(leader.id()).expect("a number");
+        let member = (0..500).find_map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            all().into_iter().find(|(_, stat)| stat.parent == number)
+        });
+        let (pid, stat) = member.expect("the child of the shell");
+        assert_eq!(stat.group, number);
+        ProcessId::of(pid).expect("there").signal_group(Signal::KILL).expect("sent");
+        assert!(!leader.wait().expect("ended").success());
+    }
+
     #[test]
     fn a_process_is_found_by_its_variable_and_is_gone_when_it_has_ended() {
         let value = format!("test-{}", std::process::id());
@@ -210,13 +240,13 @@ mod tests {
         // Until it has become `sleep`, the environment is still ours.
         let found = (0..500).find_map(|_| {
             std::thread::sleep(std::time::Duration::from_millis(10));
-            with_variable("WATCHFLOOR_RUN", &value)
+            with_variable("WATCHFLOOR_RUN", &value).next()
         });
         let found = found.expect("found");
         assert_eq!(u32::try_from(found.pid), Ok(child.id()));
         found.signal(Signal::KILL).expect("sent");
         child.wait().expect("ended");
         assert!(!found.is_alive());
-        assert_eq!(with_variable("WATCHFLOOR_RUN", &value), None);
+        assert_eq!(with_variable("WATCHFLOOR_RUN", &value).next(), None);
     }
 }

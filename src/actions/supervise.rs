@@ -115,17 +115,21 @@ pub async fn supervise() -> Result<(), String> {
         run: handover.run.clone(),
         target: handover.target.clone(),
         digest: handover.digest.clone(),
+        cooldown: handover.cooldown(),
         take_over: handover.take_over.clone(),
         journal,
         state_dir: handover.state_dir.clone(),
         clock,
         events,
-        stop,
+        stop: Arc::clone(&stop),
     };
-    let (log, result) = run::run(task).await;
-    // Whoever sees the end in the journal finds everything that came before it.
-    let _ = tokio::task::spawn_blocking(move || sink.join()).await;
-    let written = run::finish(&log, &result).await;
+    let over = run::run(task).await;
+    // Whoever sees the end in the journal finds everything that came before it, unless the
+    // disk hangs.
+    let sinking = tokio::task::spawn_blocking(move || sink.join());
+    let _ = tokio::time::timeout(run::DISK_LIMIT, sinking).await;
+    let written = run::finish(&over.log, &over.result).await;
+    over.outlast(&stop).await;
     written.map_err(|error| format!("it is over, but not in the journal: {error}"))
 }
 

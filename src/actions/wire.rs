@@ -16,12 +16,15 @@ use crate::{
         },
         secret::{self, Secret},
     },
-    domain::ids::{ActionId, RunId, SourceId},
+    domain::{
+        action::TakeOver,
+        ids::{ActionId, RunId, SourceId},
+    },
 };
 
 /// The version of this form. Both sides are the same program; a newer one that was
 /// installed in between says so instead of guessing.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Everything for one run.
 #[derive(Serialize, Deserialize)]
@@ -35,10 +38,12 @@ pub(super) struct Handover {
     pub(super) digest: String,
     /// `service/environment`.
     pub(super) target: String,
-    /// Why somebody else's lock is taken over, where it is.
-    pub(super) take_over: Option<String>,
+    /// Why and from whom a lock is taken over, where it is.
+    pub(super) take_over: Option<TakeOver>,
     /// The run ends when this process does.
     pub(super) ends_with: Option<ProcessId>,
+    /// How long the action must have rested when the run begins, milliseconds.
+    cooldown_ms: u64,
     secrets: Vec<String>,
     action: Action,
 }
@@ -124,10 +129,11 @@ impl Handover {
             target: order.target.clone(),
             take_over: order.take_over.clone(),
             ends_with: order.ends_with_us.then(ProcessId::current).flatten(),
+            cooldown_ms: milliseconds(order.cooldown),
             secrets: secret::known(),
             action: Action {
                 id: config.id.clone(),
-                timeout_ms: u64::try_from(config.timeout.as_millis()).unwrap_or(u64::MAX),
+                timeout_ms: milliseconds(config.timeout),
                 locks: config.locks.clone(),
                 kind: Kind::of(&config.kind),
             },
@@ -154,6 +160,11 @@ impl Handover {
         Ok(decoded)
     }
 
+    /// How long the action must have rested when the run begins.
+    pub(super) fn cooldown(&self) -> Duration {
+        Duration::from_millis(self.cooldown_ms)
+    }
+
     /// How the action is carried out.
     pub(super) fn action(&self) -> Result<ActionConfig, String> {
         Ok(ActionConfig {
@@ -165,6 +176,10 @@ impl Handover {
             form: Form::default(),
         })
     }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Kind {

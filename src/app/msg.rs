@@ -9,7 +9,7 @@ use super::{
     command::{Command, Edit},
 };
 use crate::domain::{
-    action::{ActionEvent, ActionOutcome, Approval, PastRun, Previewed},
+    action::{ActionEvent, ActionOutcome, Approval, PastRun, Previewed, TakeOver},
     ask::Answers,
     catalog::Catalog,
     delivery::{Delivery, Sender},
@@ -260,9 +260,9 @@ pub struct StartRun {
     pub needs_second: bool,
     /// It goes on without one.
     pub break_glass: bool,
-    /// Why a lock that somebody holds is taken over, where it is.
-    pub take_over: Option<String>,
     /// What was given for what the action asks for.
     #[serde(default)]
     pub asked: Answers,
+    /// Why and from whom a lock is taken over, where it is.
+    pub take_over: Option<TakeOver>,
 }

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     actions::{Actions, Request},
-    domain::time::{Moment, clock},
+    domain::{
+        ids::RunId,
+        time::{Moment, clock},
+    },
 };
 
 /// Nothing was agreed to.
@@ -65,6 +68,10 @@ fn in_words(request: &Request) -> String {
         format!("because: {}", request.reason),
     ];
     lines.extend(request.asked.iter().map(|(name, value)| format!("given {name}: {value}")));
+    if let Some(over) = &request.take_over {
+        let from: Vec<&str> = over.from.iter().map(RunId::as_str).collect();
+        lines.push(format!("it would stop run {} first: {}", from.join(", "), over.reason));
+    }
     lines.push("it would send:".to_owned());
     lines.extend(request.request.iter().map(|line| format!("  {line}")));
     lines.push(format!("plan {}", request.digest));

@@ -77,10 +77,10 @@ pub(super) fn run(common: &Common, options: &Run) -> color_eyre::Result<ExitCode
     let ended = tokio.block_on(one_action::carry_out(loaded.profile, asked, &mut say))?;
     tokio.shutdown_timeout(live::SHUTDOWN);
     let (document, code) = told(&options.action, &ended);
-    if json {
-        out::json(&document)?;
-    } else {
-        in_words(&ended)?;
+    let told = if json { out::json(&document) } else { in_words(&ended) };
+    if let Err(error) = told {
+        // How it ended is what a script asks for; a full disk must not hide it.
+        out::error(&format!("it cannot be printed: {error}"));
     }
     Ok(ExitCode::from(code))
 }
@@ -132,15 +132,15 @@ fn told<'a>(action: &'a str, ended: &'a Ended) -> (Document<'a>, u8) {
     }
 }
 
-fn in_words(ended: &Ended) -> color_eyre::Result<()> {
+fn in_words(ended: &Ended) -> color_eyre::Result<ExitCode> {
     let text = match ended {
         Ended::Refused(why) => {
             out::error(&format!("REFUSED, nothing was sent: {why}"));
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         Ended::Misused(why) => {
             out::error(why);
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         Ended::Possible(preview) => {
             let mut lines = vec!["it would send:".to_owned()];
@@ -165,8 +165,7 @@ fn in_words(ended: &Ended) -> color_eyre::Result<()> {
             lines.join("\n")
         }
     };
-    out::line(&text)?;
-    Ok(())
+    out::line(&text)
 }
 
 /// Carries out the run that is handed over on standard input.

@@ -60,6 +60,9 @@ pub struct Preview {
     pub findings: Vec<String>,
     /// Reasons why it must not be started now. Not empty: the dialog refuses.
     pub refusals: Vec<String>,
+    /// The runs that hold what it would have to lock: whom a take-over asks to stop.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<RunId>,
     /// Identifies the plan: SHA-256 over the request and its parameters, in hex.
     pub digest: String,
 }
@@ -67,6 +70,16 @@ pub struct Preview {
 /// How a refusal begins that only says that somebody holds a lock: the only kind that a
 /// take-over overrules.
 pub const LOCKED: &str = "locked: ";
+
+/// Taking a lock over: its holder is asked to stop first. Only from the runs that were shown:
+/// somebody else may have come in between.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakeOver {
+    /// Why, in the operator's words.
+    pub reason: String,
+    /// From whom.
+    pub from: Vec<RunId>,
+}
 
 /// A preview, or why it could not be made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -207,7 +220,7 @@ impl Approval {
     /// Who agreed, and how sure it is that it was somebody else.
     pub fn words(&self) -> String {
         if self.claim {
-            format!("{}: a CLAIM, the account is the same", self.by)
+            format!("{}: a CLAIM, the system does not tell them apart", self.by)
         } else {
             format!("{}: another login, by the system", self.by)
         }

@@ -24,7 +24,7 @@ use super::{
     poller::{self, Order, Pollable, Rhythm, Said},
 };
 use crate::{
-    actions::Actions,
+    actions::{Actions, CancelError},
     app::{
         msg::{Effect, Event, Notice, Reloaded},
         state::State,
@@ -286,8 +286,15 @@ impl Hands for Engine {
             Effect::Follow { run, action } => self.follow(run, action),
             Effect::Start(start) => self.start(*start),
             Effect::Cancel { run, action } => {
-                self.journal(move |actions| {
-                    actions.cancel(&run, &action, "").map_err(|error| error.to_string())
+                let events = self.outlets.events.clone();
+                self.journal(move |actions| match actions.cancel(&run, &action, "") {
+                    Ok(()) => Ok(()),
+                    Err(CancelError::Journal(error)) => Err(error.to_string()),
+                    Err(error @ CancelError::Unreached(_)) => {
+                        let text = format!("{action} was not asked to stop: {error}");
+                        let _ = events.blocking_send(Event::Notice(Notice::error(text)));
+                        Ok(())
+                    }
                 });
             }
             Effect::Conclude { run, action, outcome, evidence } => {

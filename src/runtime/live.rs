@@ -201,7 +201,14 @@ fn open_journal(
             for remark in report.remarks() {
                 let _ = events.try_send(Event::Notice(Notice::warning(remark)));
             }
-            Some(Arc::new(actions))
+            let actions = Arc::new(actions);
+            let own = Arc::clone(&actions);
+            tokio::task::spawn_blocking(move || match own.tidy() {
+                Ok(0) => {}
+                Ok(gone) => tracing::info!(gone, "what old runs left behind was removed"),
+                Err(error) => tracing::warn!(%error, "what old runs left behind stays"),
+            });
+            Some(actions)
         }
         Err(error) => {
             let _ = events.try_send(Event::JournalFailed(error.to_string()));

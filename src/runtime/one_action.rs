@@ -29,7 +29,9 @@ use crate::{
     },
     config::profile::Profile,
     domain::{
-        action::{APPROVAL_LASTS, ActionEvent, ActionOutcome, ActionStage, LOCKED, Preview},
+        action::{
+            APPROVAL_LASTS, ActionEvent, ActionOutcome, ActionStage, LOCKED, Preview, TakeOver,
+        },
         ask::Answers,
         catalog::ActionSpec,
         ids::{ActionId, RunId},
@@ -187,7 +189,10 @@ impl Session<'_> {
             }
             // It may have changed while somebody was waited for.
             preview = match self.preview(spec).await {
-                Ok(again) if again.digest == preview.digest => again,
+                Ok(again) if again.digest == preview.digest => {
+                    // Whom it is taken over from was agreed to, too.
+                    Preview { holders: preview.holders, ..again }
+                }
                 Ok(_) => {
                     let why = "what was agreed to is not what would be sent now";
                     return Ended::Refused(why.to_owned());
@@ -244,6 +249,7 @@ impl Session<'_> {
                 _ => {}
             },
             Event::Notice(notice) => self.note(notice.text.clone()),
+            Event::JournalFailed(why) => self.note(format!("the journal cannot be written: {why}")),
             _ => {}
         }
         let at = self.clock.now();
@@ -284,7 +290,13 @@ impl Session<'_> {
                         previewed.outcome.map_err(|failure| Ended::Refused(failure.to_string()))?;
                     reach::consider(&self.state.world, spec, &mut preview);
                     if self.asked.take_over.is_some() {
-                        preview.refusals.retain(|why| !why.starts_with(LOCKED));
+                        let refusals = std::mem::take(&mut preview.refusals);
+                        let (locked, others): (Vec<_>, Vec<_>) =
+                            refusals.into_iter().partition(|why| why.starts_with(LOCKED));
+                        preview.refusals = others;
+                        for holder in locked {
+                            self.note(format!("to be taken over: {}", &holder[LOCKED.len()..]));
+                        }
                     }
                     if preview.refusals.is_empty() {
                         return Ok(preview);
@@ -317,8 +329,12 @@ impl Session<'_> {
             cooldown: spec.cooldown,
             needs_second: spec.guard.wants_second_person(),
             break_glass: self.asked.break_glass,
-            take_over: self.asked.take_over.clone(),
             asked: self.answers.clone(),
+            take_over: self
+                .asked
+                .take_over
+                .clone()
+                .map(|reason| TakeOver { reason, from: preview.holders.clone() }),
         };
         (start, run)
     }
@@ -347,11 +363,7 @@ impl Session<'_> {
             match self.next(None).await {
                 Came::Event(event) => self.apply(event),
                 Came::Signal(Signal::Interrupt) if !asked_to_stop => {
-                    asked_to_stop = true;
-                    let action = ActionId::from(self.asked.action.as_str());
-                    let effect = Effect::Cancel { run: self.run.clone(), action };
-                    self.engine.carry_out(effect, &self.state);
-                    self.note("asked it to stop; once more leaves it alone");
+                    asked_to_stop = self.ask_to_stop().await;
                 }
                 Came::Signal(signal) if signal.exit_code().is_some() => {
                     return Ended::Detached(self.run.clone());

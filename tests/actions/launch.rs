@@ -18,7 +18,7 @@ use super::{
 };
 
 /// A program in the place of the runner.
-fn instead(desk: &Desk, script: &str) -> PathBuf {
+pub(super) fn instead(desk: &Desk, script: &str) -> PathBuf {
     let file = desk.place.path().join("runner");
     fs::write(&file, format!("#!/bin/sh\n{script}\n")).expect("written");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o700)).expect("changed");

@@ -171,6 +171,7 @@ impl Desk {
             groups: Vec::new(),
             findings: Vec::new(),
             refusals: Vec::new(),
+            holders: Vec::new(),
             digest: "5f".repeat(32),
         };
         change(&mut preview);

@@ -9,7 +9,7 @@ use super::who::Who;
 use crate::{
     actions::{process::ProcessId, words},
     domain::{
-        action::{ActionOutcome, Claim, RunResult},
+        action::{ActionOutcome, Claim, RunResult, TakeOver},
         ids::{ActionId, ReadingName, RunId},
         value::Value,
     },
@@ -131,6 +131,9 @@ pub struct Entry {
     /// What was given for what the action asks for, secrets masked.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub asked: BTreeMap<String, String>,
+    /// Whose locks are taken over, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub take_over: Option<TakeOver>,
 }
 
 impl Entry {
@@ -156,6 +159,7 @@ impl Entry {
             servers: BTreeMap::new(),
             locks: Vec::new(),
             asked: BTreeMap::new(),
+            take_over: None,
         }
     }
 

@@ -30,6 +30,8 @@ pub(in crate::actions) struct Record {
     pub(in crate::actions) last: Last,
     /// When it was intended.
     pub(in crate::actions) intended: Timestamp,
+    /// Whose user id carries it out.
+    pub(in crate::actions) uid: u32,
     /// Its runner.
     pub(in crate::actions) supervisor: Option<ProcessId>,
     /// The program that it started.
@@ -153,6 +155,7 @@ impl Record {
             past,
             last: Last::Intended,
             intended: line.ts,
+            uid: line.who.uid,
             supervisor: None,
             process: None,
             cancelled: None,
@@ -170,6 +173,7 @@ impl Record {
             Kind::Supervisor => self.supervisor.clone_from(&line.entry.process),
             Kind::Start => {
                 self.last = self.last.max(Last::Spawning);
+                self.uid = line.who.uid;
                 self.past.wall = line.ts;
                 self.end(ActionOutcome::Unknown, false);
             }
@@ -191,8 +195,12 @@ impl Record {
     }
 
     /// The carrying out is over. What it says about itself is an end only where nothing was
-    /// done: a program that failed may have had its effect all the same.
+    /// done: a program that failed may have had its effect all the same. A run ends once:
+    /// what is written after that, by whoever was late, changes nothing.
     fn finish(&mut self, result: Option<RunResult>) {
+        if self.last == Last::Finished {
+            return;
+        }
         let sent = self.last > Last::Intended;
         self.last = Last::Finished;
         match result.as_ref().map(|result| result.claim) {

@@ -43,9 +43,12 @@ pub(in crate::actions) use self::{
     chain::hex,
     history::{Asked, Record},
 };
-use crate::domain::{
-    action::{ActionOutcome, PastRun},
-    ids::RunId,
+use crate::{
+    actions::verdict::Last,
+    domain::{
+        action::{ActionOutcome, PastRun},
+        ids::RunId,
+    },
 };
 
 /// The name of the file in the state directory.
@@ -348,13 +351,14 @@ impl Journal {
 }
 
 /// Whether a line still says something new: of several consoles that watch a run, each
-/// writes down how it ended, and the first one is enough. A known outcome is never replaced
-/// by "unknown".
+/// writes down how it ended, and the first one is enough: a run ends once. A known outcome is
+/// never replaced by "unknown".
 fn is_needed(runs: &Runs, entry: &Entry) -> Result<bool, JournalError> {
     let Some(run) = &entry.run else { return Ok(true) };
     let known = runs.get(run);
     match entry.kind {
         Kind::Intent if known.is_some() => Err(JournalError::KnownRun(run.clone())),
+        Kind::Finish => Ok(known.is_none_or(|record| record.last != Last::Finished)),
         Kind::Outcome => {
             let settled = known.and_then(|record| record.outcome);
             let new = entry.outcome;

@@ -58,7 +58,7 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    pub(super) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
+    pub(in crate::actions) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { what, path: path.to_owned(), source }
     }
 

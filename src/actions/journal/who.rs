@@ -39,7 +39,7 @@ pub const PERSON: &str = "WATCHFLOOR_PERSON";
 pub enum Apart {
     /// The system says so: another user, or another login.
     Fact,
-    /// They say so, from different terminals; the account is the same.
+    /// They say so, from different terminals, or only the environment does.
     Claim,
 }
 
@@ -64,10 +64,46 @@ impl Who {
     /// # Errors
     /// Why it cannot be told apart, with the cure.
     pub fn apart_from(&self, other: &Self) -> Result<Apart, String> {
-        let logins = self.loginuid.zip(other.loginuid).is_some_and(|(ours, theirs)| ours != theirs);
-        if self.uid != other.uid || logins {
-            return Ok(Apart::Fact);
+        match self.loginuid.zip(other.loginuid) {
+            Some((ours, theirs)) if ours != theirs => return Ok(Apart::Fact),
+            // On a shared account, several people log in by the same name. Whoever became
+            // another user since has only changed their clothes.
+            Some((login, _)) if self.uid != login || other.uid != login => {
+                return Err(self.own_second(other));
+            }
+            _ if self.is_behind(other) => return Err(self.own_second(other)),
+            _ if self.uid == other.uid => {}
+            // Who became another user is said by the environment alone.
+            _ if self.sudo_user.is_some() || other.sudo_user.is_some() => return Ok(Apart::Claim),
+            _ => return Ok(Apart::Fact),
         }
+        self.by_claims(other)
+    }
+
+    /// Whether one of them became another user, and was the other one, or the same as the
+    /// other one, before.
+    fn is_behind(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.before(), other.before());
+        let same = ours.is_some() && ours == theirs;
+        same || ours.as_ref() == Some(&other.user) || theirs.as_ref() == Some(&self.user)
+    }
+
+    /// Who they were before they became another user.
+    fn before(&self) -> Option<String> {
+        let login = self.loginuid.filter(|login| *login != self.uid).map(user_name);
+        self.sudo_user.clone().or(login)
+    }
+
+    fn own_second(&self, other: &Self) -> String {
+        format!(
+            "{} and {} are one login: through sudo, nobody becomes a second person",
+            self.name(),
+            other.name()
+        )
+    }
+
+    /// Whether two people behind one account are two, by what they say.
+    fn by_claims(&self, other: &Self) -> Result<Apart, String> {
         let same_terminal = self.tty.is_some() && self.tty == other.tty;
         let same_login = self.ssh_connection.is_some()
             && self.ssh_connection == other.ssh_connection
@@ -91,8 +127,7 @@ impl Who {
 
     /// In a few words: `alice@bastion`, `alice as root@bastion`.
     pub fn name(&self) -> String {
-        let login = self.loginuid.filter(|login| *login != self.uid).map(user_name);
-        let name = match self.sudo_user.clone().or(login) {
+        let name = match self.before() {
             Some(person) if person != self.user => {
                 format!("{person} as {}@{}", self.user, self.host)
             }
@@ -165,6 +200,49 @@ mod tests {
         assert_eq!(who.name(), "alice as root@bastion");
         let who = Who { claimed: Some("bob".into()), ..who };
         assert_eq!(who.name(), "alice as root@bastion (claims to be bob)");
+    }
+
+    /// Whoever becomes another user stays the same person.
+    #[test]
+    fn nobody_is_their_own_second_person_through_sudo() {
+        let who = |uid: u32, user: &str, login: Option<u32>, sudo: Option<&str>| Who {
+            uid,
+            user: user.into(),
+            loginuid: login,
+            sudo_user: sudo.map(str::to_owned),
+            // As far as words go, they are two.
+            claimed: Some(format!("{user}{}", sudo.unwrap_or_default())),
+            tty: Some(format!("/dev/pts/{uid}{}", sudo.unwrap_or_default())),
+            ..Who::default()
+        };
+        let table = [
+            // The system knows the login.
+            (who(1000, "alice", Some(1000), None), who(0, "root", Some(1000), Some("alice")), None),
+            (who(1000, "alice", Some(1000), None), who(0, "root", Some(1000), None), None),
+            (who(0, "root", Some(1000), None), who(0, "root", Some(1000), Some("x")), None),
+            (who(0, "root", Some(1001), None), who(0, "root", Some(1000), None), Some(Apart::Fact)),
+            (
+                who(0, "root", Some(1001), Some("bob")),
+                who(1000, "alice", Some(1000), None),
+                Some(Apart::Fact),
+            ),
+            // A shared account, where everybody logs in by the same name.
+            (
+                Who { claimed: Some("bob".into()), ..who(7, "deploy", Some(7), None) },
+                Who { tty: None, ..who(7, "deploy", Some(7), None) },
+                Some(Apart::Claim),
+            ),
+            // Only the environment says who was there before.
+            (who(1000, "alice", None, None), who(0, "root", None, Some("alice")), None),
+            (who(0, "root", None, Some("alice")), who(7, "deploy", None, Some("alice")), None),
+            (who(0, "root", None, Some("alice")), who(0, "root", None, Some("alice")), None),
+            (who(0, "root", None, Some("bob")), who(1000, "alice", None, None), Some(Apart::Claim)),
+            (who(1001, "bob", None, None), who(1000, "alice", None, None), Some(Apart::Fact)),
+        ];
+        for (one, other, apart) in table {
+            assert_eq!(one.apart_from(&other).ok(), apart, "{one:?} {other:?}");
+            assert_eq!(other.apart_from(&one).ok(), apart, "{other:?} {one:?}");
+        }
     }
 
     #[test]

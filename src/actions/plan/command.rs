@@ -10,7 +10,7 @@ use rustix::fs::{Access, access};
 
 use super::Draft;
 use crate::{
-    actions::RUN_VARIABLE,
+    actions::left::RUN_VARIABLE,
     config::profile::{CommandAction, Text},
     net::program,
 };

@@ -85,6 +85,7 @@ fn preview(plan: Plan, found: Findings, at: Moment) -> Preview {
         groups: found.groups,
         findings: found.findings,
         refusals,
+        holders: Vec::new(),
         digest: plan.digest,
     }
 }

@@ -10,10 +10,14 @@ use std::{
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::{Ended, Interruption, Stage, output::Follower};
+use super::{
+    Ended, Interruption, Stage,
+    notes::Notes,
+    output::{Follower, Output},
+};
 use crate::{
     actions::{
-        RUN_VARIABLE,
+        left::RUN_VARIABLE,
         plan::command::CommandJob,
         process::{self, ProcessId},
         words,
@@ -36,6 +40,8 @@ const DEATH: Duration = Duration::from_secs(3);
 /// Looks at the output after the program has ended, so that a child of its that goes on
 /// printing cannot hold the run up.
 const LAST_LOOKS: usize = 300;
+/// How long the last look may take where the disk hangs.
+const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// A program that runs. It is left unreaped until nothing of it needs a signal any more:
 /// until then its number, which is also that of its group, belongs to nobody else.
@@ -43,20 +49,24 @@ struct Running<'a> {
     stage: &'a Stage<'a>,
     child: Child,
     leader: Option<Pid>,
-    follower: Option<Follower>,
+    output: Output,
+    notes: Notes,
     /// Why it is being stopped, and when it is killed.
     stopping: Option<(Interruption, Instant)>,
     grace: Duration,
+    /// It was to end with all that it started, and something is still there.
+    still_runs: bool,
 }
 
 /// Runs the program. Whatever goes wrong before it runs is `Err`.
 pub(super) async fn run(job: &CommandJob, stage: &Stage<'_>) -> Result<Ended, Ended> {
     let directory = stage.directory.clone();
-    let follower = tokio::task::spawn_blocking(move || Follower::create(&directory)).await;
-    let follower = match follower {
-        Ok(Ok(follower)) => follower,
-        Ok(Err(error)) => return Err(Ended::not_sent(error)),
-        Err(_) => return Err(Ended::not_sent("the files for its output could not be made")),
+    let creating = tokio::task::spawn_blocking(move || Follower::create(&directory));
+    let follower = match stage.wait(creating).await {
+        Ok(Ok(Ok(follower))) => follower,
+        Ok(Ok(Err(error))) => return Err(Ended::not_sent(error)),
+        Ok(Err(_)) => return Err(Ended::not_sent("the files for its output could not be made")),
+        Err(interruption) => return Err(Ended::not_sent(interruption.words())),
     };
     let mut command = prepare(job, &follower)
         .map_err(|error| Ended::not_sent(format!("the file for its output: {error}")))?;
@@ -71,12 +81,22 @@ pub(super) async fn run(job: &CommandJob, stage: &Stage<'_>) -> Result<Ended, En
     drop(command);
     feed(&mut child, job);
     let id = i32::try_from(child.id()).ok();
-    stage.process(id.and_then(ProcessId::of), child.id()).await;
-    let leader = id.and_then(Pid::from_raw);
-    let mut running =
-        Running { stage, child, leader, follower: Some(follower), stopping: None, grace };
+    let notes = Notes::new(stage);
+    notes.process(id.and_then(ProcessId::of), child.id());
+    let mut running = Running {
+        stage,
+        child,
+        leader: id.and_then(Pid::from_raw),
+        output: Output::new(follower),
+        notes,
+        stopping: None,
+        grace,
+        still_runs: false,
+    };
     let status = running.follow().await;
-    Ok(running.judge(status))
+    let ended = running.judge(status);
+    running.notes.written().await;
+    Ok(ended)
 }
 
 fn prepare(job: &CommandJob, follower: &Follower) -> std::io::Result<Command> {
@@ -123,9 +143,9 @@ impl Running<'_> {
                     Some(Interruption::TimedOut)
                 }
             };
-            self.report().await;
+            // Signals first, words later.
             if let Some(why) = wish {
-                self.ask_to_end(why).await;
+                self.ask_to_end(why);
             }
             if let Some((_, kill_at)) = self.stopping
                 && Instant::now() >= kill_at
@@ -133,17 +153,16 @@ impl Running<'_> {
                 self.kill().await;
                 break;
             }
+            self.report(LOOK_EVERY).await;
         }
         self.end_the_rest().await;
         for _ in 0..LAST_LOOKS {
-            if !self.report().await {
+            if !self.report(LAST_LOOK).await {
                 break;
             }
         }
-        if let Some(follower) = &mut self.follower {
-            for line in follower.close() {
-                self.stage.reporter.send(ActionStage::Output(line));
-            }
+        for line in self.output.close(LAST_LOOK).await {
+            self.stage.reporter.send(ActionStage::Output(line));
         }
         self.child.try_wait().ok().flatten()
     }
@@ -156,37 +175,26 @@ impl Running<'_> {
         waitid(WaitId::Pid(leader), options).map_or(true, |status| status.is_some())
     }
 
-    /// Passes on what was printed. Whether more is there.
-    async fn report(&mut self) -> bool {
-        let Some(mut follower) = self.follower.take() else {
-            return false;
-        };
-        let looking = tokio::task::spawn_blocking(move || {
-            let found = follower.next();
-            (follower, found)
-        });
-        let Ok((follower, (lines, more))) = looking.await else {
-            return false;
-        };
-        self.follower = Some(follower);
+    /// Passes on what was printed, as far as the disk says so in time. Whether more is there.
+    async fn report(&mut self, within: Duration) -> bool {
+        let Some((lines, more)) = self.output.look(within).await else { return false };
         for line in lines {
             self.stage.reporter.send(ActionStage::Output(line));
         }
         more
     }
 
-    async fn ask_to_end(&mut self, why: Interruption) {
+    fn ask_to_end(&mut self, why: Interruption) {
         self.stopping = Some((why, Instant::now() + self.grace));
-        // Signals first, words later. A stopped process takes the request only once it
-        // goes on.
         self.signal(Signal::TERM);
+        // A stopped process takes the request only once it goes on.
         self.signal(Signal::CONT);
-        self.stage.step(format!("{}: its processes were asked to end", why.words())).await;
+        self.notes.step(format!("{}: its processes were asked to end", why.words()));
     }
 
     async fn kill(&mut self) {
         self.signal(Signal::KILL);
-        self.stage.step("its processes did not end and were killed").await;
+        self.notes.step("its processes did not end and were killed");
         let given_up = Instant::now() + DEATH;
         while !self.has_ended() && Instant::now() < given_up {
             tokio::time::sleep(ENDED_EVERY).await;
@@ -223,19 +231,20 @@ impl Running<'_> {
             }
             if !self.remaining().is_empty() {
                 self.signal(Signal::KILL);
-                self.stage.step("processes that it had started did not end and were killed").await;
+                self.notes.step("processes that it had started did not end and were killed");
             }
             let given_up = Instant::now() + DEATH;
             while !self.remaining().is_empty() && Instant::now() < given_up {
                 tokio::time::sleep(ENDED_EVERY).await;
             }
         }
-        let strays: Vec<String> =
-            self.remaining().iter().map(|process| process.pid.to_string()).collect();
+        let remaining = self.remaining();
+        self.still_runs = self.stopping.is_some() && !(self.has_ended() && remaining.is_empty());
+        let strays: Vec<String> = remaining.iter().map(|process| process.pid.to_string()).collect();
         if !strays.is_empty() {
             let text = format!("processes that it started are still there: {}", strays.join(", "));
             self.stage.reporter.send(ActionStage::Output(format!("[{text}]")));
-            self.stage.step(text).await;
+            self.notes.step(text);
         }
     }
 
@@ -250,6 +259,10 @@ impl Running<'_> {
         };
         let code = status.and_then(|status| status.code());
         let (claim, mut summary) = match (&self.stopping, code) {
+            // Nobody stopped it who could not.
+            (Some((why, _)), _) if self.still_runs => {
+                (Claim::Unclear, format!("{}, {how}: something of it STILL RUNS", why.words()))
+            }
             (Some((Interruption::Cancelled, _)), _) => {
                 (Claim::Cancelled, format!("stopped by the operator, {how}"))
             }
@@ -261,11 +274,11 @@ impl Running<'_> {
             (None, Some(_)) => (Claim::Refused, how),
             (None, None) => (Claim::Unclear, how),
         };
-        let last = self.follower.as_ref().map_or("", Follower::last);
+        let last = self.output.last();
         if claim != Claim::Done && !last.is_empty() {
             summary.push_str(&format!("; it last said: {}", words::quote(last, 160)));
         }
-        let ended = Ended::new(claim, summary);
+        let ended = Ended { still_runs: self.still_runs, ..Ended::new(claim, summary) };
         match code {
             Some(code) => ended.reading("exit_code", Value::Number(f64::from(code))),
             None => ended,

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use crate::{
     actions::{
         Clock,
+        cooldown::resting,
         journal::{
             Journal, JournalError,
             entry::{Entry, Kind},
@@ -21,9 +22,10 @@ use crate::{
 
 /// How long the disk may take. A line that arrives later than that does no harm: the run
 /// it would have allowed was not started.
-const DISK_LIMIT: Duration = Duration::from_secs(10);
+pub(in crate::actions) const DISK_LIMIT: Duration = Duration::from_secs(10);
 
 /// Writes the lines of one run.
+#[derive(Clone)]
 pub(in crate::actions) struct Log {
     journal: Arc<Journal>,
     clock: Clock,
@@ -45,10 +47,25 @@ impl Log {
     }
 
     /// Whether somebody wants it to stop.
-    pub(super) async fn is_cancelled(&self) -> bool {
+    pub(super) async fn is_cancelled(&self) -> Result<bool, JournalError> {
         let (journal, run) = (Arc::clone(&self.journal), self.run.clone());
         let looking = tokio::task::spawn_blocking(move || journal.record(&run));
-        matches!(looking.await, Ok(Some(record)) if record.cancelled.is_some())
+        match timeout(DISK_LIMIT, looking).await {
+            Ok(Ok(record)) => Ok(record.is_some_and(|record| record.cancelled.is_some())),
+            Ok(Err(_)) | Err(_) => Err(self.slow()),
+        }
+    }
+
+    /// Why it must still rest, by the runs of others.
+    pub(super) async fn resting(&self, cooldown: Duration) -> Result<Option<String>, JournalError> {
+        let (own, now) = (self.clone(), (self.clock)().wall);
+        let looking = tokio::task::spawn_blocking(move || {
+            resting(&own.journal, now, (&own.run, &own.action), cooldown)
+        });
+        match timeout(DISK_LIMIT, looking).await {
+            Ok(Ok(why)) => Ok(why),
+            Ok(Err(_)) | Err(_) => Err(self.slow()),
+        }
     }
 
     /// From here on it may have acted.
@@ -78,11 +95,20 @@ impl Log {
             target: Some(self.target.clone()),
             ..entry
         };
+        self.put(entry).await
+    }
+
+    /// Writes a line as it is: it may be about another run.
+    pub(super) async fn put(&self, entry: Entry) -> Result<(), JournalError> {
         let (journal, now) = (Arc::clone(&self.journal), (self.clock)().wall);
         let writing = tokio::task::spawn_blocking(move || journal.append(&entry, now));
         match timeout(DISK_LIMIT, writing).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) | Err(_) => Err(JournalError::Slow(self.journal.path().to_owned())),
+            Ok(Err(_)) | Err(_) => Err(self.slow()),
         }
+    }
+
+    fn slow(&self) -> JournalError {
+        JournalError::Slow(self.journal.path().to_owned())
     }
 }

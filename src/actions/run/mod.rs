@@ -6,9 +6,13 @@
 
 mod command;
 
+mod hold;
+
 mod http;
 
 mod log;
+
+mod notes;
 
 mod output;
 
@@ -27,19 +31,19 @@ use std::{
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::log::DISK_LIMIT;
 use self::{log::Log, reporter::Reporter};
 use super::{
     Clock,
     journal::{Journal, JournalError},
-    locks::{self, Conflict, Held, Owner},
+    locks::Held,
     plan::{Job, Plan},
-    process::ProcessId,
-    words,
+    process, words,
 };
 use crate::{
     config::profile::ActionConfig,
     domain::{
-        action::{ActionEvent, ActionStage, Claim, RunResult},
+        action::{ActionEvent, ActionStage, Claim, RunResult, TakeOver},
         ask::Answers,
         failure::Failure,
         ids::{ReadingName, RunId},
@@ -47,15 +51,11 @@ use crate::{
     },
 };
 
-/// How long a lock is waited for that somebody may only be looking at.
-const LOCK_PATIENCE: Duration = Duration::from_secs(1);
-/// How long the holder of a lock that is taken over may take to stop.
-const TAKE_OVER: Duration = Duration::from_secs(30);
-/// Between two attempts to take a lock.
-const LOCK_RETRY: Duration = Duration::from_millis(50);
 /// How long the end of a run is tried to be written, where the disk is full.
 const FINISH_WITHIN: Duration = Duration::from_secs(300);
 const FINISH_RETRY: Duration = Duration::from_secs(1);
+/// How often it is looked at whether what could not be ended has ended.
+const OUTLAST_EVERY: Duration = Duration::from_millis(500);
 
 /// Everything that a run needs.
 pub(super) struct Task {
@@ -67,8 +67,10 @@ pub(super) struct Task {
     pub(super) target: String,
     /// The digest of the plan that was confirmed.
     pub(super) digest: String,
-    /// Why somebody else's lock is taken over, where it is.
-    pub(super) take_over: Option<String>,
+    /// How long the action must have rested when it begins.
+    pub(super) cooldown: Duration,
+    /// Why and from whom a lock is taken over, where it is.
+    pub(super) take_over: Option<TakeOver>,
     /// Where it is written down.
     pub(super) journal: Arc<Journal>,
     /// Where locks and the output of commands are kept.
@@ -86,6 +88,8 @@ pub(super) struct Task {
 pub(super) struct Stop {
     token: CancellationToken,
     why: OnceLock<Interruption>,
+    /// The runner itself has to go, whatever still runs.
+    leave: CancellationToken,
 }
 
 impl Stop {
@@ -94,6 +98,9 @@ impl Stop {
         // The first reason stands.
         let _ = self.why.set(why);
         self.token.cancel();
+        if matches!(why, Interruption::Ended | Interruption::DemoOver) {
+            self.leave.cancel();
+        }
     }
 
     fn why(&self) -> Interruption {
@@ -107,11 +114,13 @@ struct Ended {
     claim: Claim,
     summary: String,
     readings: BTreeMap<ReadingName, Value>,
+    /// Something of it was to be ended and still runs.
+    still_runs: bool,
 }
 
 impl Ended {
     fn new(claim: Claim, summary: impl Into<String>) -> Self {
-        Self { claim, summary: summary.into(), readings: BTreeMap::new() }
+        Self { claim, summary: summary.into(), readings: BTreeMap::new(), still_runs: false }
     }
 
     fn not_sent(why: impl std::fmt::Display) -> Self {
@@ -151,7 +160,7 @@ impl Interruption {
 /// What the kinds of action see of the world.
 struct Stage<'a> {
     log: &'a Log,
-    reporter: &'a Reporter,
+    reporter: &'a Arc<Reporter>,
     stop: &'a Stop,
     run: &'a RunId,
     deadline: Instant,
@@ -163,8 +172,12 @@ impl Stage<'_> {
     /// From here on the action may have an effect. Without this line in the journal it
     /// must not go on.
     async fn start(&self) -> Result<(), Ended> {
-        if self.log.is_cancelled().await {
+        let cancelled = self.log.is_cancelled().await;
+        if cancelled.map_err(Ended::not_sent)? {
             self.stop.now(Interruption::Cancelled);
+        }
+        if Instant::now() >= self.deadline {
+            self.stop.now(Interruption::TimedOut);
         }
         if self.stop.token.is_cancelled() {
             return Err(Ended::not_sent(self.stop.why().words()));
@@ -180,17 +193,6 @@ impl Stage<'_> {
     /// because the disk is full, but the operator is told.
     async fn step(&self, text: impl Into<String>) {
         if let Err(error) = self.log.step(text.into()).await {
-            self.reporter.send(ActionStage::Output(format!("[not in the journal: {error}]")));
-        }
-    }
-
-    /// The program runs. That it could not be written down does not stop it any more.
-    async fn process(&self, process: Option<ProcessId>, pid: u32) {
-        let written = match process {
-            Some(process) => self.log.process(process).await,
-            None => self.log.step(format!("process {pid} was started")).await,
-        };
-        if let Err(error) = written {
             self.reporter.send(ActionStage::Output(format!("[not in the journal: {error}]")));
         }
     }
@@ -219,19 +221,43 @@ impl Stage<'_> {
     }
 }
 
-/// Carries an action out, up to its result. The result is not in the journal yet.
-pub(super) async fn run(task: Task) -> (Log, RunResult) {
+/// What is left of a run that is over. Its result is not in the journal yet.
+pub(super) struct Over {
+    pub(super) log: Log,
+    pub(super) result: RunResult,
+    /// Something of it was to be ended and still runs: its locks are held meanwhile.
+    still_runs: bool,
+    _held: Option<Held>,
+}
+
+impl Over {
+    /// Keeps the locks for as long as something runs that could not be ended.
+    pub(super) async fn outlast(self, stop: &Stop) {
+        let us = rustix::process::getpid().as_raw_nonzero().get();
+        while self.still_runs && !process::remaining(us, us).is_empty() {
+            tokio::select! {
+                () = stop.leave.cancelled() => return,
+                () = tokio::time::sleep(OUTLAST_EVERY) => {}
+            }
+        }
+    }
+}
+
+/// Carries an action out, up to its result.
+pub(super) async fn run(task: Task) -> Over {
     let Task { config, journal, state_dir, clock, events, stop, run, target, digest, .. } = &task;
     let began = clock();
     let reporter = Reporter::new(run.clone(), config.id.clone(), Arc::clone(clock), events.clone());
+    let reporter = Arc::new(reporter);
     let action = config.id.clone();
     let log = Log::new(Arc::clone(journal), Arc::clone(clock), run.clone(), target.clone(), action);
     let own = config.clone();
+    let mut held = None;
     let ended = match tokio::task::spawn_blocking(move || Plan::make(&own, &Answers::none())).await
     {
         Err(_) => Ended::not_sent("the plan could not be made"),
         Ok(plan) => {
-            let stage = Stage {
+            let mut stage = Stage {
                 log: &log,
                 reporter: &reporter,
                 stop,
@@ -241,8 +267,13 @@ pub(super) async fn run(task: Task) -> (Log, RunResult) {
             };
             match objection(&plan, digest) {
                 Some(why) => Ended::not_sent(why),
-                None => match hold(&task, &stage).await {
-                    Ok(_held) => carry_out(&plan, &stage).await,
+                None => match hold::hold(&task, &stage).await {
+                    Ok(locks) => {
+                        held = Some(locks);
+                        // Waiting for somebody to stop is not its own time.
+                        stage.deadline = Instant::now() + plan.timeout;
+                        carry_out(&plan, &stage, task.cooldown).await
+                    }
                     Err(why) => Ended::not_sent(why),
                 },
             }
@@ -254,7 +285,7 @@ pub(super) async fn run(task: Task) -> (Log, RunResult) {
         readings: ended.readings,
         took: clock().since(began),
     };
-    (log, result)
+    Over { log, result, still_runs: ended.still_runs, _held: held }
 }
 
 /// Writes the end of a run down. A full disk may have room again in a while, so it is tried
@@ -283,55 +314,13 @@ pub(super) fn objection(plan: &Plan, digest: &str) -> Option<String> {
     (!plan.refusals.is_empty()).then(|| plan.refusals.join("; "))
 }
 
-/// Keeps off whatever must not happen at the same time, until it is dropped.
-async fn hold(task: &Task, stage: &Stage<'_>) -> Result<Held, String> {
-    let scopes = locks::scopes(&task.config.id, &task.config.locks);
-    let owner = Owner {
-        run: task.run.clone(),
-        action: task.config.id.clone(),
-        by: task.journal.who().name(),
-        since: (task.clock)().wall,
-    };
-    let began = Instant::now();
-    let mut asked = false;
-    loop {
-        let running = |run: &RunId| super::still_running(&task.journal, run);
-        let conflict = match locks::take(&task.state_dir, &scopes, &owner, &running) {
-            Ok(held) => return Ok(held),
-            Err(conflict) => conflict,
-        };
-        let patience = match (&conflict, &task.take_over) {
-            (Conflict::Held { owner: Some(holder), .. }, Some(reason)) => {
-                if !asked {
-                    asked = true;
-                    stage.step(format!("takes over from {}: {reason}", holder.run)).await;
-                    task.journal
-                        .append(
-                            &super::cancel_line(&holder.run, &holder.action, reason),
-                            (task.clock)().wall,
-                        )
-                        .map_err(|error| error.to_string())?;
-                }
-                TAKE_OVER
-            }
-            (Conflict::Unsupervised { owner: holder, pid, .. }, Some(reason)) => {
-                let text = format!("takes over from {} (process {pid}): {reason}", holder.run);
-                stage.step(text).await;
-                // Only that run's own mark stands in the way; it is replaced.
-                return locks::take(&task.state_dir, &scopes, &owner, &|_| None)
-                    .map_err(|conflict| conflict.to_string());
-            }
-            (Conflict::Held { .. }, _) => LOCK_PATIENCE,
-            _ => Duration::ZERO,
-        };
-        if began.elapsed() >= patience || stage.stop.token.is_cancelled() {
-            return Err(conflict.to_string());
-        }
-        tokio::time::sleep(LOCK_RETRY).await;
+async fn carry_out(plan: &Plan, stage: &Stage<'_>, cooldown: Duration) -> Ended {
+    // Under the locks: whoever was faster has written their start by now.
+    match stage.log.resting(cooldown).await {
+        Ok(None) => {}
+        Ok(Some(why)) => return Ended::not_sent(why),
+        Err(error) => return Ended::not_sent(error),
     }
-}
-
-async fn carry_out(plan: &Plan, stage: &Stage<'_>) -> Ended {
     let ended = match &plan.job {
         Some(Job::Http(job)) => http::run(job, stage).await,
         Some(Job::Redis(job)) => redis::run(job, stage).await,

@@ -11,6 +11,12 @@ use std::{
     io::{self, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::{
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
 };
 
 use crate::actions::{
@@ -82,13 +88,8 @@ impl Follower {
         self.raw.try_clone()
     }
 
-    /// The last line that said something.
-    pub(super) fn last(&self) -> &str {
-        &self.last
-    }
-
     /// Takes the next piece. The lines in it, cleaned, and whether more is there.
-    pub(super) fn next(&mut self) -> (Vec<String>, bool) {
+    pub(super) fn next(&mut self) -> Look {
         let mut lines = VecDeque::new();
         let mut left_out = 0;
         let more = self.read(&mut |line| {
@@ -206,6 +207,58 @@ impl Follower {
     }
 }
 
+/// The lines of one look, and whether more is there.
+type Look = (Vec<String>, bool);
+
+/// The output of a program, looked at on another thread: where the disk hangs, whoever waits
+/// goes on without it.
+pub(super) struct Output {
+    follower: Option<Follower>,
+    looking: Option<JoinHandle<(Follower, Look)>>,
+    last: String,
+}
+
+impl Output {
+    pub(super) fn new(follower: Follower) -> Self {
+        Self { follower: Some(follower), looking: None, last: String::new() }
+    }
+
+    /// What was printed since, and whether more is there; `None` where the disk does not say
+    /// so in time. A look that hangs is waited for again the next time.
+    pub(super) async fn look(&mut self, within: Duration) -> Option<Look> {
+        if let Some(mut follower) = self.follower.take() {
+            self.looking = Some(spawn_blocking(move || {
+                let found = follower.next();
+                (follower, found)
+            }));
+        }
+        let looked = timeout(within, self.looking.as_mut()?).await.ok()?;
+        self.looking = None;
+        let (follower, found) = looked.ok()?;
+        self.last.clone_from(&follower.last);
+        self.follower = Some(follower);
+        Some(found)
+    }
+
+    /// The last line that said something.
+    pub(super) fn last(&self) -> &str {
+        &self.last
+    }
+
+    /// Takes a last line that has no end, and writes everything down.
+    pub(super) async fn close(&mut self, within: Duration) -> Vec<String> {
+        let hangs = || vec!["[the rest of the output is unknown: the disk hangs]".to_owned()];
+        let Some(mut follower) = self.follower.take() else { return hangs() };
+        let closing = spawn_blocking(move || {
+            let lines = follower.close();
+            (follower.last, lines)
+        });
+        let Ok(Ok((last, lines))) = timeout(within, closing).await else { return hangs() };
+        self.last = last;
+        lines
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::MetadataExt;
@@ -248,7 +301,7 @@ mod tests {
         ]);
         assert_eq!(lines, ["one", "two red", "10%", "20%", "key=⟨secret⟩ done", "ask? "]);
         assert_eq!(kept.lines().collect::<Vec<_>>(), lines);
-        assert_eq!(follower.last(), "ask? ");
+        assert_eq!(follower.last, "ask? ");
     }
 
     #[test]
@@ -267,7 +320,7 @@ mod tests {
         let (_, kept, follower) = follow(&[&much]);
         assert!((kept.len() as u64) < MOST_KEPT + 200);
         assert!(kept.ends_with("the rest is not kept]\n"));
-        assert_eq!(follower.last().len(), 1023);
+        assert_eq!(follower.last.len(), 1023);
     }
 
     #[test]

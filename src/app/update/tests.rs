@@ -308,6 +308,7 @@ fn preview(action: &ActionId, at: Moment) -> Preview {
         groups: Vec::new(),
         findings: Vec::new(),
         refusals: Vec::new(),
+        holders: Vec::new(),
         digest: "d1g35t".to_owned(),
     }
 }

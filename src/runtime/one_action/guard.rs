@@ -1,6 +1,8 @@
 //! The questions of the guard, answered beforehand or waited for.
 
-use tokio::time::Instant;
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, timeout};
 
 use super::{Came, Ended, Session, stopped};
 use crate::{
@@ -11,9 +13,13 @@ use crate::{
     domain::{
         action::{APPROVAL_LASTS, BREAK_GLASS_REASON, Preview},
         catalog::ActionSpec,
+        ids::ActionId,
     },
     runtime::event_loop::Hands,
 };
+
+/// How long the request to stop may take to be on the disk.
+const CANCEL: Duration = Duration::from_secs(5);
 
 impl Session<'_> {
     /// Why it cannot be started at all.
@@ -70,6 +76,10 @@ impl Session<'_> {
                     self.note(format!("agreed by {}", approval.words()));
                     return None;
                 }
+                // Nobody can agree to what is not in the journal.
+                Came::Event(Event::JournalFailed(why)) => {
+                    return Some(Ended::Refused(format!("nobody could be asked: {why}")));
+                }
                 Came::Event(event) => self.apply(event),
                 Came::TooLate => {
                     return Some(Ended::Refused("nobody agreed within 10 minutes".to_owned()));
@@ -91,5 +101,25 @@ impl Session<'_> {
                 Came::Signal(_) => {}
             }
         }
+    }
+
+    /// Whether it was asked to stop: only what is in the journal is read by its runner.
+    pub(super) async fn ask_to_stop(&mut self) -> bool {
+        let (journal, run) = (Arc::clone(&self.journal), self.run.clone());
+        let action = ActionId::from(self.asked.action.as_str());
+        let asking = tokio::task::spawn_blocking(move || journal.cancel(&run, &action, ""));
+        let why = match timeout(CANCEL, asking).await {
+            Ok(Ok(Ok(()))) => {
+                self.note("asked it to stop; once more leaves it alone");
+                return true;
+            }
+            Ok(Ok(Err(error))) => error.to_string(),
+            Ok(Err(_)) => "that broke down".to_owned(),
+            Err(_) => "the disk does not answer".to_owned(),
+        };
+        self.note(format!(
+            "it could NOT be asked to stop: {why}; Ctrl-C tries again, Ctrl-\\ leaves it alone"
+        ));
+        false
     }
 }

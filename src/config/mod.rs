@@ -7,6 +7,7 @@
 //! into the profile, one rule at a time (`validate`). Each step reports all that it finds
 //! and goes on with what is sound.
 
+pub mod mask;
 pub mod profile;
 
 pub mod secret;
@@ -20,7 +21,6 @@ mod builtin;
 mod interpolate;
 mod layers;
 mod likely;
-mod mask;
 mod nearest;
 mod paths;
 mod raw;

@@ -7,11 +7,19 @@ mod follow;
 
 mod gather;
 
+mod inline;
+
 mod lines;
 
 mod overlap;
 
 mod parse;
+
+mod program;
+
+mod shown;
+
+mod skew;
 
 mod tail;
 

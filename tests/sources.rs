@@ -13,6 +13,9 @@ mod http;
 #[path = "sources/logs.rs"]
 mod logs;
 
+#[path = "sources/log_faults.rs"]
+mod log_faults;
+
 #[path = "sources/postgres.rs"]
 mod postgres;
 

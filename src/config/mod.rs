@@ -7,6 +7,8 @@
 //! into the profile, one rule at a time (`validate`). Each step reports all that it finds
 //! and goes on with what is sound.
 
+pub mod mask;
+
 pub mod place;
 
 pub mod profile;
@@ -22,7 +24,6 @@ mod builtin;
 mod interpolate;
 mod layers;
 mod likely;
-mod mask;
 mod nearest;
 mod paths;
 mod raw;

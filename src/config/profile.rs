@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 pub use self::display::{ColorMode, Display};
 pub use self::form::{Form, Gap, Spot};
-pub use self::logs::{LogFields, LogOrigin, LogsSource};
+pub use self::logs::{LogExclude, LogFields, LogOrigin, LogsSource};
 pub use self::notify::{
     Address, Bell, NotifyConfig, NotifyKind, NotifyTarget, Webhook, WebhookFormat,
 };

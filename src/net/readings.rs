@@ -127,8 +127,8 @@ pub fn choices<'a>(texts: impl IntoIterator<Item = &'a str>) -> Value {
     Value::List(kept.into())
 }
 
-/// How many nodes there are. None may mean that the list is empty, or that there is no
-/// list: only the first is a count.
+/// How many nodes there are. None may mean that there is nothing to count, or that what it
+/// would stand in is not there: only the first is a count.
 fn count(path: &JsonPath, json: &Json) -> Result<Value, String> {
     let found = path.query(json).len();
     if found == 0 {
@@ -137,26 +137,47 @@ fn count(path: &JsonPath, json: &Json) -> Result<Value, String> {
     Ok(Value::Number(found as f64))
 }
 
-/// Whether what the last bracket of a path selects from is there at all.
+/// Whether what the last step of a path selects from is there at all: the list of
+/// `$.data.alerts[*]`, the object `$.data` of `$.data.alerts`. An empty list along the path
+/// is there, and holds nothing to select from.
 ///
 /// # Errors
 /// It is not, as the text says.
 pub fn list_exists(path: &JsonPath, json: &Json) -> Result<(), String> {
-    let text = path.to_string();
-    let Some(parent) = before_last_bracket(&text).and_then(|text| JsonPath::parse(text).ok())
-    else {
-        return Ok(());
-    };
-    let nodes = parent.query(json);
-    if nodes.iter().any(|node| node.is_array() || node.is_object()) {
-        return Ok(());
+    // A descendant by its name is shown with a dot too many.
+    let mut text = path.to_string().replace("...", "..");
+    // The path itself may well match nothing.
+    let mut may_be_empty = true;
+    while let Some((before, last)) = before_last_step(&text) {
+        let Ok(parent) = JsonPath::parse(before) else { return Ok(()) };
+        let nodes = parent.query(json);
+        if nodes.iter().any(|node| node.is_array() || node.is_object()) {
+            if may_be_empty || selects_any_number(last) {
+                return Ok(());
+            }
+            return Err(format!("{text} is not in the answer, or is no list"));
+        }
+        if !nodes.is_empty() {
+            return Err(format!("{parent} is no list and no object"));
+        }
+        may_be_empty = false;
+        text = before.to_owned();
     }
-    Err(format!("{parent} is not in the answer, or is no list"))
+    Err(format!("{text} is no list and no object"))
 }
 
-/// `$.a` of `$.a[?(@.b == "]")]`; none where the path does not end in a bracket.
-fn before_last_bracket(path: &str) -> Option<&str> {
-    path.ends_with(']').then_some(())?;
+/// Whether a step may select nothing of something that is there: all of it, what a filter
+/// finds, or a slice.
+fn selects_any_number(step: &str) -> bool {
+    let inner = step.strip_prefix('[').and_then(|step| step.strip_suffix(']'));
+    match inner.map(str::trim) {
+        Some(inner) => inner == "*" || inner.starts_with('?') || inner.contains(':'),
+        None => step == "*",
+    }
+}
+
+/// `$.a` and the last step of `$.a[?(@.b == "]")]`, `$.a.b` and `$..b`; none of `$`.
+fn before_last_step(path: &str) -> Option<(&str, &str)> {
     let (mut depth, mut start, mut quote, mut escaped) = (0_u32, None, None, false);
     for (at, c) in path.char_indices() {
         match (quote, c) {
@@ -172,10 +193,12 @@ fn before_last_bracket(path: &str) -> Option<&str> {
                 depth += 1;
             }
             (None, ']') => depth = depth.saturating_sub(1),
+            (None, '.') if depth == 0 => start = Some(at),
             _ => {}
         }
     }
-    path.get(..start?)
+    let (before, last) = path.split_at_checked(start?)?;
+    Some((before.trim_end_matches('.'), last.trim_start_matches('.')))
 }
 
 fn header(name: &str, headers: &HeaderMap) -> Result<Value, String> {
@@ -237,5 +260,38 @@ mod tests {
         assert_eq!(count(&path("$.some[?@.s == 'q]']"), &answer), Ok(Value::Number(0.0)));
         assert!(count(&path("$.gone[*]"), &answer).is_err());
         assert!(count(&path("$.odd[*]"), &answer).is_err());
+    }
+
+    #[test]
+    fn what_stands_in_something_absent_is_not_counted_as_none() {
+        let answer = json!({"data": {"open": [], "some": [{"id": 1}], "odd": 3}});
+        let table = [
+            ("$.data.alerts", Ok(0)),
+            ("$.data.some[*].id", Ok(1)),
+            ("$.data.some[*].name", Ok(0)),
+            ("$.data.some[5]", Ok(0)),
+            // The list is there, and is empty: so is what would stand in its entries.
+            ("$.data.open[*].id", Ok(0)),
+            ("$.data.open[?@.x == 1].list[*]", Ok(0)),
+            ("$.data.some[0:1].list[*]", Err(".list is not in the answer")),
+            ("$.gone.alerts", Err("$.gone is not in the answer")),
+            ("$.gone.more.alerts", Err("$.gone is not in the answer")),
+            ("$.data.gone[*].id", Err("$.data.gone is not in the answer")),
+            ("$.data.gone[0].id", Err("$.data.gone is not in the answer")),
+            ("$.data['gone']['id']", Err("is not in the answer")),
+            ("$.data.odd.id", Err("$.data.odd is no list and no object")),
+            ("$.data.odd[*].id", Err("$.data.odd is no list and no object")),
+            ("$..gone[*].id", Err("is not in the answer")),
+        ];
+        for (text, expected) in table {
+            match (count(&path(text), &answer), expected) {
+                (Ok(got), Ok(expected)) => {
+                    assert_eq!(got.as_number(), Some(f64::from(expected)), "{text}");
+                }
+                (Err(got), Err(expected)) => assert!(got.contains(expected), "{text}: {got}"),
+                (got, expected) => panic!("{text}: {got:?}, not {expected:?}"),
+            }
+        }
+        assert!(count(&path("$.alerts"), &json!(5)).is_err());
     }
 }

@@ -45,6 +45,8 @@ case "$*" in
   exec sleep 600
   ;;
 "compose -p cube -f "*" logs -f --no-color --timestamps --since "*" user-service")
+  # A program that prints nothing at all is not known to read the log.
+  echo "user-service-1  | $(date -u +%Y-%m-%dT%H:%M:%S.000000000Z) $(date -u '+%Y-%m-%d %H:%M:%S').123 [info]: started"
   exec sleep 600
   ;;
 "inspect -f {{.Image}} "*"cube-content-service-1")

@@ -9,7 +9,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 use rustix::process::{Pid, test_kill_process};
 use watchfloor::{
-    config::profile::{LogFields, LogOrigin, LogsSource, Program, SourceKind},
+    config::profile::{LogExclude, LogFields, LogOrigin, LogsSource, Program, SourceKind},
     domain::{
         failure::FailureKind,
         observation::{Exhibit, Facts, LogEntry, Traffic},
@@ -23,25 +23,27 @@ use super::{
     good, missing, number, poll, source,
 };
 
-fn config(from: LogOrigin) -> LogsSource {
+pub fn config(from: LogOrigin) -> LogsSource {
     let names = ["timestamp", "level", "message", "status", "duration_ms", "path", "trace_id"];
     let [time, level, message, status, duration, path, trace] = names.map(str::to_owned);
+    let agent = "user_agent".to_owned();
     LogsSource {
         from,
         windows: vec![Duration::from_secs(300), Duration::from_secs(3600)],
         request: "request.completed".to_owned(),
-        fields: LogFields { time, level, message, status, duration, path, trace },
+        fields: LogFields { time, level, message, status, duration, path, trace, agent },
+        exclude: LogExclude::default(),
         drop: ["user_id", "ip", "user_agent", "email"].map(str::to_owned).to_vec(),
         zone: TimeZone::UTC,
     }
 }
 
-fn of_file(path: &Path) -> Source {
+pub fn of_file(path: &Path) -> Source {
     let config = config(LogOrigin::File(path.to_owned()));
     source(SourceKind::Logs(Box::new(config)), TIMEOUT)
 }
 
-fn of_program(argv: &[&str], directory: &Path, silent_after: Duration) -> Source {
+pub fn of_program(argv: &[&str], directory: &Path, silent_after: Duration) -> Source {
     let program = Program {
         argv: argv.iter().map(|argument| (*argument).to_owned()).collect(),
         directory: Some(directory.to_owned()),
@@ -51,11 +53,11 @@ fn of_program(argv: &[&str], directory: &Path, silent_after: Duration) -> Source
     source(SourceKind::Logs(Box::new(config)), TIMEOUT)
 }
 
-fn ago(seconds: i64) -> Timestamp {
+pub fn ago(seconds: i64) -> Timestamp {
     Timestamp::now() - jiff::SignedDuration::from_secs(seconds)
 }
 
-fn request(at: Timestamp, status: u16, ms: f64, path: &str) -> String {
+pub fn request(at: Timestamp, status: u16, ms: f64, path: &str) -> String {
     format!(
         "{{\"timestamp\":\"{at:.3}\",\"level\":\"info\",\"message\":\"request.completed\",\
          \"trace_id\":\"trace-{status}-{ms}\",\"method\":\"GET\",\"path\":\"{path}\",\
@@ -64,13 +66,13 @@ fn request(at: Timestamp, status: u16, ms: f64, path: &str) -> String {
     )
 }
 
-fn append(path: &Path, text: &str) {
+pub fn append(path: &Path, text: &str) {
     let mut file = OpenOptions::new().append(true).create(true).open(path).expect("the log");
     file.write_all(text.as_bytes()).expect("written");
 }
 
 /// Polls until the reading has that value.
-async fn until(source: &mut Source, name: &str, value: f64) -> Facts {
+pub async fn until(source: &mut Source, name: &str, value: f64) -> Facts {
     let start = Instant::now();
     loop {
         let outcome = poll(source).await;
@@ -92,7 +94,7 @@ fn traffic(facts: &Facts) -> &Traffic {
     found.expect("the traffic")
 }
 
-fn shown(facts: &Facts) -> &[Arc<LogEntry>] {
+pub fn shown(facts: &Facts) -> &[Arc<LogEntry>] {
     let found = facts.exhibits.iter().find_map(|exhibit| match exhibit {
         Exhibit::Log(part) => Some(part.entries.as_slice()),
         _ => None,
@@ -182,7 +184,7 @@ async fn rotation_truncation_and_lines_in_pieces_lose_nothing_and_count_nothing_
     let facts = until(&mut tested, "requests", 5.0).await;
     assert_eq!(number(&facts, "failed"), 1.0);
     assert_eq!(number(&facts, "unparsed"), 0.0);
-    assert_eq!(number(&facts, "requests_total"), 5.0);
+    assert_eq!(number(&facts, "requests_total"), 4.0, "the first was there before");
 
     append(&log, &format!("{}\n", "x".repeat(100_000)));
     until(&mut tested, "dropped", 1.0).await;
@@ -239,7 +241,7 @@ async fn the_console_form_of_docker_compose_is_put_together() {
 }
 
 /// Prints the lines of `log` from `{since}` on, the way `docker logs --since` does.
-const FROM_SINCE: &str = "echo \"$0\" >> starts; awk -v since=\"$0\" '$1 >= since' log";
+pub const FROM_SINCE: &str = "echo \"$0\" >> starts; awk -v since=\"$0\" '$1 >= since' log";
 
 #[tokio::test]
 async fn a_program_that_ends_is_started_again_and_no_line_counts_twice() {
@@ -274,7 +276,7 @@ async fn a_program_that_ends_is_started_again_and_no_line_counts_twice() {
     let mut tested =
         of_program(&["sh", "-c", &script, "{since}"], place.path(), Duration::from_secs(60));
     let facts = until(&mut tested, "lines", 6.0).await;
-    assert_eq!(number(&facts, "lines_total"), 6.0);
+    assert_eq!(number(&facts, "lines_total"), 0.0, "all of it was there before");
     assert_eq!(number(&facts, "unparsed"), 6.0);
 }
 
@@ -289,7 +291,7 @@ async fn a_program_that_falls_silent_is_started_again_without_a_gap() {
     until(&mut tested, "lines", 1.0).await;
     append(&log, &format!("{:.3} two\n", Timestamp::now()));
     let facts = until(&mut tested, "lines", 2.0).await;
-    assert_eq!(number(&facts, "lines_total"), 2.0);
+    assert_eq!(number(&facts, "lines_total"), 1.0);
 }
 
 #[tokio::test]

@@ -31,13 +31,18 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        Self::with("")
+    }
+
+    /// With more lines in its configuration.
+    fn with(more: &str) -> Self {
         let prometheus = program("prometheus", "prometheus", &[]);
         for _ in 0..5 {
             let dir = TempDir::new().expect("a directory");
             let port = free_port();
             let config = format!(
                 "global: {{ scrape_interval: 500ms, scrape_timeout: 400ms }}\n\
-                 scrape_configs: [{{ job_name: self, static_configs: [{{ targets: ['127.0.0.1:{port}'] }}] }}]\n"
+                 scrape_configs: [{{ job_name: self, static_configs: [{{ targets: ['127.0.0.1:{port}'] }}] }}]\n{more}"
             );
             fs::write(dir.path().join("prometheus.yml"), config).expect("written");
             let mut command = Command::new(&prometheus);
@@ -139,14 +144,25 @@ async fn a_real_server_answers_queries_and_lists_its_metrics() {
         ("p95", metric(histogram, &[("handler", "/api/v1/query")], Some(0.95), false)),
         ("gone", metric("no_such_metric", &[], None, false)),
     ]);
+    let mut asking = tested;
     let mut tested = of(&format!("{url}/metrics"), take, TIMEOUT);
+    let facts = good(poll(&mut tested).await);
+    // What was asked before the first look is none of what is asked now.
+    assert!(missing(&facts, "p95_high").starts_with("the first look"), "{:?}", facts.missing);
+    for _ in 0..4 {
+        good(poll(&mut asking).await);
+    }
     let facts = until(&mut tested, "p95_high").await;
     assert!(number(&facts, "asked") >= 4.0);
     assert!(number(&facts, "all") >= number(&facts, "asked"));
     assert!(number(&facts, "p95_low") < number(&facts, "p95_high"));
     assert!(number(&facts, "samples") > 100.0);
     assert_eq!(missing(&facts, "gone"), "there is no metric no_such_metric");
-    assert_eq!(facts.remarks, Vec::<String>::new(), "every line of a real endpoint is read");
+    let [remark] = facts.remarks.as_slice() else { panic!("one remark: {:?}", facts.remarks) };
+    assert!(
+        remark.starts_with("p95: only what was measured after"),
+        "every line is read: {remark}"
+    );
 
     // A server's address where an endpoint's belongs, and the other way round.
     let mut wrong = of(&format!("{url}/classic/graph"), metrics(&[]), TIMEOUT);
@@ -180,4 +196,36 @@ async fn what_is_not_prometheus_is_no_answer() {
     let port = free_port();
     let mut tested = of(&format!("http://127.0.0.1:{port}"), queries(&[("a", "up")]), TIMEOUT);
     bad(poll(&mut tested).await, FailureKind::Refused, "nothing listens");
+}
+
+#[tokio::test]
+async fn an_answer_of_which_a_part_is_missing_is_no_value() {
+    // Half of the data of this server is kept by another one, which is away.
+    let away = free_port();
+    let server = Server::with(&format!(
+        "remote_read: [{{ url: 'http://127.0.0.1:{away}/read', read_recent: true }}]\n"
+    ));
+    let url = format!("http://127.0.0.1:{}", server.port);
+    let mut tested =
+        of(&url, queries(&[("all", "count(up)"), ("one", "scalar(vector(1))")]), TIMEOUT);
+    let facts = until(&mut tested, "one").await;
+    let why = missing(&facts, "all");
+    assert!(why.starts_with("the answer may not be whole: the server warns:"), "{why}");
+    assert!(facts.remarks.iter().any(|remark| remark.starts_with("all: the server warns")));
+}
+
+#[tokio::test]
+async fn a_list_of_metrics_that_was_cut_off_is_not_read_as_if_it_were_whole() {
+    let kind = "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let server = RawServer::http(answer("200 OK", &[kind], "queue_length 120\n"));
+    let url = server.url("/metrics");
+    let take = || metrics(&[("queue", metric("queue_length", &[], None, false))]);
+    let mut tested = of(&url, take(), TIMEOUT);
+    bad(poll(&mut tested).await, FailureKind::BadAnswer, "does not end with # EOF");
+    server.become_http(answer("200 OK", &[kind], "queue_length 120\n# EOF\n"));
+    assert_eq!(number(&good(poll(&mut tested).await), "queue"), 120.0);
+    server.become_http(answer("200 OK", &["Content-Type: text/plain"], "a 1\nqueue_length 1"));
+    let facts = good(poll(&mut tested).await);
+    missing(&facts, "queue");
+    assert!(facts.remarks[0].contains("may be cut off"), "{:?}", facts.remarks);
 }

@@ -187,3 +187,54 @@ async fn before_the_first_event_nothing_is_known() {
     assert_eq!(missing(&facts, "open"), "no event \"message\" has come yet");
     assert_eq!(number(&facts, "raised"), 0.0);
 }
+
+#[tokio::test]
+async fn events_of_other_names_do_not_keep_a_figure_fresh() {
+    let server = RawServer::start(|exchange| {
+        exchange.request();
+        exchange.send(HEAD);
+        exchange.send(b"data: {\"metrics\":{\"hits\":1},\"alerts\":[]}\n\n");
+        while exchange.send(b"event: alert\ndata: {}\n\n") {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let short =
+        SseSource { silent_after: Duration::from_secs(1), ..config(&server.url("/stream")) };
+    let mut tested = stream(short);
+    until(&mut tested, "hits", 1.0).await;
+    let start = Instant::now();
+    let facts = loop {
+        let facts = good(poll(&mut tested).await);
+        if !facts.readings.contains_key("hits") {
+            break facts;
+        }
+        assert!(start.elapsed() < PATIENCE, "the figure stays for ever");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(missing(&facts, "hits").contains("longer than 1s"), "{:?}", facts.missing);
+    missing(&facts, "open");
+    assert!(number(&facts, "raised") > 1.0, "what does come still counts");
+    assert_eq!(number(&facts, "reconnects_total"), 0.0);
+}
+
+#[tokio::test]
+async fn a_figure_from_before_the_stream_broke_is_not_shown_as_one_of_the_new_stream() {
+    let opened = AtomicUsize::new(0);
+    let server = RawServer::start(move |exchange| {
+        exchange.request();
+        exchange.send(HEAD);
+        if opened.fetch_add(1, Ordering::SeqCst) == 0 {
+            exchange
+                .send(b"id: e-1\ndata: {\"metrics\":{\"hits\":1}}\n\nid: e-2\ndata: never ends");
+        } else {
+            exchange.send(b"event: alert\ndata: {}\n\n");
+            exchange.hang();
+        }
+    });
+    let mut tested = stream(config(&server.url("/stream")));
+    let facts = until(&mut tested, "raised", 1.0).await;
+    assert_eq!(number(&facts, "reconnects_total"), 1.0);
+    assert_eq!(missing(&facts, "hits"), "no event \"message\" has come since it was opened anew");
+    let head = server.requests()[1].to_ascii_lowercase();
+    assert!(head.contains("last-event-id: e-1"), "the event e-2 never came whole: {head}");
+}

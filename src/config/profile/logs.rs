@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use jiff::tz::TimeZone;
+use regex::Regex;
 
 use super::Program;
 use crate::domain::time::short_duration;
@@ -18,6 +19,8 @@ pub struct LogsSource {
     pub request: String,
     /// Where an entry says what.
     pub fields: LogFields,
+    /// Requests that do not count.
+    pub exclude: LogExclude,
     /// Fields that are never kept.
     pub drop: Vec<String>,
     /// The zone of times that name none.
@@ -56,6 +59,17 @@ pub struct LogFields {
     pub path: String,
     /// What it can be found by elsewhere.
     pub trace: String,
+    /// Who asked: the `User-Agent` of a request.
+    pub agent: String,
+}
+
+/// Requests that do not count, such as the console's own: those that match any of these.
+#[derive(Clone, Debug, Default)]
+pub struct LogExclude {
+    /// By what was asked for, without the query.
+    pub path: Option<Regex>,
+    /// By who asked.
+    pub agent: Option<Regex>,
 }
 
 impl LogsSource {

@@ -37,6 +37,9 @@ source! {
         /// Where an entry says what.
         #[serde(default)]
         pub fields: RawLogFields,
+        /// Requests that do not count.
+        #[serde(default)]
+        pub exclude: RawLogExclude,
         /// Fields that are never kept.
         #[serde(default = "personal")]
         pub drop: Vec<String>,
@@ -64,14 +67,41 @@ pub struct RawLogFields {
     pub path: String,
     /// What it can be found by elsewhere.
     pub trace: String,
+    /// Who asked.
+    pub agent: String,
+}
+
+/// Requests that do not count: those that match any of these.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawLogExclude {
+    /// A regular expression for the path of a request, without its query.
+    pub path: Option<String>,
+    /// A regular expression for who asked. What the console itself asks is
+    /// `watchfloor/VERSION`; an empty text excludes nobody.
+    pub agent: String,
+}
+
+impl Default for RawLogExclude {
+    fn default() -> Self {
+        Self { path: None, agent: "^watchfloor/".to_owned() }
+    }
 }
 
 impl Default for RawLogFields {
     fn default() -> Self {
-        let [time, level, message, status, duration, path, trace] =
-            ["timestamp", "level", "message", "status", "duration_ms", "path", "trace_id"]
-                .map(str::to_owned);
-        Self { time, level, message, status, duration, path, trace }
+        let [time, level, message, status, duration, path, trace, agent] = [
+            "timestamp",
+            "level",
+            "message",
+            "status",
+            "duration_ms",
+            "path",
+            "trace_id",
+            "user_agent",
+        ]
+        .map(str::to_owned);
+        Self { time, level, message, status, duration, path, trace, agent }
     }
 }
 

@@ -56,8 +56,9 @@ pub struct RawMetricTable {
     pub sum: Option<String>,
     /// The histogram, without `_bucket`.
     pub histogram: Option<String>,
-    /// The quantile, 0 to 1. What is known of it are the bounds of its bucket: the readings
-    /// are NAME_low and NAME_high.
+    /// The quantile, 0 to 1, of what was measured in the last 5 minutes, or since the poll
+    /// before where that is longer ago. What is known of it are the bounds of its bucket: the
+    /// readings are NAME_low and NAME_high.
     pub quantile: Option<f64>,
 }
 

@@ -26,7 +26,8 @@ source! {
         /// The largest event that is kept.
         #[serde(default = "one_megabyte")]
         pub max_event: SizeText,
-        /// A stream without an event for this long is down, and opened anew.
+        /// A stream without an event for this long is down, and opened anew. Where only
+        /// events of other names come, the readings are missing after this long.
         #[serde(default = "one_minute")]
         pub silent_after: DurationText,
         /// The name of the events that the readings are taken from; events without a name

@@ -31,11 +31,12 @@ pub const HTTP: [&str; 10] = [
 pub const COMMAND: [&str; 3] = ["up", "exit_code", "total_ms"];
 
 /// What a log has for each of its windows.
-const LOG_WINDOW: [&str; 11] = [
+const LOG_WINDOW: [&str; 12] = [
     "lines",
     "errors",
     "requests",
     "failed",
+    "excluded",
     "error_rate",
     "p50_ms",
     "p95_ms",

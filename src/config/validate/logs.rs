@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use regex::Regex;
 
 use super::{Cx, Path, value::written};
 use crate::config::{
-    profile::{LogFields, LogOrigin, LogsSource},
+    profile::{LogExclude, LogFields, LogOrigin, LogsSource},
     raw::logs::RawLogs,
 };
 
@@ -32,6 +33,7 @@ impl Cx<'_> {
                 None
             }
         };
+        let exclude = self.log_exclude(&path.key("exclude"), raw);
         let fields = &raw.fields;
         Some(LogsSource {
             from: from?,
@@ -45,7 +47,9 @@ impl Cx<'_> {
                 duration: fields.duration.clone(),
                 path: fields.path.clone(),
                 trace: fields.trace.clone(),
+                agent: fields.agent.clone(),
             },
+            exclude: exclude?,
             drop: raw.drop.clone(),
             zone: zone?,
         })
@@ -88,6 +92,33 @@ impl Cx<'_> {
                 None
             }
         }
+    }
+
+    fn log_exclude(&mut self, path: &Path, raw: &RawLogs) -> Option<LogExclude> {
+        let raw = &raw.exclude;
+        let by_path = match &raw.path {
+            Some(text) => Some(self.exclusion(&path.key("path"), text)?),
+            None => None,
+        };
+        let agent = match raw.agent.as_str() {
+            "" => None,
+            text => Some(self.exclusion(&path.key("agent"), text)?),
+        };
+        Some(LogExclude { path: by_path, agent })
+    }
+
+    /// An expression that does not match everything.
+    fn exclusion(&mut self, path: &Path, text: &str) -> Option<Regex> {
+        let regex = self.regular_expression(path, text)?;
+        if regex.is_match("") {
+            self.error(
+                path,
+                "this matches every request, so that none would count",
+                "such as \"^/health\"",
+            );
+            return None;
+        }
+        Some(regex)
     }
 
     /// A program that is started anew prints lines again that were counted already.

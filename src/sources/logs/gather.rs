@@ -1,6 +1,6 @@
 //! From lines to what is known of a log.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
@@ -8,30 +8,50 @@ use serde_json::{Map, Value as Json};
 use super::{
     lines::Line,
     newest::Newest,
-    overlap::Overlap,
+    overlap::{Novelty, Overlap},
     parse::{self, Entry, Parser},
+    shown,
+    skew::Skew,
     time,
     window::{Event, Request, Window},
 };
 use crate::{
-    config::profile::LogsSource,
+    config::profile::{LogOrigin, LogsSource},
     domain::{
         log::Severity,
-        observation::{Exhibit, Facts, LogEntry},
+        observation::{Exhibit, Facts},
         time::Moment,
         value::Value,
     },
     net::{readings::from_text, words::clip},
 };
 
-/// How much of a message is kept, characters: enough for the trace of a stack.
-const LONGEST_MESSAGE: usize = 2_000;
+/// The most services whose lines are told apart.
+const MOST_SERVICES: usize = 64;
 
-/// How much of a field is kept, characters.
-const LONGEST_FIELD: usize = 300;
+/// What is known of a line that comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It was there before this program looked: only its own time counts, and where it has
+    /// none, nobody knows when it was.
+    Before,
+    /// A program was started anew, and prints what it printed before and what came after.
+    Again {
+        /// A line without a time of its own is one that came after.
+        untimed: bool,
+    },
+    /// It has just been written.
+    Live,
+}
 
-/// The most fields of an entry that are shown.
-const MOST_FIELDS: usize = 16;
+/// What a line of a program was.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Printed {
+    /// The time that it says of itself.
+    pub(super) own: Option<Timestamp>,
+    /// It was counted before.
+    pub(super) again: bool,
+}
 
 /// What is known of a log.
 pub(super) struct Gathered {
@@ -43,6 +63,14 @@ pub(super) struct Gathered {
     skipped: bool,
     /// When the last line came.
     last_line: Option<Timestamp>,
+    /// The totals of a program count from this time on.
+    start: Option<Timestamp>,
+    /// What the last line was.
+    stage: Stage,
+    skew: Skew,
+    /// By service, whether the last line that began an entry was a new one: those that go on
+    /// with it are, too.
+    fates: HashMap<String, bool>,
     /// Lines of a program that may come again.
     pub(super) overlap: Overlap,
 }
@@ -58,8 +86,18 @@ impl Gathered {
             newest: Newest::default(),
             skipped: false,
             last_line: None,
+            start: None,
+            stage: Stage::Before,
+            skew: Skew::default(),
+            fates: HashMap::new(),
             overlap: Overlap::default(),
         }
+    }
+
+    /// A program is followed from this time on; of what was before `known` nothing is known.
+    pub(super) fn begins(&mut self, start: Timestamp, known: Timestamp) {
+        self.start = Some(start);
+        self.window.known_since(known);
     }
 
     /// Nothing is known of what was before that time.
@@ -73,32 +111,63 @@ impl Gathered {
         self.skipped = true;
     }
 
-    /// Takes a line. Of one that was there `before` this program looked, only its own time
-    /// counts: where it has none, nobody knows when it was.
-    pub(super) fn line(&mut self, line: Line, before: bool, now: Timestamp) {
+    /// Takes a line.
+    pub(super) fn line(&mut self, line: Line, stage: Stage, now: Timestamp) {
         self.last_line = Some(now);
+        self.stage = stage;
         let Line::Whole(text) = line else {
-            self.window.add(now, Event::Dropped, now);
-            self.newest.too_long(before);
+            self.window.add(now, Event::Dropped, false, now);
+            self.newest.too_long(stage != Stage::Live);
             return;
         };
         let text = parse::clean(&text);
         for entry in self.parser.line(&text) {
-            self.entry(entry, before, now);
+            self.entry(entry, now);
         }
     }
 
     /// As [`Self::line`], for a program that may print a line again.
-    pub(super) fn printed(&mut self, line: Line, before: bool, now: Timestamp) {
+    pub(super) fn printed(&mut self, line: Line, stage: Stage, now: Timestamp) -> Printed {
+        let mut printed = Printed::default();
         if let Line::Whole(text) = &line {
             let cleaned = parse::clean(text);
-            let own = self.own_time(&cleaned).map(Timestamp::as_millisecond);
-            if !self.overlap.is_new(&cleaned, own, now.as_millisecond()) {
+            printed.own = self.own_time(&cleaned);
+            let is_new = self.is_new(&cleaned, &mut printed, now);
+            if !is_new {
                 self.last_line = Some(now);
-                return;
+                return printed;
             }
         }
-        self.line(line, before, now);
+        self.line(line, stage, now);
+        printed
+    }
+
+    fn is_new(&mut self, text: &str, printed: &mut Printed, now: Timestamp) -> bool {
+        let bare = parse::bare(text);
+        let service = bare.service.unwrap_or_default();
+        if printed.own.is_none()
+            && bare.goes_on()
+            && let Some(fate) = self.fates.get(service)
+        {
+            printed.again = !fate;
+            return *fate;
+        }
+        let own = printed.own.map(Timestamp::as_millisecond);
+        let novelty = self.overlap.take(text, own, now.as_millisecond());
+        printed.again = novelty == Novelty::Again;
+        let is_new = novelty == Novelty::New;
+        if self.fates.len() < MOST_SERVICES || self.fates.contains_key(service) {
+            self.fates.insert(service.to_owned(), is_new);
+        }
+        is_new
+    }
+
+    /// The last words of a program, where they are none of the log but its own: an entry of
+    /// the log may hold what nobody is to read.
+    pub(super) fn complaint(&self, line: Line) -> Option<String> {
+        let Line::Whole(text) = line else { return None };
+        let entry = self.parser.anew().line(&parse::clean(&text)).pop()?;
+        entry.plain.map(|words| shown::text(&self.config, &words))
     }
 
     /// The time that a line has of itself, before it is looked at any closer.
@@ -107,11 +176,7 @@ impl Gathered {
         if bare.stamp.is_some() {
             return bare.stamp;
         }
-        let mut parser = Parser::new(
-            self.config.zone.clone(),
-            &self.config.fields.level,
-            &self.config.fields.message,
-        );
+        let mut parser = self.parser.anew();
         let entry = parser.line(text).pop().or_else(|| parser.give_up().pop())?;
         entry.time.or_else(|| self.time_of(&entry.fields))
     }
@@ -123,9 +188,9 @@ impl Gathered {
     }
 
     /// Objects whose end does not come are taken as they are.
-    pub(super) fn give_up(&mut self, before: bool, now: Timestamp) {
+    pub(super) fn give_up(&mut self, now: Timestamp) {
         for entry in self.parser.give_up() {
-            self.entry(entry, before, now);
+            self.entry(entry, now);
         }
     }
 
@@ -134,32 +199,57 @@ impl Gathered {
         self.parser.waits()
     }
 
-    fn entry(&mut self, entry: Entry, before: bool, now: Timestamp) {
+    fn entry(&mut self, entry: Entry, now: Timestamp) {
         let own = entry.time.or_else(|| self.time_of(&entry.fields));
-        if before && own.is_none() {
-            return;
+        let is_of_now = !matches!(self.stage, Stage::Before | Stage::Again { untimed: false });
+        let at = match own {
+            Some(own) => own,
+            None if is_of_now => now,
+            None => return,
+        };
+        if let Some(own) = own {
+            self.skew.look(own, now);
+            if self.stage == Stage::Live {
+                self.skew.compare(own, now);
+            }
         }
-        let at = own.unwrap_or(now);
         if std::mem::take(&mut self.skipped) {
             self.window.known_since(at);
         }
         if entry.cut {
-            self.window.add(at, Event::Cut, now);
+            self.window.add(at, Event::Cut, false, now);
             if entry.fields.is_empty() {
                 return;
             }
         }
         let names = &self.config.fields;
-        let level = field(&entry.fields, &names.level).cloned();
+        let level = field(&entry.fields, &names.level);
         let message = field(&entry.fields, &names.message).and_then(Json::as_str);
         let is_request = message == Some(self.config.request.as_str());
-        let request = if is_request { self.request(&entry.fields) } else { None };
-        let written = level.as_ref().map(plain);
+        let written = level.map(plain);
         let error = Severity::of(written.as_deref()) == Severity::Error;
-        let event = Event::Entry { error, parsed: entry.plain.is_none(), request };
-        self.window.add(at, event, now);
-        let shown = self.shown(&entry, at, level.as_ref());
-        self.newest.push(shown, error, before);
+        let excluded = is_request && self.is_excluded(&entry.fields);
+        let counts = is_request && !excluded;
+        let request = if counts { self.request(&entry.fields) } else { None };
+        let event = Event::Entry { error, parsed: entry.plain.is_none(), request, excluded };
+        // Of a program some of what was there before may come late.
+        let is_new = match own.zip(self.start) {
+            Some((own, start)) => own >= start,
+            None => self.stage != Stage::Before,
+        };
+        self.window.add(at, event, is_new, now);
+        let shown = shown::entry(&self.config, &entry, at);
+        self.newest.push(shown, error, self.stage != Stage::Live);
+    }
+
+    /// Whether a request is one of those that do not count.
+    fn is_excluded(&self, fields: &Map<String, Json>) -> bool {
+        let (names, exclude) = (&self.config.fields, &self.config.exclude);
+        let text = |name| field(fields, name).and_then(Json::as_str);
+        let path = text(&names.path).and_then(|path| path.split(['?', '#']).next());
+        [(&exclude.path, path), (&exclude.agent, text(&names.agent))].iter().any(|(regex, text)| {
+            regex.as_ref().zip(*text).is_some_and(|(r, text)| r.is_match(text))
+        })
     }
 
     fn request(&mut self, fields: &Map<String, Json>) -> Option<Request> {
@@ -176,50 +266,14 @@ impl Gathered {
         Some(Request { status: status as u16, ms, path, trace })
     }
 
-    /// What the screen shows of an entry.
-    fn shown(&self, entry: &Entry, at: Timestamp, level: Option<&Json>) -> LogEntry {
-        let names = &self.config.fields;
-        let told = [&names.time, &names.level, &names.message];
-        let fields = entry
-            .fields
-            .iter()
-            .filter(|(name, _)| !told.contains(name) && !self.config.drop.contains(name));
-        let fields = fields.take(MOST_FIELDS).map(|(name, value)| {
-            (Arc::from(clip(name, 40)), clip(&self.without_personal(value), LONGEST_FIELD))
-        });
-        let message = match &entry.plain {
-            Some(text) => text.clone(),
-            None => field(&entry.fields, &names.message).map(plain).unwrap_or_default(),
-        };
-        LogEntry {
-            at,
-            service: entry.service.as_deref().map(Arc::from),
-            level: level.map(|level| Arc::from(clip(&plain(level), 20))),
-            message: clip(&message, LONGEST_MESSAGE).into(),
-            fields: fields.collect(),
-        }
-    }
-
-    /// A value as text, without the fields within it that are never kept.
-    fn without_personal(&self, value: &Json) -> String {
-        fn strip(value: &mut Json, drop: &[String]) {
-            match value {
-                Json::Object(fields) => {
-                    fields.retain(|name, _| !drop.contains(name));
-                    fields.values_mut().for_each(|value| strip(value, drop));
-                }
-                Json::Array(items) => items.iter_mut().for_each(|item| strip(item, drop)),
-                _ => {}
-            }
-        }
-        let mut value = value.clone();
-        strip(&mut value, &self.config.drop);
-        plain(&value)
-    }
-
     /// What is known now; the newest entries are handed over.
     pub(super) fn report(&mut self, now: Moment) -> Facts {
         let mut facts = self.window.report(&self.config, now);
+        let longest = self.config.windows.iter().copied().max().unwrap_or_default();
+        facts.remarks.extend(self.skew.remark(now.wall, longest));
+        if let Some(why) = self.unknown() {
+            self.take_back(&mut facts, &why);
+        }
         match self.last_line {
             Some(last) => {
                 let silent = now.wall.duration_since(last).as_secs_f64().max(0.0);
@@ -233,10 +287,35 @@ impl Gathered {
         facts.exhibits.extend(self.newest.hand_over().map(Exhibit::Log));
         facts
     }
+
+    fn is_program(&self) -> bool {
+        matches!(self.config.from, LogOrigin::Command { .. })
+    }
+
+    /// Why nothing can be said of the windows, where that is so.
+    fn unknown(&self) -> Option<String> {
+        if self.is_program() && self.last_line.is_none() {
+            let why = "nothing was printed yet: whether there is no traffic, or the log is not read, is not known";
+            return Some(why.to_owned());
+        }
+        self.skew.wrong()
+    }
+
+    /// Figures that rest on nothing, or on wrong times, are missing. The totals of a file do
+    /// not rest on times.
+    fn take_back(&self, facts: &mut Facts, why: &str) {
+        let keeps = |name: &str| !self.is_program() && name.ends_with("_total");
+        let names: Vec<_> = facts.readings.keys().filter(|name| !keeps(name)).cloned().collect();
+        facts.readings.retain(|name, _| keeps(name));
+        facts.missing.iter_mut().for_each(|(_, reason)| why.clone_into(reason));
+        facts.missing.extend(names.into_iter().map(|name| (name, why.to_owned())));
+        facts.exhibits.retain(|exhibit| !matches!(exhibit, Exhibit::Traffic(_)));
+        facts.remarks.push(why.to_owned());
+    }
 }
 
 /// A field by its name; dots lead into objects where no field has the whole name.
-fn field<'a>(fields: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
+pub(super) fn field<'a>(fields: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
     if let Some(value) = fields.get(name) {
         return Some(value);
     }
@@ -244,7 +323,8 @@ fn field<'a>(fields: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
     field(fields.get(first)?.as_object()?, rest)
 }
 
-fn plain(value: &Json) -> String {
+/// A value as text.
+pub(super) fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

@@ -7,6 +7,8 @@ mod follow;
 
 mod gather;
 
+mod inline;
+
 mod lines;
 
 mod newest;
@@ -14,6 +16,12 @@ mod newest;
 mod overlap;
 
 mod parse;
+
+mod program;
+
+mod shown;
+
+mod skew;
 
 mod tail;
 

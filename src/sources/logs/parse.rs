@@ -12,7 +12,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 
-use super::time;
+use super::{inline, time};
 use crate::domain::text;
 
 /// The most lines of one object.
@@ -39,10 +39,13 @@ pub(super) struct Entry {
 
 /// A line without what others have put around it.
 pub(super) struct Bare<'a> {
-    service: Option<&'a str>,
+    /// The service that docker compose puts before it.
+    pub(super) service: Option<&'a str>,
     /// The time that docker puts before it.
     pub(super) stamp: Option<Timestamp>,
     text: &'a str,
+    /// The text with that time.
+    stamped: &'a str,
 }
 
 /// Puts objects together that are spread over many lines.
@@ -60,6 +63,13 @@ struct Open {
     entry: Entry,
     depth: u32,
     lines: usize,
+}
+
+impl Bare<'_> {
+    /// Whether the line goes on with an entry that began before it.
+    pub(super) fn goes_on(&self) -> bool {
+        self.text.starts_with([' ', '\t', '}'])
+    }
 }
 
 fn pattern(text: &str) -> Option<Regex> {
@@ -86,8 +96,8 @@ pub(super) fn bare(line: &str) -> Bare<'_> {
         None => (None, line),
     };
     match time::before(rest) {
-        Some((stamp, text)) => Bare { service, stamp: Some(stamp), text },
-        None => Bare { service, stamp: None, text: rest },
+        Some((stamp, text)) => Bare { service, stamp: Some(stamp), text, stamped: rest },
+        None => Bare { service, stamp: None, text: rest, stamped: rest },
     }
 }
 
@@ -97,6 +107,11 @@ impl Parser {
     pub(super) fn new(zone: TimeZone, level: &str, message: &str) -> Self {
         let (level, message) = (level.to_owned(), message.to_owned());
         Self { zone, level, message, open: HashMap::new() }
+    }
+
+    /// Another one like it that has seen nothing yet.
+    pub(super) fn anew(&self) -> Self {
+        Self::new(self.zone.clone(), &self.level, &self.message)
     }
 
     /// The entries that end with this line, which holds no control sequences any more.
@@ -140,7 +155,10 @@ impl Parser {
         if let Some(fields) = object(text) {
             return Some(Entry { fields, ..entry });
         }
-        if let Some(found) = HEADER.as_ref().and_then(|pattern| pattern.captures(text)) {
+        // What looks like the time that docker puts before a line may be its own.
+        let header = |text| HEADER.as_ref().and_then(|pattern| pattern.captures(text));
+        let own = text.starts_with('[').then_some(line.stamped);
+        if let Some(found) = header(text).or_else(|| header(own?)) {
             let own = time::of_text(&found[1], &self.zone);
             let (message, opens) = match found[3].trim_end().strip_suffix('{') {
                 Some(message) => (message, true),
@@ -203,22 +221,13 @@ impl Open {
         let Some(found) = FIELD.as_ref().and_then(|pattern| pattern.captures(text)) else { return };
         let name = (1..=3).find_map(|group| found.get(group)).map(|m| m.as_str());
         if let Some(name) = name {
-            self.entry.fields.insert(name.to_owned(), value(&found[4]));
+            self.entry.fields.insert(name.to_owned(), inline::value(&found[4]));
         }
     }
 
     fn cut(self) -> Entry {
         Entry { cut: true, ..self.entry }
     }
-}
-
-/// A value as JSON or as JavaScript prints it.
-fn value(text: &str) -> Json {
-    let quoted = text
-        .strip_prefix('\'')
-        .and_then(|text| text.strip_suffix('\''))
-        .map(|text| Json::String(text.replace("\\'", "'")));
-    quoted.or_else(|| serde_json::from_str(text).ok()).unwrap_or_else(|| text.into())
 }
 
 /// A line that is a JSON object.
@@ -279,6 +288,23 @@ mod tests {
         assert_eq!(request.fields["duration_ms"], 12.5);
         assert_eq!(request.fields["path"], "/a'b");
         assert!(!request.cut);
+    }
+
+    #[test]
+    fn the_time_of_an_entry_is_not_taken_for_that_of_docker() {
+        let text = "2025-11-27T10:00:00.123Z [error]: lost {\n  \"code\": 7\n}\n\
+            api-1  | 2025-11-27T10:00:01Z 2025-11-27T10:00:00.9Z [warn]: slow";
+        let found = entries(&mut parser(), text);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(
+            (&found[0].fields["level"], &found[0].fields["code"]),
+            (&"error".into(), &7.into())
+        );
+        assert_eq!(found[0].time, at("2025-11-27T10:00:00.123Z"));
+        assert_eq!(
+            (&found[1].fields["level"], found[1].time),
+            (&"warn".into(), at("2025-11-27T10:00:01Z"))
+        );
     }
 
     #[test]

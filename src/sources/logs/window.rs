@@ -38,6 +38,8 @@ pub(super) enum Event {
         parsed: bool,
         /// The request that it is about.
         request: Option<Request>,
+        /// That request is one of those that do not count.
+        excluded: bool,
     },
     /// An object of which parts are missing.
     Cut,
@@ -87,6 +89,7 @@ struct Sums {
     errors: u64,
     requests: u64,
     failed: u64,
+    excluded: u64,
     unparsed: u64,
     cut: u64,
     dropped: u64,
@@ -110,9 +113,10 @@ impl Window {
         self.since = Some(self.since.map_or(time, |since| since.max(time)));
     }
 
-    /// Adds something that happened at that time.
-    pub(super) fn add(&mut self, at: Timestamp, event: Event, now: Timestamp) {
-        if let Event::Entry { error, request, .. } = &event {
+    /// Adds something that happened at that time. The totals count what `is_new` since the
+    /// console began to look.
+    pub(super) fn add(&mut self, at: Timestamp, event: Event, is_new: bool, now: Timestamp) {
+        if let (Event::Entry { error, request, .. }, true) = (&event, is_new) {
             self.totals.lines += 1;
             self.totals.errors += u64::from(*error);
             if let Some(request) = request {
@@ -202,8 +206,9 @@ impl Window {
             match event {
                 Event::Cut => sums.cut += 1,
                 Event::Dropped => sums.dropped += 1,
-                Event::Entry { error, parsed, request } => {
+                Event::Entry { error, parsed, request, excluded } => {
                     sums.lines += 1;
+                    sums.excluded += u64::from(*excluded);
                     sums.errors += u64::from(*error);
                     sums.unparsed += u64::from(!parsed);
                     if let Some(request) = request {
@@ -225,6 +230,7 @@ impl Window {
             ("errors", sums.errors),
             ("requests", sums.requests),
             ("failed", sums.failed),
+            ("excluded", sums.excluded),
             ("unparsed", sums.unparsed),
             ("cut", sums.cut),
             ("dropped", sums.dropped),
@@ -302,7 +308,7 @@ fn age(now: Timestamp, time: Timestamp) -> Duration {
 
 /// A path without its query, with `:id` for what looks like an identifier: a number, a
 /// UUID, a long word of hexadecimal digits, an address.
-fn general(written: &str) -> String {
+pub(super) fn general(written: &str) -> String {
     let path = written.split(['?', '#']).next().unwrap_or_default();
     let is_id = |part: &str| {
         let hex = |c: char| c.is_ascii_hexdigit() || c == '-';

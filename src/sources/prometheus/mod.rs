@@ -1,19 +1,24 @@
 //! Prometheus: instant queries to a server, or the text of an endpoint.
 
+mod histogram;
+
 mod query;
 
 mod text;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use hyper::{
     Method,
     body::Bytes,
-    header::{ACCEPT, HeaderName, HeaderValue},
+    header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use url::Url;
 
-use self::text::Exposition;
+use self::{
+    histogram::History,
+    text::{Exposition, Format},
+};
 use super::http::{
     exchange::{Answer, Question, exchange},
     header_value, status,
@@ -22,6 +27,7 @@ use crate::{
     config::profile::{PrometheusSource, PrometheusTake},
     domain::{
         failure::{Failure, FailureKind},
+        ids::ReadingName,
         observation::Facts,
         time::Moment,
         value::Value,
@@ -36,12 +42,14 @@ const FORMATS: &str =
 /// A server or an endpoint.
 pub(super) struct Prometheus {
     config: PrometheusSource,
+    /// What quantiles are taken from.
+    histories: BTreeMap<ReadingName, History>,
 }
 
 impl Prometheus {
     /// One that was not asked yet.
     pub(super) fn new(config: &PrometheusSource) -> Self {
-        Self { config: config.clone() }
+        Self { config: config.clone(), histories: BTreeMap::new() }
     }
 
     /// Asks once: every query, or for the whole text.
@@ -59,7 +67,9 @@ impl Prometheus {
                     // A query that is wrong is 400 or 422, with the reason as JSON.
                     let accepted = matches!(answer.status(), 200..=299 | 400 | 422);
                     let body = self.body(answer, accepted, now, progress).await?;
-                    match query::value(&body)? {
+                    let reply = query::reply(&body)?;
+                    facts.remarks.extend(reply.warning.map(|text| format!("{name}: {text}")));
+                    match reply.value {
                         Ok(value) => drop(facts.readings.insert(Arc::clone(name), value)),
                         Err(why) => facts.missing.push((Arc::clone(name), why)),
                     }
@@ -68,13 +78,20 @@ impl Prometheus {
             PrometheusTake::Metrics(metrics) => {
                 let answer = self.ask(&self.config.url, progress).await?;
                 let accepted = (200..=299).contains(&answer.status());
+                let format = Format::of(answer.header(&CONTENT_TYPE));
                 let body = self.body(answer, accepted, now, progress).await?;
-                let exposition = Exposition::parse(&body)?;
-                facts.remarks.extend(exposition.remark());
+                let exposition = Exposition::parse(&body, format)?;
+                facts.remarks.extend(exposition.remarks());
                 let samples = exposition.samples.len() as f64;
                 facts.readings.insert("samples".into(), Value::Number(samples));
                 for (name, part) in metrics {
-                    exposition.read(name, part, &mut facts);
+                    let Some(quantile) = part.quantile else {
+                        exposition.read(name, part, &mut facts);
+                        continue;
+                    };
+                    let history = self.histories.entry(Arc::clone(name)).or_default();
+                    let wanted = (&part.selector, quantile);
+                    exposition.read_quantile(name, wanted, history, now, &mut facts);
                 }
             }
         }

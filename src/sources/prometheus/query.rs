@@ -21,6 +21,18 @@ struct Reply {
     error: Option<String>,
     #[serde(default, rename = "errorType")]
     error_type: Option<String>,
+    /// Such as that a part of the data could not be had.
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+/// What an answer says.
+#[derive(Debug, PartialEq)]
+pub(super) struct Answered {
+    /// The one value, or why there is none.
+    pub(super) value: Result<Value, String>,
+    /// What the server warns of.
+    pub(super) warning: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -30,15 +42,31 @@ struct Data {
     result: Json,
 }
 
-/// The one value of an answer, or why there is none.
+/// Reads an answer. One with a warning may be of a part of the data alone: its value is none.
 ///
 /// # Errors
 /// The answer is not one of Prometheus, or says that it could not answer.
-pub(super) fn value(body: &[u8]) -> Result<Result<Value, String>, Failure> {
-    let reply: Reply = serde_json::from_slice(body).map_err(|error| {
+pub(super) fn reply(body: &[u8]) -> Result<Answered, Failure> {
+    let mut reply: Reply = serde_json::from_slice(body).map_err(|error| {
         let begins = clip(String::from_utf8_lossy(&body[..body.len().min(400)]).trim(), 80);
         bad_answer(format!("the answer is not one of Prometheus ({error}); it begins: {begins}"))
     })?;
+    let warnings = std::mem::take(&mut reply.warnings);
+    let is_answer = reply.status == "success";
+    let value = value(reply)?;
+    let Some(first) = warnings.first() else { return Ok(Answered { value, warning: None }) };
+    let more = match warnings.len() - 1 {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let warning = format!("the server warns: {}{more}", clip(first, 200));
+    // What is missing may be all that matches.
+    let value =
+        if is_answer { Err(format!("the answer may not be whole: {warning}")) } else { value };
+    Ok(Answered { value, warning: Some(warning) })
+}
+
+fn value(reply: Reply) -> Result<Result<Value, String>, Failure> {
     if reply.status != "success" {
         let why = clip(reply.error.as_deref().unwrap_or("it does not say why"), 200);
         return match reply.error_type.as_deref() {
@@ -101,12 +129,18 @@ mod tests {
             ),
         ];
         for (body, expected) in table {
-            let got = value(body.as_bytes()).expect("an answer");
-            assert_eq!(got, expected.map_err(str::to_owned), "{body}");
+            let got = reply(body.as_bytes()).expect("an answer");
+            assert_eq!(got.value, expected.map_err(str::to_owned), "{body}");
+            assert_eq!(got.warning, None);
+            let warned = body.replacen('{', "{\"warnings\":[\"store 7 is away\",\"x\"],", 1);
+            let got = reply(warned.as_bytes()).expect("an answer");
+            assert!(got.value.is_err(), "a part of the data is no value: {warned}");
+            let warning = got.warning.expect("a warning");
+            assert_eq!(warning, "the server warns: store 7 is away (and 1 more)");
         }
-        assert!(value(b"<html>").is_err());
-        assert!(value(b"{\"status\":\"success\"}").is_err());
-        let down = value(b"{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"x\"}");
+        assert!(reply(b"<html>").is_err());
+        assert!(reply(b"{\"status\":\"success\"}").is_err());
+        let down = reply(b"{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"x\"}");
         assert_eq!(down.expect_err("down").kind, FailureKind::Server);
     }
 }

@@ -3,10 +3,14 @@
 
 use std::sync::Arc;
 
-use super::{bad_answer, number};
+use super::{
+    bad_answer,
+    histogram::{History, Labels, Look},
+    number,
+};
 use crate::{
     config::profile::{MetricPart, Selector},
-    domain::{failure::Failure, ids::ReadingName, observation::Facts, value::Value},
+    domain::{failure::Failure, ids::ReadingName, observation::Facts, time::Moment, value::Value},
     net::words::clip,
 };
 
@@ -16,6 +20,29 @@ pub(super) struct Exposition {
     pub(super) samples: Vec<Sample>,
     /// The first line that could not be read, and how many there are.
     unreadable: Option<(String, usize)>,
+    /// The last line has no end, and was left out.
+    unfinished: bool,
+}
+
+/// In which of the two formats a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// The older one, text/plain.
+    Classic,
+    /// OpenMetrics, whose last line says that nothing is missing.
+    OpenMetrics,
+}
+
+impl Format {
+    /// Of an answer with that content type.
+    pub(super) fn of(content_type: Option<&str>) -> Self {
+        let name = content_type.unwrap_or_default().trim_start().to_ascii_lowercase();
+        if name.starts_with("application/openmetrics-text") {
+            Self::OpenMetrics
+        } else {
+            Self::Classic
+        }
+    }
 }
 
 /// One sample.
@@ -29,11 +56,23 @@ pub(super) struct Sample {
 
 impl Exposition {
     /// Reads a text. Lines that cannot be read are counted, so that a sample is never lost
-    /// without a word.
-    pub(super) fn parse(body: &[u8]) -> Result<Self, Failure> {
-        let text = std::str::from_utf8(body)
+    /// without a word. A text that was cut off is none, or is read as far as it goes: half a
+    /// number is one, too, but another one.
+    pub(super) fn parse(body: &[u8], format: Format) -> Result<Self, Failure> {
+        let mut text = std::str::from_utf8(body)
             .map_err(|_| bad_answer("the list of metrics is not text in UTF-8"))?;
-        let mut found = Self { samples: Vec::new(), unreadable: None };
+        let ends = text.trim_end().lines().next_back() == Some("# EOF");
+        if format == Format::OpenMetrics && !ends {
+            let message = "the list of metrics was cut off: it does not end with # EOF";
+            return Err(bad_answer(message));
+        }
+        let mut unfinished = false;
+        if !ends && !text.ends_with('\n') {
+            let (whole, rest) = text.rsplit_once('\n').unwrap_or(("", text));
+            unfinished = !rest.trim().is_empty();
+            text = whole;
+        }
+        let mut found = Self { samples: Vec::new(), unreadable: None, unfinished };
         for line in text.lines().map(|line| line.trim_matches([' ', '\t', '\r'])) {
             if line.is_empty() || line.starts_with('#') {
                 continue;
@@ -50,44 +89,63 @@ impl Exposition {
             (Some((line, _)), true) => {
                 Err(bad_answer(format!("this is no list of metrics; it begins: {line}")))
             }
+            (None, true) if unfinished => {
+                Err(bad_answer("this is no list of metrics, or was cut off in its first line"))
+            }
             (None, true) => Err(bad_answer("there is no metric in the answer")),
             _ => Ok(found),
         }
     }
 
     /// What could not be read, in words.
-    pub(super) fn remark(&self) -> Option<String> {
-        let (line, count) = self.unreadable.as_ref()?;
-        let lines = if *count == 1 { "line is" } else { "lines are" };
-        Some(format!("{count} {lines} no metric, such as: {line}"))
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if let Some((line, count)) = &self.unreadable {
+            let lines = if *count == 1 { "line is" } else { "lines are" };
+            remarks.push(format!("{count} {lines} no metric, such as: {line}"));
+        }
+        if self.unfinished {
+            let remark =
+                "the list of metrics may be cut off: its last line has no end, and was left out";
+            remarks.push(remark.to_owned());
+        }
+        remarks
     }
 
-    /// Takes one reading; of a quantile, the bounds of its bucket.
+    /// Takes one reading that is no quantile.
     pub(super) fn read(&self, name: &ReadingName, part: &MetricPart, facts: &mut Facts) {
-        let Some(quantile) = part.quantile else {
-            match self.number(part) {
-                Ok(number) => drop(facts.readings.insert(Arc::clone(name), Value::Number(number))),
-                Err(why) => facts.missing.push((Arc::clone(name), why)),
+        match self.number(part) {
+            Ok(number) => drop(facts.readings.insert(Arc::clone(name), Value::Number(number))),
+            Err(why) => facts.missing.push((Arc::clone(name), why)),
+        }
+    }
+
+    /// Takes a quantile of what was added to a histogram since earlier looks: the bounds of
+    /// its bucket.
+    pub(super) fn read_quantile(
+        &self,
+        name: &ReadingName,
+        (selector, quantile): (&Selector, f64),
+        history: &mut History,
+        now: Moment,
+        facts: &mut Facts,
+    ) {
+        let found = self.histograms(selector);
+        let (low, high) = match found.and_then(|look| history.quantile(look, quantile, now)) {
+            Ok(bounds) => {
+                facts.remarks.extend(bounds.remark.map(|remark| format!("{name}: {remark}")));
+                (
+                    bounds.low.ok_or("below the lowest bound of the histogram".to_owned()),
+                    bounds.high.ok_or("above the highest bound of the histogram".to_owned()),
+                )
             }
-            return;
-        };
-        let (low, high) = match self.bounds(&part.selector, quantile) {
-            Ok((low, high)) => (
-                low.ok_or("below the lowest bound of the histogram"),
-                high.ok_or("above the highest bound of the histogram"),
-            ),
-            Err(why) => {
-                for side in ["low", "high"] {
-                    facts.missing.push((format!("{name}_{side}").into(), why.clone()));
-                }
-                return;
-            }
+            Err(why) => (Err(why.clone()), Err(why)),
         };
         for (side, bound) in [("low", low), ("high", high)] {
             let name: ReadingName = format!("{name}_{side}").into();
             match bound {
                 Ok(bound) => drop(facts.readings.insert(name, Value::Number(bound))),
-                Err(why) => facts.missing.push((name, why.to_owned())),
+                Err(why) => facts.missing.push((name, why)),
             }
         }
     }
@@ -126,15 +184,10 @@ impl Exposition {
         })
     }
 
-    /// The bounds of the bucket in which the quantile lies: more is not known of it. The
-    /// buckets of several histograms are added up. `None` is a side without a bound.
-    fn bounds(
-        &self,
-        selector: &Selector,
-        quantile: f64,
-    ) -> Result<(Option<f64>, Option<f64>), String> {
+    /// The selected histograms.
+    fn histograms(&self, selector: &Selector) -> Result<Look, String> {
         let metric = format!("{}_bucket", selector.metric);
-        let mut buckets: Vec<(f64, f64)> = Vec::new();
+        let mut look = Look::default();
         for sample in self.matching(&metric, selector) {
             let bound = sample.labels.iter().find(|(name, _)| name == "le");
             let bound = match bound.map(|(_, text)| text.as_str()) {
@@ -144,37 +197,15 @@ impl Exposition {
             };
             let count =
                 number(&sample.value).map_err(|why| format!("the count of a bucket {why}"))?;
-            match buckets.iter_mut().find(|(other, _)| *other == bound) {
-                Some((_, sum)) => *sum += count,
-                None => buckets.push((bound, count)),
-            }
+            let others = sample.labels.iter().filter(|(name, _)| name != "le").cloned();
+            let mut labels: Labels = others.collect();
+            labels.sort();
+            look.add(labels, bound, count)?;
         }
-        buckets.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        let total = match buckets.last() {
-            None => return Err(self.absent(&Selector { metric, ..selector.clone() })),
-            Some((bound, _)) if bound.is_finite() => {
-                return Err(
-                    "the histogram has no bucket +Inf, so it is not known how many there are"
-                        .to_owned(),
-                );
-            }
-            Some((_, total)) => *total,
-        };
-        if total <= 0.0 {
-            return Err("no traffic: the histogram is empty".to_owned());
+        if look.is_empty() {
+            return Err(self.absent(&Selector { metric, ..selector.clone() }));
         }
-        if buckets.windows(2).any(|pair| pair[0].1 > pair[1].1) {
-            return Err("the counts of the buckets fall, so they are not cumulative".to_owned());
-        }
-        let rank = quantile * total;
-        let at = buckets.iter().position(|(_, count)| *count >= rank).unwrap_or(buckets.len() - 1);
-        let (high, _) = buckets[at];
-        let low = match at.checked_sub(1) {
-            Some(below) => Some(buckets[below].0),
-            // What is measured in buckets above zero is not negative.
-            None => (high > 0.0).then_some(0.0),
-        };
-        Ok((low, Some(high).filter(|high| high.is_finite())))
+        Ok(look)
     }
 }
 
@@ -238,22 +269,26 @@ mod tests {
         http_requests_total{code=\"200\",path=\"/a\\\"}b\\\\\"} 12 1764237600000\n\
         http_requests_total{code=\"500\",path=\"/a\"} 3.5e1 # {trace_id=\"x\"} 1\n\
         temperature -3.25\nodd NaN\nhuge +Inf\n\
-        lat_bucket{le=\"0.1\"} 5\nlat_bucket{le=\"0.5\"} 9\nlat_bucket{le=\"+Inf\"} 10\nlat_count 10\n\
-        idle_bucket{le=\"1\"} 0\nidle_bucket{le=\"+Inf\"} 0\n\
-        two_bucket{job=\"a\",le=\"1\"} 1\ntwo_bucket{job=\"a\",le=\"+Inf\"} 1\n\
-        two_bucket{job=\"b\",le=\"1\"} 0\ntwo_bucket{job=\"b\",le=\"+Inf\"} 3\n\
-        open_bucket{le=\"1\"} 4\n# EOF\n";
+        # EOF\n";
 
     type Expected = Result<f64, &'static str>;
     type Labels = &'static [(&'static str, &'static str)];
 
-    fn read(metric: &str, labels: &[(&str, &str)], quantile: Option<f64>, sum: bool) -> Facts {
-        let exposition = Exposition::parse(TEXT.as_bytes()).expect("metrics");
-        assert_eq!(exposition.remark(), None);
+    fn parse(text: &str) -> Exposition {
+        Exposition::parse(text.as_bytes(), Format::OpenMetrics).expect("metrics")
+    }
+
+    fn select(metric: &str, labels: &[(&str, &str)]) -> Selector {
         let labels = labels.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        let selector = Selector { metric: metric.to_owned(), labels };
+        Selector { metric: metric.to_owned(), labels }
+    }
+
+    fn read(metric: &str, labels: &[(&str, &str)], sum: bool) -> Facts {
+        let exposition = parse(TEXT);
+        assert_eq!(exposition.remarks(), Vec::<String>::new());
+        let part = MetricPart { selector: select(metric, labels), quantile: None, sum };
         let mut facts = Facts::default();
-        exposition.read(&"x".into(), &MetricPart { selector, quantile, sum }, &mut facts);
+        exposition.read(&"x".into(), &part, &mut facts);
         facts
     }
 
@@ -280,7 +315,7 @@ mod tests {
             ("gone", &[], true, Err("there is no metric gone")),
         ];
         for (metric, labels, sum, expected) in table {
-            let facts = read(metric, labels, None, sum);
+            let facts = read(metric, labels, sum);
             let got = match facts.readings.get("x") {
                 Some(value) => Ok(value.as_number().expect("a number")),
                 None => Err(facts.missing[0].1.as_str()),
@@ -291,26 +326,51 @@ mod tests {
 
     #[test]
     fn of_a_quantile_only_the_bounds_are_known() {
-        let table: [(&str, f64, Expected, Expected); 6] = [
+        let growing = |n: f64| {
+            format!(
+                "lat_bucket{{le=\"0.1\"}} {}\nlat_bucket{{le=\"0.5\"}} {}\nlat_bucket{{le=\"+Inf\"}} {}\n\
+                 idle_bucket{{le=\"1\"}} 7\nidle_bucket{{le=\"+Inf\"}} 7\n\
+                 two_bucket{{job=\"a\",le=\"1\"}} {n}\ntwo_bucket{{job=\"a\",le=\"+Inf\"}} {n}\n\
+                 two_bucket{{le=\"1\",job=\"b\"}} 0\ntwo_bucket{{le=\"+Inf\",job=\"b\"}} {}\n\
+                 mixed_bucket{{job=\"a\",le=\"1\"}} 0\nmixed_bucket{{job=\"a\",le=\"+Inf\"}} 0\n\
+                 mixed_bucket{{job=\"b\",le=\"2\"}} 0\nmixed_bucket{{job=\"b\",le=\"+Inf\"}} 0\n\
+                 open_bucket{{le=\"1\"}} 4\n# EOF\n",
+                // What was before the first look is of no account.
+                900.0 + 5.0 * n,
+                900.0 + 9.0 * n,
+                900.0 + 10.0 * n,
+                3.0 * n,
+            )
+        };
+        let nothing: Expected = Err("no traffic: nothing was measured in 1m");
+        let beyond: Expected = Err("above the highest bound of the histogram");
+        let mixed: Expected = Err(
+            "the histograms have different bounds, so they cannot be added up: name more labels",
+        );
+        let open: Expected =
+            Err("the histogram has no bucket +Inf, so it is not known how many there are");
+        let absent: Expected = Err("there is no metric none_bucket");
+        let table: [(&str, f64, Expected, Expected); 8] = [
             ("lat", 0.5, Ok(0.0), Ok(0.1)),
             ("lat", 0.9, Ok(0.1), Ok(0.5)),
-            ("lat", 0.95, Ok(0.5), Err("above the highest bound of the histogram")),
-            ("two", 0.5, Ok(1.0), Err("above the highest bound of the histogram")),
-            (
-                "idle",
-                0.5,
-                Err("no traffic: the histogram is empty"),
-                Err("no traffic: the histogram is empty"),
-            ),
-            (
-                "none",
-                0.5,
-                Err("there is no metric none_bucket"),
-                Err("there is no metric none_bucket"),
-            ),
+            ("lat", 0.95, Ok(0.5), beyond),
+            ("two", 0.5, Ok(1.0), beyond),
+            ("idle", 0.5, nothing, nothing),
+            ("mixed", 0.5, mixed, mixed),
+            ("open", 0.5, open, open),
+            ("none", 0.5, absent, absent),
         ];
         for (metric, quantile, low, high) in table {
-            let facts = read(metric, &[], Some(quantile), false);
+            let mut history = History::default();
+            let mut facts = Facts::default();
+            for (n, second) in [(1.0, 0.0), (40.0, 60.0)] {
+                facts = Facts::default();
+                let (selector, now) = (select(metric, &[]), Moment::at_seconds(second));
+                let wanted = (&selector, quantile);
+                let exposition = parse(&growing(n));
+                exposition.read_quantile(&"x".into(), wanted, &mut history, now, &mut facts);
+                assert!(second > 0.0 || facts.readings.is_empty(), "one look is none");
+            }
             for (name, expected) in [("x_low", low), ("x_high", high)] {
                 let got = match facts.readings.get(name) {
                     Some(value) => Ok(value.as_number().expect("a number")),
@@ -322,17 +382,34 @@ mod tests {
                 assert_eq!(got, expected, "{metric} {quantile} {name}");
             }
         }
-        let open = read("open", &[], Some(0.5), false);
-        assert!(open.missing[0].1.contains("no bucket +Inf"), "{:?}", open.missing);
     }
 
     #[test]
     fn what_is_no_metric_is_said() {
-        let found = Exposition::parse(b"a 1\nb{x=\"1} 2\nwhat is this?\n").expect("one sample");
+        let classic = |text: &[u8]| Exposition::parse(text, Format::Classic);
+        let found = classic(b"a 1\nb{x=\"1} 2\nwhat is this?\n").expect("one sample");
         assert_eq!(found.samples.len(), 1);
-        assert_eq!(found.remark().as_deref(), Some("2 lines are no metric, such as: b{x=\"1} 2"));
-        assert!(Exposition::parse(b"<html><body>login</body></html>").is_err());
-        assert!(Exposition::parse(b"").is_err());
-        assert!(Exposition::parse(b"\xff\xfe 1").is_err());
+        assert_eq!(found.remarks(), ["2 lines are no metric, such as: b{x=\"1} 2"]);
+        assert!(classic(b"<html><body>login</body></html>").is_err());
+        assert!(classic(b"").is_err());
+        assert!(classic(b"\xff\xfe 1").is_err());
+    }
+
+    #[test]
+    fn a_text_that_was_cut_off_is_not_read_as_if_it_were_whole() {
+        let parse =
+            |text: &str, kind: &str| Exposition::parse(text.as_bytes(), Format::of(Some(kind)));
+        let open = "Application/OpenMetrics-text; version=1.0.0; charset=utf-8";
+        let plain = "text/plain; version=0.0.4";
+        assert!(parse("a 1\nb 200\n# EOF\n", open).is_ok());
+        assert!(parse("a 1\n# EOF", open).is_ok());
+        let failure = parse("a 1\nb 2\n", open).expect_err("cut off");
+        assert!(failure.message.contains("does not end with # EOF"), "{failure}");
+        // It was b 200.
+        let found = parse("a 1\nb 2", plain).expect("a sample");
+        assert_eq!(found.samples.len(), 1);
+        assert!(found.remarks()[0].contains("may be cut off"), "{:?}", found.remarks());
+        assert!(parse("a 1", plain).is_err());
+        assert_eq!(parse("a 1\n", plain).expect("whole").remarks(), Vec::<String>::new());
     }
 }

@@ -231,17 +231,32 @@ impl Redis {
             }
             (_, Err(error)) => {
                 let (code, text) = refusal::code_and_text(&error);
-                facts.remarks.push(format!("{name} failed: {code} {text}"));
+                let why = format!("{name} failed: {code} {text}");
+                if name == "DBSIZE" {
+                    facts.missing.push(("keys".into(), why.clone()));
+                }
+                facts.remarks.push(why);
             }
-            ("SLOWLOG", Ok(reply)) => {
-                facts.exhibits.push(Exhibit::SlowLog(slowlog::commands(reply)));
-            }
+            ("SLOWLOG", Ok(reply)) => match slowlog::commands(reply) {
+                Some((commands, unreadable)) => {
+                    if unreadable > 0 {
+                        let remark = format!("{unreadable} entries of the slow log cannot be read");
+                        facts.remarks.push(remark);
+                    }
+                    facts.exhibits.push(Exhibit::SlowLog(commands));
+                }
+                None => facts.remarks.push("SLOWLOG answered something that is no list".to_owned()),
+            },
             ("LATENCY", Ok(reply)) => slowlog::latency(&reply, facts),
-            (_, Ok(reply)) => {
-                if let Some(keys) = reply::integer(&reply) {
+            (_, Ok(reply)) => match reply::integer(&reply) {
+                Some(keys) => {
                     facts.readings.insert("keys".into(), Value::Number(keys as f64));
                 }
-            }
+                None => {
+                    let why = "DBSIZE answered no number".to_owned();
+                    facts.missing.push(("keys".into(), why));
+                }
+            },
         }
     }
 

@@ -54,7 +54,10 @@ pub async fn scan(
     let mut link = Link::open_within(config, CALL_LIMIT).await?;
     let asked = timeout(CALL_LIMIT, link.ask(&cmd("DBSIZE"))).await.map_err(too_slow)?;
     let size = integer(&asked.map_err(|error| link.failure(&error))?);
-    let size = size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+    // What was seen is scaled to it: without it nothing is known of the rest.
+    let size = size
+        .and_then(|size| u64::try_from(size).ok())
+        .ok_or_else(|| Failure::new(FailureKind::BadAnswer, "DBSIZE answered no number of keys"))?;
     let mut groups: Vec<Group<'_>> = groups.iter().map(Group::new).collect();
     let pass = visit(&mut link, u64::from(budget), &mut groups).await?;
     let mut counted = Vec::with_capacity(groups.len());

@@ -18,11 +18,15 @@ use crate::{
 /// The most events of the latency monitor that are taken.
 const MOST_EVENTS: usize = 20;
 
-/// The entries of `SLOWLOG GET`. Of the arguments only their number is kept: they are the
-/// application's data.
-pub(super) fn commands(reply: Reply) -> Vec<SlowCommand> {
-    let Reply::Array(entries) = reply else { return Vec::new() };
-    entries.into_iter().filter_map(command).collect()
+/// The entries of `SLOWLOG GET`, and how many there are that cannot be read; `None` where the
+/// reply is no list, which is not the same as an empty one. Of the arguments only their
+/// number is kept: they are the application's data.
+pub(super) fn commands(reply: Reply) -> Option<(Vec<SlowCommand>, usize)> {
+    let Reply::Array(entries) = reply else { return None };
+    let all = entries.len();
+    let commands: Vec<SlowCommand> = entries.into_iter().filter_map(command).collect();
+    let unreadable = all - commands.len();
+    Some((commands, unreadable))
 }
 
 fn command(entry: Reply) -> Option<SlowCommand> {
@@ -98,7 +102,10 @@ mod tests {
             entry(vec![bulk("DEL"), bulk("a"), bulk("... (120 more arguments)")]),
             Reply::Int(3),
         ]);
-        let commands = commands(reply);
+        let (commands, unreadable) = commands(reply).expect("a list");
+        assert_eq!(unreadable, 1);
+        assert_eq!(super::commands(Reply::Nil), None);
+        assert_eq!(super::commands(Reply::Array(Vec::new())), Some((Vec::new(), 0)));
         let texts: Vec<&str> = commands.iter().map(|command| command.command.as_str()).collect();
         assert_eq!(texts, ["SET (2 arguments)", "DEL (1 argument)", "DEL (121 arguments)"]);
         assert_eq!(commands[0].took, Duration::from_millis(15));

@@ -39,6 +39,8 @@ pub(super) async fn follow(config: SseSource, shared: Arc<Shared>) {
     loop {
         let before = shared.seen().events;
         let (failure, slow) = run(&config, &shared, &mut parser).await;
+        // What it said may have changed unseen before the stream is open again.
+        shared.seen().last = None;
         let came = shared.seen().events > before;
         let slow = slow || failure.kind.retry_slowly();
         let asked = failure.retry_after.or(parser.retry.map(Duration::from_millis));
@@ -88,14 +90,15 @@ async fn run(config: &SseSource, shared: &Shared, parser: &mut Parser) -> (Failu
         if events.is_empty() {
             continue;
         }
-        seen.at = Some(Instant::now());
+        let now = Instant::now();
+        seen.at = Some(now);
         for event in events {
             seen.events += 1;
             if config.counts.iter().any(|(_, name)| *name == event.name) {
                 *seen.counts.entry(event.name.clone()).or_default() += 1;
             }
             if event.name == config.event {
-                seen.last = Some(event);
+                seen.last = Some((event, now));
             }
         }
         let ready = seen.last.is_some() || config.readings.is_empty();

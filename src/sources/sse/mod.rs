@@ -8,6 +8,7 @@ mod parse;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use hyper::HeaderMap;
@@ -64,8 +65,8 @@ enum Phase {
 /// What has come.
 #[derive(Debug, Default)]
 struct Seen {
-    /// The last event that the readings are about.
-    last: Option<Event>,
+    /// The last event that the readings are about, and when it came on this stream.
+    last: Option<(Event, Instant)>,
     /// When the last event of any name came, or the stream was opened.
     at: Option<Instant>,
     events: u64,
@@ -113,7 +114,7 @@ impl Sse {
     fn report(&self) -> Result<Facts, Failure> {
         let Some(following) = &self.following else { return Ok(Facts::default()) };
         let seen = following.shared.seen();
-        let silent = seen.at.map_or(std::time::Duration::ZERO, |at| at.elapsed());
+        let silent = seen.at.map_or(Duration::ZERO, |at| at.elapsed());
         if silent >= self.config.silent_after {
             return Err(silence(&self.config));
         }
@@ -134,11 +135,7 @@ impl Sse {
         if self.config.tls.insecure && self.config.url.scheme() == "https" {
             facts.remarks.push(tls::NOT_VERIFIED.to_owned());
         }
-        let json = match &seen.last {
-            None => Err(format!("no event {:?} has come yet", clip(&self.config.event, 40))),
-            Some(event) => serde_json::from_str(&event.data)
-                .map_err(|error| format!("the last event is not JSON: {error}")),
-        };
+        let json = self.last(&seen);
         for reading in &self.config.readings {
             let name = Arc::clone(&reading.name);
             let value = json.as_ref().map_err(Clone::clone);
@@ -150,6 +147,26 @@ impl Sse {
             }
         }
         Ok(facts)
+    }
+
+    /// What the readings are taken from, or why there is nothing.
+    fn last(&self, seen: &Seen) -> Result<serde_json::Value, String> {
+        let name = clip(&self.config.event, 40);
+        let Some((event, at)) = &seen.last else {
+            let stream = if seen.reconnects == 0 { "yet" } else { "since it was opened anew" };
+            return Err(format!("no event {name:?} has come {stream}"));
+        };
+        // Events of other names say nothing of what this one said.
+        let (age, limit) = (at.elapsed(), self.config.silent_after);
+        if age >= limit {
+            let age = short_duration(Duration::from_secs(age.as_secs()));
+            let limit = short_duration(limit);
+            return Err(format!(
+                "the last event {name:?} came {age} ago, which is longer than {limit}"
+            ));
+        }
+        serde_json::from_str(&event.data)
+            .map_err(|error| format!("the last event is not JSON: {error}"))
     }
 }
 

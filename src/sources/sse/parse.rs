@@ -25,7 +25,10 @@ pub(super) struct Parser {
     /// The last byte was a carriage return, whose line feed is still to come.
     after_return: bool,
     at_start: bool,
-    /// What is to be sent as `Last-Event-ID` when the stream is opened anew.
+    /// The id of the event that is being read: it counts once that has come whole.
+    id: Option<String>,
+    /// What is to be sent as `Last-Event-ID` when the stream is opened anew: the id of the
+    /// last event that came whole. `None` where it has none, or took it back.
     pub(super) last_id: Option<String>,
     /// After how long it is to be opened anew, milliseconds.
     pub(super) retry: Option<u64>,
@@ -45,6 +48,7 @@ impl Parser {
             overlarge: false,
             after_return: false,
             at_start: true,
+            id: None,
             last_id: None,
             retry: None,
             dropped: 0,
@@ -53,8 +57,10 @@ impl Parser {
 
     /// Another stream begins: what had no end is no event.
     pub(super) fn restart(&mut self) {
+        let last_id = self.last_id.take();
         let kept = Self {
-            last_id: self.last_id.take(),
+            id: last_id.clone(),
+            last_id,
             retry: self.retry,
             dropped: self.dropped,
             ..Self::new(self.cap as u64)
@@ -110,7 +116,7 @@ impl Parser {
                 self.has_data = true;
             }
             "id" if !value.contains('\0') && value.len() <= MARGIN => {
-                self.last_id = Some(value.to_owned());
+                self.id = Some(value.to_owned()).filter(|id| !id.is_empty());
             }
             "retry" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.retry = value.parse().ok().or(self.retry);
@@ -122,6 +128,7 @@ impl Parser {
     }
 
     fn dispatch(&mut self) -> Option<Event> {
+        self.last_id.clone_from(&self.id);
         let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
         if std::mem::take(&mut self.overlarge) {
             self.has_data = false;
@@ -154,6 +161,24 @@ mod tests {
             assert_eq!(parser.feed(b"\n\ndata: x\n\n"), [event("message", "x")]);
             assert_eq!(parser.last_id.as_deref(), Some("7"));
         }
+    }
+
+    #[test]
+    fn an_id_counts_once_its_event_has_come_whole_and_an_empty_one_takes_it_back() {
+        let mut parser = Parser::new(1_000);
+        parser.feed(b"id: 1\ndata: x\n\nid: 2\ndata: never en");
+        assert_eq!(parser.last_id.as_deref(), Some("1"));
+        parser.restart();
+        assert_eq!(parser.last_id.as_deref(), Some("1"));
+        // An event without one keeps that of the event before it.
+        parser.feed(b"data: y\n\n");
+        assert_eq!(parser.last_id.as_deref(), Some("1"));
+        parser.feed(b"id: 3\n\n");
+        assert_eq!(parser.last_id.as_deref(), Some("3"), "an event without data counts here");
+        parser.feed(b"id\n");
+        assert_eq!(parser.last_id.as_deref(), Some("3"));
+        parser.feed(b"data: z\n\n");
+        assert_eq!(parser.last_id, None);
     }
 
     #[test]

@@ -302,6 +302,9 @@ pub struct ActionSpec {
     pub cooldown: Duration,
     /// When the run itself is given up.
     pub timeout: Duration,
+    /// It may be run for practice, where the environment is not production.
+    #[serde(default)]
+    pub drill: bool,
 }
 
 /// One condition that proves an action's effect, on readings observed after it ended.

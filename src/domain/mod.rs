@@ -49,3 +49,5 @@ pub mod notification;
 pub mod delivery;
 
 pub mod outbox;
+
+pub mod examination;

@@ -76,6 +76,8 @@ pub struct Guarding<'a> {
     pub enabled: bool,
     /// Left out where a variable is not set.
     pub optional: bool,
+    /// May be run for practice.
+    pub drill: bool,
 }
 
 macro_rules! action {
@@ -123,6 +125,10 @@ macro_rules! action {
             /// Where one of its variables is not set: shown as not configured, not an error.
             #[serde(default)]
             pub optional: bool,
+            /// May be run for practice with `run --drill`, where the environment is not
+            /// production.
+            #[serde(default)]
+            pub drill: bool,
             $($(#[$field_meta])* pub $field: $type,)*
         }
 
@@ -142,6 +148,7 @@ macro_rules! action {
                     locks: &self.locks,
                     enabled: self.enabled,
                     optional: self.optional,
+                    drill: self.drill,
                 }
             }
         }
@@ -172,6 +179,10 @@ action! {
         /// Do not verify the certificate at all.
         #[serde(default)]
         pub insecure: bool,
+        /// A GET of this address only reads: `doctor` may send one, to see whether the
+        /// credentials are accepted.
+        #[serde(default)]
+        pub safe_get: bool,
     }
 }
 

@@ -51,3 +51,5 @@ pub mod delivery;
 pub mod outbox;
 
 pub mod examination;
+
+pub mod rights;

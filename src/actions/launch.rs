@@ -28,7 +28,8 @@ use super::{
 use crate::{
     config::profile::ActionConfig,
     domain::{
-        action::{ActionOutcome, Claim},
+        action::{ActionOutcome, Claim, NO_DRILL},
+        catalog::is_production,
         time::clock,
     },
 };
@@ -79,7 +80,8 @@ pub(super) fn launch(
     let plan = Plan::make(config);
     let objection = resting(actions, config, order)
         .or_else(|| objection(&plan, &order.digest))
-        .or_else(|| approval::objection(actions, order, &config.id));
+        .or_else(|| approval::objection(actions, order, &config.id))
+        .or_else(|| (order.drill && is_production(&order.target)).then(|| NO_DRILL.to_owned()));
     let write = |entry: &Entry| actions.journal.append(entry, (actions.clock)().wall);
     if let Err(error) = write(&intent(&plan, config, order)) {
         return Err(match error {
@@ -112,6 +114,7 @@ fn intent(plan: &Plan, config: &ActionConfig, order: &Order) -> Entry {
         readings: order.readings.clone(),
         servers: order.servers.clone(),
         locks: super::locks::scopes(&config.id, &config.locks),
+        drill: order.drill,
         ..Entry::new(Kind::Intent)
     }
 }

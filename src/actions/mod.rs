@@ -65,8 +65,9 @@ use self::{
 use crate::{
     config::profile::ActionConfig,
     domain::{
-        action::{ActionEvent, ActionOutcome, LOCKED, PastRun, Previewed, Standing},
+        action::{ActionEvent, ActionOutcome, LOCKED, PastRun, Preview, Previewed, Standing},
         catalog::PrefixSpec,
+        failure::Failure,
         ids::{ActionId, ReadingName, RunId},
         time::Moment,
         value::Value,
@@ -117,6 +118,8 @@ pub struct Order {
     pub take_over: Option<String>,
     /// The run ends when this process does: for the demo, whose service ends with it.
     pub ends_with_us: bool,
+    /// It is run for practice: refused in production, and marked in the journal.
+    pub drill: bool,
 }
 
 impl Order {
@@ -136,6 +139,7 @@ impl Order {
             break_glass: false,
             take_over: None,
             ends_with_us: false,
+            drill: false,
         }
     }
 }
@@ -325,6 +329,19 @@ impl Actions {
         };
         self.journal.append(&entry, (self.clock)().wall)
     }
+}
+
+/// Measures what an action would do, without a journal and without looking who holds a
+/// lock: for an examination, which leaves nothing behind.
+///
+/// # Errors
+/// It could not be measured in five seconds, or what it would act on cannot be reached.
+pub async fn measure(
+    config: &ActionConfig,
+    groups: &[PrefixSpec],
+    at: Moment,
+) -> Result<Preview, Failure> {
+    preview::measure(config, groups, at).await
 }
 
 /// Who sits in front of this console, as the journal has it: `alice@bastion`.

@@ -259,4 +259,7 @@ pub struct StartRun {
     pub break_glass: bool,
     /// Why a lock that somebody holds is taken over, where it is.
     pub take_over: Option<String>,
+    /// It is run for practice.
+    #[serde(default)]
+    pub drill: bool,
 }

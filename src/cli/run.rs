@@ -56,6 +56,7 @@ pub(super) fn run(common: &Common, options: &Run) -> color_eyre::Result<ExitCode
         detach: options.detach,
         break_glass: options.break_glass,
         take_over: options.take_over.clone(),
+        drill: options.drill,
     };
     let json = options.json;
     let mut say = |word: Word| match word {

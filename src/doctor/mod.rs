@@ -21,6 +21,8 @@ pub mod forms;
 
 pub mod machine;
 
+pub mod notify;
+
 pub mod program;
 
 pub mod redis;

@@ -68,6 +68,9 @@ pub struct Preview {
 /// take-over overrules.
 pub const LOCKED: &str = "locked: ";
 
+/// Why nothing is run for practice in production.
+pub const NO_DRILL: &str = "nothing is drilled in production: what it does there is real";
+
 /// A preview, or why it could not be made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Previewed {
@@ -174,6 +177,9 @@ pub struct Trace {
     pub before: BTreeMap<ReadingName, Value>,
     /// Which run of each server they belong to.
     pub servers: BTreeMap<ReadingName, Value>,
+    /// It was run for practice.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
 }
 
 /// How long a second person's agreement counts, and how long one may be waited for.

@@ -67,8 +67,13 @@ impl Catalog {
 
     /// Whether the environment must look dangerous.
     pub fn is_production(&self) -> bool {
-        self.environment.starts_with("prod")
+        is_production(&self.target())
     }
+}
+
+/// Whether the environment of a target, `service/environment`, is production.
+pub fn is_production(target: &str) -> bool {
+    target.rsplit('/').next().is_some_and(|environment| environment.starts_with("prod"))
 }
 
 /// A source, as shown.

@@ -55,6 +55,8 @@ pub struct Asked {
     pub break_glass: bool,
     /// Why a lock is taken over.
     pub take_over: Option<String>,
+    /// For practice.
+    pub drill: bool,
 }
 
 /// How it ended.
@@ -323,6 +325,7 @@ impl Session<'_> {
             needs_second: spec.guard.wants_second_person(),
             break_glass: self.asked.break_glass,
             take_over: self.asked.take_over.clone(),
+            drill: self.asked.drill,
         };
         (start, run)
     }

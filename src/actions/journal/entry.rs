@@ -128,6 +128,9 @@ pub struct Entry {
     /// What the action keeps others from doing meanwhile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub locks: Vec<String>,
+    /// It is run for practice.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
 }
 
 impl Entry {
@@ -152,6 +155,7 @@ impl Entry {
             readings: BTreeMap::new(),
             servers: BTreeMap::new(),
             locks: Vec::new(),
+            drill: false,
         }
     }
 

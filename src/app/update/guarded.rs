@@ -289,6 +289,7 @@ pub(super) fn order(
         needs_second: spec.guard.wants_second_person(),
         break_glass: dialog.break_glass,
         take_over: None,
+        drill: false,
     }
 }
 

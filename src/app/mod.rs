@@ -26,6 +26,8 @@ pub mod database;
 
 pub mod escalation;
 
+pub mod examination;
+
 pub mod actions;
 
 pub mod alerts;

@@ -12,6 +12,7 @@ use crate::domain::{
     action::{ActionEvent, ActionOutcome, Approval, PastRun, Previewed},
     catalog::Catalog,
     delivery::{Delivery, Sender},
+    examination::Examined,
     ids::{ActionId, ReadingName, RunId, SourceId},
     notification::Notification,
     observation::{KeyScan, Observation},
@@ -82,6 +83,8 @@ pub enum Event {
     Delivered(Box<Delivery>),
     /// Which console of the machine sends notifications.
     NotifySender(Sender),
+    /// News of an examination.
+    Examined(Box<Examined>),
     /// Something to say to the operator.
     Notice(Notice),
     /// The process was stopped or the machine suspended: nothing was observed for so long.
@@ -170,6 +173,11 @@ pub enum Effect {
     Copy(String),
     /// Write the state to a file.
     Save,
+    /// Examine everything that is configured.
+    Doctor {
+        /// The number of the examination.
+        number: u64,
+    },
     /// Measure what an action would do.
     Preview {
         /// The run it is for.

@@ -56,7 +56,7 @@ macro_rules! plain {
 }
 
 /// All commands, in the order of the help.
-pub const ENTRIES: [Entry; 41] = [
+pub const ENTRIES: [Entry; 42] = [
     plain!("help", "keys and commands", Command::Help),
     plain!("actions", "the menu of actions", Command::ActionMenu),
     Entry {
@@ -159,6 +159,7 @@ pub const ENTRIES: [Entry; 41] = [
             Ok(Command::MarkDeploy(label.to_owned()))
         },
     },
+    plain!("doctor", "whether everything would work now", Command::Doctor),
     plain!("messages", "everything that was said", Command::Messages),
     plain!("utc", "times in UTC or local", Command::ToggleUtc),
     plain!("faults", "the faults of the demo", Command::DemoMenu),

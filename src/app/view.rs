@@ -89,7 +89,7 @@ pub enum Layer {
     },
     /// The command palette.
     Palette(Line),
-    /// The filter of the focused pane.
+    /// The filter of the focused pane, or of the list of findings below it.
     Filter(Line),
     /// The menu of actions.
     Actions {
@@ -98,11 +98,24 @@ pub enum Layer {
     },
     /// A guarded action on its way.
     Dialog(Box<Dialog>),
+    /// What an examination found.
+    Doctor(DoctorView),
     /// The menu of faults of the demo.
     Demo {
         /// The selected row.
         selected: usize,
     },
+}
+
+/// Where one is in what an examination found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoctorView {
+    /// The selected finding, by its name.
+    pub selected: Option<String>,
+    /// Only findings that contain this; a leading `!` turns it round.
+    pub filter: String,
+    /// How far the details of the selected one are scrolled, where they are open.
+    pub detail: Option<usize>,
 }
 
 /// A line being typed.
@@ -156,6 +169,8 @@ pub enum Context {
     Countdown,
     /// A run going on or over.
     Run,
+    /// What an examination found.
+    Findings,
 }
 
 impl View {
@@ -193,6 +208,7 @@ impl View {
             Some(Layer::Palette(_)) => Context::Palette,
             Some(Layer::Filter(_)) => Context::Line,
             Some(Layer::Actions { .. } | Layer::Demo { .. }) => Context::Menu,
+            Some(Layer::Doctor(_)) => Context::Findings,
             Some(Layer::Dialog(dialog)) => dialog.context(),
         }
     }

@@ -8,7 +8,7 @@ use super::{
     check, configuration, live, logging, out,
 };
 use crate::{
-    domain::examination::{Finding, Grade, Thing, worst},
+    domain::examination::{Examined, Finding, Grade, Thing},
     runtime::doctor::{self, Report},
 };
 
@@ -23,10 +23,16 @@ pub(super) fn run(common: &Common, options: &Doctor) -> color_eyre::Result<ExitC
     let only = options.only.clone().unwrap_or_default();
     let is_terminal = std::io::stdout().is_terminal() || std::io::stderr().is_terminal();
     let tokio = live::tokio()?;
-    let examined =
-        tokio.block_on(doctor::examine(Arc::new(loaded.profile), &only, 1, is_terminal, |news| {
-            out::progress(&format!("{} of {} examined", news.done, news.of))
-        }));
+    let examined = tokio.block_on(async {
+        let (news_to, mut news) = tokio::sync::mpsc::channel::<Examined>(16);
+        let hear = async {
+            while let Some(news) = news.recv().await {
+                out::progress(&format!("{} of {} examined", news.done, news.of));
+            }
+        };
+        let profile = Arc::new(loaded.profile);
+        tokio::join!(doctor::examine(profile, &only, 1, is_terminal, news_to), hear).0
+    });
     out::progress("");
     // What was given up, such as a name that does not resolve, is not waited for.
     tokio.shutdown_timeout(live::SHUTDOWN);
@@ -51,6 +57,7 @@ fn text(report: &Report) -> String {
     let Report { service, environment, findings, .. } = report;
     let mut lines =
         vec![format!("{} {service}/{environment}: {}", report.verdict.word(), counted(findings))];
+    lines.push(String::new());
     for of_thing in findings.chunk_by(|one, other| one.thing == other.thing) {
         let Some(thing) = of_thing.first().map(|finding| &finding.thing) else { continue };
         lines.extend(told(thing, of_thing));
@@ -59,21 +66,21 @@ fn text(report: &Report) -> String {
 }
 
 fn told(thing: &Thing, findings: &[Finding]) -> Vec<String> {
-    let verdict = worst(findings);
-    let is_quiet = |finding: &Finding| finding.verdict == Grade::Ok;
-    let mut lines = Vec::new();
+    let is_quiet = |finding: &Finding| matches!(finding.verdict, Grade::Ok | Grade::Skipped);
     if findings.iter().all(is_quiet) {
         let what: Vec<&str> = findings.iter().map(|finding| finding.what.as_str()).collect();
-        return vec![format!("{:<8} {thing}: {}", verdict.word(), what.join("; "))];
+        // The first is the worst: of what is quiet, what was looked at.
+        let word = findings.first().map_or("", |finding| finding.verdict.word());
+        return vec![format!("{word:<8} {thing}: {}", what.join("; "))];
     }
-    lines.push(String::new());
-    lines.push(format!("{thing}"));
+    let mut lines = vec![thing.to_string()];
     for finding in findings {
         lines.push(format!("  {:<8} {}", finding.verdict.word(), finding.what));
         if let Some(cure) = finding.cure.as_ref().filter(|_| !is_quiet(finding)) {
             lines.push(format!("           -> {cure}"));
         }
     }
+    lines.push(String::new());
     lines
 }
 
@@ -125,10 +132,9 @@ mod tests {
             \x20 CRIT     the endpoint is not there: 404\n\
             \x20          -> deploy it\n\
             \x20 OK       its preview works\n\
-            OK       source/api: answers in 12ms; its certificate is good\n\
             \n\
-            source/mail\n\
-            \x20 SKIPPED  not configured";
+            OK       source/api: answers in 12ms; its certificate is good\n\
+            SKIPPED  source/mail: not configured";
         assert_eq!(text(&report), expected);
     }
 }

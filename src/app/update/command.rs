@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{alerts, guarded, say};
+use super::{alerts, doctor, guarded, say};
 use crate::app::{
     command::Command,
     copy::row_text,
@@ -36,11 +36,16 @@ pub(super) fn apply(state: &mut State, command: Command, effects: &mut Vec<Effec
         Command::Messages => open(state, Layer::Messages { scroll: 0 }),
         Command::Palette => open(state, Layer::Palette(Line::default())),
         Command::Filter => {
-            let text = state.view.pane(state.view.focus).filter;
+            let text = match state.view.layers.last() {
+                Some(Layer::Doctor(view)) => view.filter.clone(),
+                _ => state.view.pane(state.view.focus).filter,
+            };
             open(state, Layer::Filter(Line { text, chosen: 0 }));
         }
         Command::ActionMenu => open(state, Layer::Actions { selected: 0 }),
         Command::DemoMenu => demo_menu(state, effects),
+        Command::Doctor => doctor::open(state, effects),
+        Command::Examine => doctor::begin(state, effects),
         Command::DemoFault(name) => effects.push(Effect::DemoFault(name)),
         Command::Prepare(action) => guarded::prepare(state, &action, effects),
         Command::Confirm => guarded::confirm(state, effects),
@@ -109,6 +114,9 @@ fn open(state: &mut State, layer: Layer) {
 
 /// Closes the topmost thing: layer, filter, freeze, zoom.
 fn back(state: &mut State) {
+    if doctor::back(state) {
+        return;
+    }
     if state.view.layers.pop().is_some() {
         return;
     }
@@ -218,6 +226,7 @@ fn enter(state: &mut State, effects: &mut Vec<Effect>) {
         Some(Layer::Help { .. } | Layer::Messages { .. }) => {
             state.view.layers.pop();
         }
+        Some(Layer::Doctor(_)) => doctor::enter(state),
         Some(Layer::Palette(_) | Layer::Filter(_) | Layer::Dialog(_)) => {}
         None => state.view.zoomed = true,
     }
@@ -245,12 +254,13 @@ fn step(state: &mut State, by: i32) {
         Some(Layer::Dialog(dialog)) => dialog.scroll = moved(dialog.scroll, by, 1_000),
         Some(Layer::Actions { selected }) => *selected = moved(*selected, by, actions),
         Some(Layer::Demo { selected }) => *selected = moved(*selected, by, faults),
+        Some(Layer::Doctor(_)) => doctor::step(state, by),
         Some(Layer::Palette(_) | Layer::Filter(_)) => {}
         None => step_row(state, by),
     }
 }
 
-fn moved(position: usize, by: i32, count: usize) -> usize {
+pub(super) fn moved(position: usize, by: i32, count: usize) -> usize {
     let last = count.saturating_sub(1) as i64;
     (position as i64 + i64::from(by)).clamp(0, last.max(0)) as usize
 }

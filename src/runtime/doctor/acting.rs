@@ -117,7 +117,7 @@ async fn preview(around: &Around, thing: &Thing, config: &ActionConfig) -> Vec<F
                     .map(|group| group.keys)
                     .sum();
                 let what = if preview.groups.is_empty() {
-                    "its preview works".to_owned()
+                    "what it would send can be worked out".to_owned()
                 } else {
                     format!("its preview works: {keys} keys would be affected now")
                 };
@@ -230,7 +230,11 @@ fn last_tried(around: &Around, thing: &Thing, spec: &ActionSpec) -> Finding {
     } else {
         "without a known end".to_owned()
     };
-    let what = format!("last {word} {} ago by {}: {ended}", coarse_age(age), last.by);
+    let ago = match coarse_age(age).as_str() {
+        "now" => "just now".to_owned(),
+        age => format!("{age} ago"),
+    };
+    let what = format!("last {word} {ago} by {}: {ended}", last.by);
     if !last.resolved {
         let cure = format!("look at its proof: watchfloor journal show {}", last.run);
         return Finding::new(thing, Grade::Warning, what).cure(cure);

@@ -23,7 +23,7 @@ use futures_util::{
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::{
-    sync::Semaphore,
+    sync::{Semaphore, mpsc},
     task::JoinSet,
     time::{Instant, timeout, timeout_at},
 };
@@ -122,7 +122,8 @@ struct Around {
 
 type Work = BoxFuture<'static, Vec<Finding>>;
 
-/// Examines what is asked for, and tells what was found as it is found.
+/// Examines what is asked for, and tells what was found as it is found. That nobody listens
+/// does not keep it from going on.
 ///
 /// # Errors
 /// There is nothing of that name.
@@ -131,7 +132,7 @@ pub async fn examine(
     only: &Only,
     number: u64,
     is_terminal: bool,
-    mut tell: impl FnMut(Examined) + Send,
+    news: mpsc::Sender<Examined>,
 ) -> Result<Report, String> {
     let began = Moment { mono: Duration::ZERO, wall: Timestamp::now() };
     let mut things = everything(&profile);
@@ -145,7 +146,10 @@ pub async fn examine(
     }
     let around = Arc::new(surroundings(Arc::clone(&profile), &things, is_terminal, began).await);
     let of = things.len();
-    tell(Examined { number, done: 0, of, findings: Vec::new() });
+    let tell = async |done, findings| {
+        let _ = news.send(Examined { number, done, of, findings }).await;
+    };
+    tell(0, Vec::new()).await;
     let mut left: BTreeSet<Thing> = things.iter().cloned().collect();
     let mut tasks = start(&around, things);
     let until = Instant::now() + TOTAL;
@@ -156,12 +160,12 @@ pub async fn examine(
         left.remove(&thing);
         done += 1;
         all.extend(findings.iter().cloned());
-        tell(Examined { number, done, of, findings });
+        tell(done, findings).await;
     }
     if !left.is_empty() {
         let findings: Vec<Finding> = left.iter().map(not_examined).collect();
         all.extend(findings.iter().cloned());
-        tell(Examined { number, done: of, of, findings });
+        tell(of, findings).await;
     }
     worst_first(&mut all);
     Ok(Report {

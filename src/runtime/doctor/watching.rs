@@ -215,20 +215,43 @@ async fn looked_at(around: &Around, thing: &Thing, config: &SourceConfig) -> Vec
     let plural = if count == 1 { "" } else { "s" };
     let what = format!("answers in {} with {count} reading{plural}", short_duration(took));
     let mut found = vec![Finding::new(thing, Grade::Ok, what).took(took)];
-    for (name, why) in &facts.missing {
+    for (name, why) in facts.missing.iter().filter(|_| takes_what_is_configured(&config.kind)) {
         let what = format!("{name} is not in the answer: {why}");
         let cure = "correct where it is looked for, or take it out";
         found.push(Finding::new(thing, Grade::Warning, what).cure(cure));
     }
-    for remark in &facts.remarks {
-        found.push(
-            Finding::new(thing, Grade::Warning, remark.clone()).cure("look whether that is meant"),
-        );
+    for remark in facts.remarks.iter().filter(|remark| !is_told_elsewhere(&config.kind, remark)) {
+        let cure = "look whether that is meant";
+        found.push(Finding::new(thing, Grade::Warning, remark.clone()).cure(cure));
     }
     if let Some(Value::Number(ahead)) = facts.readings.get("clock_ahead_seconds") {
         found.extend(clock::judge(thing, *ahead));
     }
     found
+}
+
+/// Whether all readings of a source are there because somebody configured them. Others have
+/// many of their own, of which a first look has some and nobody needs all: what is needed is
+/// looked at by the checks and rules that need it.
+fn takes_what_is_configured(kind: &SourceKind) -> bool {
+    matches!(
+        kind,
+        SourceKind::Http(_)
+            | SourceKind::Command(_)
+            | SourceKind::Prometheus(_)
+            | SourceKind::Upstash(_)
+    )
+}
+
+/// Whether the look at the rights says it too, or it does not matter on this machine.
+fn is_told_elsewhere(kind: &SourceKind, remark: &str) -> bool {
+    let SourceKind::Postgres(postgres) = kind else { return false };
+    let host = postgres.host.as_str();
+    let local =
+        host == "localhost" || host == "::1" || host.starts_with("127.") || host.starts_with('/');
+    remark.starts_with("query ")
+        || remark.contains("sees only its own sessions")
+        || (local && remark.starts_with("not encrypted"))
 }
 
 async fn rights(thing: &Thing, config: &SourceConfig) -> Vec<Finding> {

@@ -135,6 +135,7 @@ const F1: Chord = code(KeyCode::F(1));
 
 const PANES: &[Context] = &[Context::Panes];
 const MENU: &[Context] = &[Context::Menu];
+const FINDINGS: &[Context] = &[Context::Findings];
 const SCROLL: &[Context] = &[Context::Scroll];
 const RUN: &[Context] = &[Context::Run];
 const CONFIRM: &[Context] = &[Context::Confirm];
@@ -142,12 +143,18 @@ const PALETTE: &[Context] = &[Context::Palette];
 const LINE: &[Context] = &[Context::Line];
 const TYPED: &[Context] = &[Context::Palette, Context::Line];
 /// Where letters are not text.
-const LETTERS: &[Context] =
-    &[Context::Panes, Context::Scroll, Context::Menu, Context::Run, Context::Confirm];
+const LETTERS: &[Context] = &[
+    Context::Panes,
+    Context::Scroll,
+    Context::Menu,
+    Context::Run,
+    Context::Confirm,
+    Context::Findings,
+];
 /// Where something longer than the screen can be scrolled by letters.
 const SCROLLED: &[Context] = &[Context::Scroll, Context::Run, Context::Confirm];
 /// Rows to move about in.
-const ROWS: &[Context] = &[Context::Panes, Context::Menu];
+const ROWS: &[Context] = &[Context::Panes, Context::Menu, Context::Findings];
 /// Everywhere but in a countdown, where every key stops it.
 const EVERYWHERE: &[Context] = &[
     Context::Panes,
@@ -157,6 +164,7 @@ const EVERYWHERE: &[Context] = &[
     Context::Line,
     Context::Confirm,
     Context::Run,
+    Context::Findings,
 ];
 
 const fn row(
@@ -205,7 +213,7 @@ macro_rules! bound {
 }
 
 /// Every key that means something, in the order of the help.
-pub static BINDINGS: [Binding; 73] = {
+pub static BINDINGS: [Binding; 78] = {
     use Command::*;
     use Group::{Acting, Data, Looking, Moving, Program};
     [
@@ -218,6 +226,11 @@ pub static BINDINGS: [Binding; 73] = {
         // --- the menus
         bound!(row(MENU, &[ENTER], Enter, Acting, "open the selected entry; it starts nothing yet"), hint "open" 2),
         bound!(row(MENU, &[ESC, key('q')], Back, Moving, "close the menu"), hint "close" 1),
+        // --- what the doctor found
+        bound!(row(FINDINGS, &[ENTER], Enter, Looking, "details of the selected finding, and its cure"), hint "details" 2),
+        bound!(row(FINDINGS, &[ESC, key('q')], Back, Moving, "one step back: details, filter, close"), hint "close" 1),
+        bound!(row(FINDINGS, &[key('r')], Examine, Data, "examine everything again"), hint "again" 3),
+        bound!(row(FINDINGS, &[key('/')], Filter, Looking, "only findings with a text; a leading ! turns it round"), hint "filter" 4),
         // --- the palette and the other lines
         bound!(typing(PALETTE, &[ENTER], Edit::Accept, "complete the name; once it is spelled out, do it"), hint "do it" 2),
         bound!(typing(PALETTE, &[code(KeyCode::Tab)], Edit::Complete, "complete the name"), hint "complete" 3),
@@ -275,6 +288,7 @@ pub static BINDINGS: [Binding; 73] = {
         bound!(row(PANES, &[key('u')], ToggleUtc, Looking, "times in UTC or local"), name "utc"),
         bound!(row(PANES, &[key('m')], Unmask, Looking, "show or mask identifiers; noted in the journal"), name "unmask"),
         bound!(row(PANES, &[key('M')], Messages, Looking, "everything that was said"), name "messages", hint "messages" 10),
+        bound!(row(PANES, &[key('D')], Doctor, Looking, "whether everything that is configured would work now"), name "doctor"),
         row(PANES, &[ESC], Back, Looking, "one step back: filter, freeze, zoom"),
         bound!(row(PANES, &[ctrl('r')], PollNow, Data, "ask the pane's sources now"), name "poll"),
         bound!(row(PANES, &[key('+'), key('=')], Slower, Data, "longer interval: ask the pane's sources less often"), name "slower"),
@@ -310,4 +324,4 @@ pub static BINDINGS: [Binding; 73] = {
 
 /// In a question nothing else can be opened but the help.
 const LETTERS_WITHOUT_CONFIRM: &[Context] =
-    &[Context::Panes, Context::Scroll, Context::Menu, Context::Run];
+    &[Context::Panes, Context::Scroll, Context::Menu, Context::Run, Context::Findings];

@@ -24,9 +24,10 @@ const KEYS: usize = 18;
 const FAULTS: &str = "in the menu of faults";
 
 /// Every context, in the order in which the help tells of them.
-pub const CONTEXTS: [Context; 8] = [
+pub const CONTEXTS: [Context; 9] = [
     Context::Panes,
     Context::Menu,
+    Context::Findings,
     Context::Confirm,
     Context::Countdown,
     Context::Run,
@@ -137,6 +138,7 @@ pub fn place(context: Context) -> &'static str {
         Context::Confirm => "at a question",
         Context::Countdown => "during a countdown",
         Context::Run => "in a dialog that asks nothing",
+        Context::Findings => "in what the doctor found",
     }
 }
 
@@ -151,6 +153,9 @@ fn note(context: Context) -> Option<&'static str> {
         Context::Line => Some("letters are text; a target must be typed, pasting it is refused"),
         Context::Palette => {
             Some("letters are text; Enter does what the line spells out, never more")
+        }
+        Context::Findings => {
+            Some("nothing is sent by an examination: actions are asked after, and never started")
         }
         Context::Panes | Context::Scroll | Context::Run => None,
     }

@@ -48,6 +48,20 @@ pub fn prompt(prompt: &str, text: &str, columns: usize, theme: Theme) -> (Line<'
     (line, cursor)
 }
 
+/// How many rows a filter leaves, of how many, and of what.
+fn counted(state: &State, typed: &view::Line) -> (usize, usize, &'static str) {
+    let below = state.view.layers.iter().any(|layer| matches!(layer, view::Layer::Doctor(_)));
+    if let (true, Some(found)) = (below, &state.world.examination) {
+        return (found.rows(&typed.text).len(), found.findings.len(), "Doctor");
+    }
+    let pane = state.view.focus;
+    let filtered = state.view.pane(pane);
+    let unfiltered = view::PaneView { filter: String::new(), ..filtered.clone() };
+    let left = rows::of(state.shown(), pane, &filtered).len();
+    let all = rows::of(state.shown(), pane, &unfiltered).len();
+    (left, all, pane.title())
+}
+
 /// Draws the filter of the focused pane with the number of rows that it leaves.
 pub fn filter(
     buffer: &mut Buffer,
@@ -59,12 +73,8 @@ pub fn filter(
     if area.is_empty() {
         return None;
     }
-    let pane = state.view.focus;
-    let filtered = state.view.pane(pane);
-    let unfiltered = view::PaneView { filter: String::new(), ..filtered.clone() };
-    let left = rows::of(state.shown(), pane, &filtered).len();
-    let all = rows::of(state.shown(), pane, &unfiltered).len();
-    let note = format!("  {left} of {all} rows of {}; ! turns it round", pane.title());
+    let (left, all, of) = counted(state, typed);
+    let note = format!("  {left} of {all} rows of {of}; ! turns it round");
     let room = usize::from(area.width).saturating_sub(note.width());
     let (mut line, cursor) = if room >= 16 {
         let (mut line, cursor) = prompt(" /", &typed.text, room, theme);

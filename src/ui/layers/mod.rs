@@ -3,6 +3,8 @@
 //! A layer is a [`Sheet`]: fixed lines above, lines that scroll, fixed lines below. The
 //! decision of a dialog stands in the fixed lines, so that it is always on the screen.
 
+pub mod doctor;
+
 pub mod help;
 
 pub mod line;
@@ -88,6 +90,10 @@ pub fn draw(
                 menu::faults(buffer, area, state, *selected, theme);
                 None
             }
+            Layer::Doctor(view) if view.detail.is_none() => {
+                doctor::draw(buffer, area, state, view, theme);
+                None
+            }
             _ => sheet(state, depth, inside_width(area), theme)
                 .and_then(|sheet| draw_sheet(buffer, area, &sheet, theme)),
         };
@@ -116,6 +122,7 @@ fn sheet(state: &State, depth: usize, width: usize, theme: Theme) -> Option<Shee
         Layer::Help { scroll } => Some(help::sheet(state, depth, *scroll, width, theme)),
         Layer::Messages { scroll } => Some(messages::sheet(state, *scroll, width, theme)),
         Layer::Dialog(dialog) => Some(dialogs::sheet(state, dialog, width, theme)),
+        Layer::Doctor(view) => doctor::sheet(state, view, width, theme),
         Layer::Palette(_) | Layer::Filter(_) | Layer::Actions { .. } | Layer::Demo { .. } => None,
     }
 }

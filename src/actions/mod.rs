@@ -53,6 +53,7 @@ use tokio::sync::mpsc;
 pub use self::{
     approval::Request,
     journal::{JournalError, JournalReport},
+    preview::measure,
     supervise::supervise,
 };
 use self::{
@@ -65,9 +66,8 @@ use self::{
 use crate::{
     config::profile::ActionConfig,
     domain::{
-        action::{ActionEvent, ActionOutcome, LOCKED, PastRun, Preview, Previewed, Standing},
+        action::{ActionEvent, ActionOutcome, LOCKED, PastRun, Previewed, Standing},
         catalog::PrefixSpec,
-        failure::Failure,
         ids::{ActionId, ReadingName, RunId},
         time::Moment,
         value::Value,
@@ -329,19 +329,6 @@ impl Actions {
         };
         self.journal.append(&entry, (self.clock)().wall)
     }
-}
-
-/// Measures what an action would do, without a journal and without looking who holds a
-/// lock: for an examination, which leaves nothing behind.
-///
-/// # Errors
-/// It could not be measured in five seconds, or what it would act on cannot be reached.
-pub async fn measure(
-    config: &ActionConfig,
-    groups: &[PrefixSpec],
-    at: Moment,
-) -> Result<Preview, Failure> {
-    preview::measure(config, groups, at).await
 }
 
 /// Who sits in front of this console, as the journal has it: `alice@bastion`.

@@ -25,13 +25,10 @@ pub fn look(spec: &ContactSpec, all: &[ContactSpec]) -> Vec<Finding> {
     let thing = Thing::new(Subject::Contact, spec.level);
     let level = spec.level;
     let mut found = Vec::new();
-    for (what, text) in [("name", &spec.name), ("contact", &spec.contact)] {
+    for (key, text) in [("name", &spec.name), ("contact", &spec.contact)] {
         if let Some(why) = unfilled(text) {
-            let what = format!("the {what} of level {level} {why}");
-            let cure = format!(
-                "fill in `{}` of the contact: nobody can be reached by it",
-                if what.contains("name of") { "name" } else { "contact" }
-            );
+            let what = format!("the {key} of level {level} {why}");
+            let cure = format!("fill in `{key}`: nobody can be reached by it");
             found.push(Finding::new(&thing, Grade::Critical, what).cure(cure));
         }
     }

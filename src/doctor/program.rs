@@ -322,19 +322,14 @@ impl Looker<'_> {
 
     /// The programs that a text for a shell names.
     fn first_programs(&mut self, text: &str, directory: &Path) {
-        const BUILT_IN: [&str; 32] = [
-            ":", ".", "alias", "bg", "break", "cd", "command", "continue", "eval", "exec", "exit",
-            "export", "fg", "getopts", "jobs", "read", "readonly", "return", "set", "shift",
-            "source", "test", "[", "[[", "times", "trap", "type", "ulimit", "umask", "unset",
-            "wait", "local",
-        ];
-        const ENDS: [&str; 9] =
-            ["fi", "done", "esac", "case", "for", "in", "function", "select", "true"];
+        const OF_THE_SHELL: &str = ": . [ [[ alias bg break case cd command continue done esac eval exec exit \
+            export fg fi for function getopts in jobs local read readonly return select set shift source test \
+            times trap true type ulimit umask unset wait";
         let mut seen = BTreeSet::new();
         for command in super::shell::commands(text) {
             let Some(name) = command.words.first() else { continue };
             let plain = !name.contains(['$', '(', ')', '*', '=']);
-            let built_in = BUILT_IN.contains(&name.as_str()) || ENDS.contains(&name.as_str());
+            let built_in = OF_THE_SHELL.split_whitespace().any(|word| word == name);
             if !plain
                 || built_in
                 || !seen.insert(name.clone())

@@ -100,7 +100,7 @@ fn shell_faults(text: &str, setting: &Setting<'_>) -> Vec<Fault> {
     faults.extend(appended_settings(text));
     faults.extend(never_used(text));
     faults.extend(not_set(text, &commands, setting));
-    let stops = commands.iter().any(|command| stops_at_errors(command))
+    let stops = commands.iter().any(stops_at_errors)
         || text
             .lines()
             .next()

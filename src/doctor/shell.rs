@@ -139,7 +139,7 @@ impl Reader<'_> {
         let mut text = String::new();
         let (mut open, mut quote) = (0_usize, None);
         let line = self.line;
-        while let Some(c) = self.chars.next() {
+        for c in self.chars.by_ref() {
             self.line += usize::from(c == '\n');
             match (c, quote) {
                 (c, None) if c == end && open == 0 => break,

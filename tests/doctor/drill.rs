@@ -3,7 +3,7 @@
 use crate::Place;
 
 const ACTION: &str = "[source.files]\nkind = \"command\"\nargv = [\"sh\", \"-c\", \"find . -name acted | wc -l\"]\n\
-    interval = \"1s\"\ntimeout = \"900ms\"\nreadings = { acted = \"number\" }\n[action.touch]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"touch\", \"acted\"]\n\
+    interval = \"1s\"\ntimeout = \"900ms\"\nreadings = { acted = { output = \"number\" } }\n[action.touch]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"touch\", \"acted\"]\n\
     proof = [\"files.acted == 1\"]\ncooldown = \"0s\"\n";
 
 #[test]

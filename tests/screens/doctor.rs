@@ -9,7 +9,10 @@ use watchfloor::{
         state::State,
         view::{Context, Layer},
     },
-    domain::examination::{Examined, Finding, Grade, Subject, Thing},
+    domain::{
+        action::{ActionOutcome, PastRun, Trace},
+        examination::{Examined, Finding, Grade, Subject, Thing},
+    },
 };
 
 use crate::common::{
@@ -199,4 +202,30 @@ fn what_was_found_is_drawn() {
             }
         }
     }
+}
+
+#[test]
+fn the_menu_says_when_an_action_was_last_practised() {
+    let mut catalog = example::catalog();
+    for action in &mut catalog.actions {
+        action.drill = true;
+    }
+    let mut production = Desk::new(catalog.clone());
+    assert!(production.press("x").text().contains("not here: this is production"));
+    catalog.environment = "staging".to_owned();
+    let mut desk = Desk::new(catalog);
+    assert!(desk.press("x").text().contains("never drilled; watchfloor run"));
+    let past = PastRun {
+        run: "r1".into(),
+        action: desk.state.world.catalog.actions[0].id.clone(),
+        wall: desk.now().wall - jiff::SignedDuration::from_hours(12 * 24),
+        by: "bob@ops2".to_owned(),
+        outcome: ActionOutcome::Confirmed,
+        resolved: true,
+        trace: Trace { drill: true, ..Trace::default() },
+    };
+    desk.send(Event::History(vec![past]));
+    let text = desk.text();
+    assert!(text.contains("last drilled 12d ago"), "{text}");
+    assert!(text.contains("by bob@ops2, for practice"), "{text}");
 }

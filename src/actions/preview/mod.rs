@@ -46,8 +46,11 @@ impl Findings {
     }
 }
 
-/// Measures what an action would do.
-pub(super) async fn measure(
+/// Measures what an action would do, without a journal and without looking who holds a lock.
+///
+/// # Errors
+/// It took longer than five seconds, or what it would act on cannot be reached.
+pub async fn measure(
     config: &ActionConfig,
     groups: &[PrefixSpec],
     at: Moment,

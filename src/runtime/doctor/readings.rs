@@ -30,12 +30,11 @@ pub(super) async fn read(around: &Around, source: &str, reading: &str) -> Result
     let id = SourceId::from(source);
     let name = format!("{source}.{reading}");
     let unread = |grade, what: String, cure: String| Err(Unread { grade, what, cure });
+    // That there is one of that name was checked with the configuration: another one takes
+    // its place.
     let Some(info) = around.profile.catalog.sources.get(&id) else {
-        return unread(
-            Grade::Critical,
-            format!("there is no source {source}"),
-            "name one that is configured".to_owned(),
-        );
+        let what = format!("{name} is not read: another source takes the place of {source}");
+        return unread(Grade::Skipped, what, format!("configure {source} to have it"));
     };
     if let Some(why) = &info.disabled {
         return unread(
@@ -124,13 +123,11 @@ pub(super) async fn rule(around: &Around, thing: &Thing) -> Vec<Finding> {
     let names =
         names.map(|SeriesName { source, reading }| (source.to_string(), reading.to_string()));
     let mut found = judge(around, thing, names.collect()).await;
-    for action in &rule.suggests {
-        if let Some(why) = catalog.why_unavailable(action) {
-            let what = format!("it suggests {action}, which cannot be started: {why}");
-            found.push(
-                Finding::new(thing, Grade::Warning, what).cure(format!("see action/{action}")),
-            );
-        }
+    let suggested = rule.suggests.iter().filter(|action| catalog.why_unavailable(action).is_some());
+    let names: Vec<&str> = suggested.map(|action| action.as_str()).collect();
+    if let Some(first) = names.first() {
+        let what = format!("it suggests what cannot be started: {}", names.join(", "));
+        found.push(Finding::new(thing, Grade::Warning, what).cure(format!("see action/{first}")));
     }
     found
 }
@@ -142,11 +139,11 @@ async fn judge(around: &Around, thing: &Thing, mut names: Vec<(String, String)>)
     for (source, reading) in &names {
         if let Err(unread) = read(around, source, reading).await {
             let finding = unread.finding(thing);
-            // Of a source that does not answer, one line is enough.
+            // Of a source that does not answer, or is not asked, one line is enough.
             let known =
                 |other: &Finding| other.cure == finding.cure && other.verdict == finding.verdict;
-            let is_about_source =
-                finding.cure.as_ref().is_some_and(|cure| cure.starts_with("see "));
+            let is_about_source = finding.verdict == Grade::Skipped
+                || finding.cure.as_ref().is_some_and(|cure| cure.starts_with("see "));
             if !(is_about_source && found.iter().any(known)) {
                 found.push(finding);
             }

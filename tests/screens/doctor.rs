@@ -1,5 +1,7 @@
 //! What an examination found: as it comes, filtered, in detail, and asked for again.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::time::Duration;
 
 use watchfloor::{

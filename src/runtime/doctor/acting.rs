@@ -165,6 +165,11 @@ async fn proof(around: &Around, thing: &Thing, spec: &ActionSpec) -> Vec<Finding
     let mut found = Vec::new();
     for (source, reading) in outside {
         if let Err(mut unread) = readings::read(around, source, reading).await {
+            // What a source does not have now may be what appears once the action has worked.
+            if unread.what.contains("is not in the answer") {
+                unread.grade = Grade::Warning;
+                unread.cure = format!("right where it appears only then; else see source/{source}");
+            }
             unread.what = format!("its proof: {}", unread.what);
             // Without what proves it, it can only end as unknown.
             if unread.grade == Grade::Skipped {

@@ -73,11 +73,19 @@ pub(super) async fn read(around: &Around, source: &str, reading: &str) -> Result
         }
         Lookup::Missing(why) => {
             let cure = format!("look what {source} answers: watchfloor check --json");
-            unread(Grade::Critical, format!("{name} is not in the answer: {why}"), cure)
+            unread(Grade::Critical, missing(&name, &why), cure)
         }
         Lookup::Stale(_) | Lookup::Waiting | Lookup::Disabled(_) => {
             unread(Grade::Unknown, format!("{name} is not known"), format!("see source/{source}"))
         }
+    }
+}
+
+/// That a reading is missing, in words that do not say it twice.
+pub(super) fn missing(name: &str, why: &str) -> String {
+    match why.strip_prefix("not in the answer") {
+        Some(rest) => format!("{name} is not in the answer{rest}"),
+        None => format!("{name} is not in the answer: {why}"),
     }
 }
 

@@ -216,7 +216,7 @@ async fn looked_at(around: &Around, thing: &Thing, config: &SourceConfig) -> Vec
     let what = format!("answers in {} with {count} reading{plural}", short_duration(took));
     let mut found = vec![Finding::new(thing, Grade::Ok, what).took(took)];
     for (name, why) in facts.missing.iter().filter(|_| takes_what_is_configured(&config.kind)) {
-        let what = format!("{name} is not in the answer: {why}");
+        let what = readings::missing(name, why);
         let cure = "correct where it is looked for, or take it out";
         found.push(Finding::new(thing, Grade::Warning, what).cure(cure));
     }

@@ -19,6 +19,8 @@ pub mod actions;
 
 pub mod notify;
 
+pub mod doctor;
+
 pub mod terminal;
 
 pub mod demo;

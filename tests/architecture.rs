@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The floors, and what each may import besides itself.
-const FLOORS: [(&str, &[&str]); 12] = [
+const FLOORS: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("app", &["domain"]),
@@ -20,16 +20,20 @@ const FLOORS: [(&str, &[&str]); 12] = [
     ("sources", &["net", "config", "domain"]),
     ("actions", &["net", "config", "domain"]),
     ("notify", &["net", "config", "domain"]),
+    ("doctor", &["net", "config", "domain"]),
     ("terminal", &["domain"]),
     (
         "runtime",
-        &["domain", "config", "app", "demo", "ui", "sources", "actions", "notify", "terminal"],
+        &[
+            "domain", "config", "app", "demo", "ui", "sources", "actions", "notify", "doctor",
+            "terminal",
+        ],
     ),
     (
         "cli",
         &[
-            "domain", "config", "app", "demo", "ui", "sources", "actions", "notify", "terminal",
-            "runtime",
+            "domain", "config", "app", "demo", "ui", "sources", "actions", "notify", "doctor",
+            "terminal", "runtime",
         ],
     ),
 ];
@@ -170,6 +174,7 @@ fn a_breach_would_be_seen() {
         ("src/net/x.rs", "use crate::{config::profile::Text, sources::Source};"),
         ("src/ui/x.rs", "use crate::net::dial::Endpoint;"),
         ("src/notify/x.rs", "use crate::actions::Clock;"),
+        ("src/doctor/x.rs", "use crate::sources::Source;"),
         ("src/ui/x.rs", "use super::super::runtime::clock::Clock;"),
         ("src/ui/mod.rs", "use super::{app::state::State, sources::Source};"),
         ("src/app/update/line.rs", "fn f() { super::super::super::ui::draw(); }"),

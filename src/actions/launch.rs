@@ -25,7 +25,13 @@ use super::{
     plan::{self, Plan},
     run::objection,
 };
-use crate::{config::profile::ActionConfig, domain::action::Claim};
+use crate::{
+    config::profile::ActionConfig,
+    domain::{
+        action::{Claim, NO_DRILL},
+        catalog::is_production,
+    },
+};
 
 /// The hidden command of this program that carries a run out.
 pub(super) const COMMAND: &str = "supervise";
@@ -76,7 +82,8 @@ pub(super) fn launch(
     // The runner looks again, under the locks.
     let objection = resting(&actions.journal, now, names, order.cooldown)
         .or_else(|| objection(&plan, &order.digest))
-        .or_else(|| approval::objection(actions, order, &config.id));
+        .or_else(|| approval::objection(actions, order, &config.id))
+        .or_else(|| (order.drill && is_production(&order.target)).then(|| NO_DRILL.to_owned()));
     let write = |entry: &Entry| actions.journal.append(entry, (actions.clock)().wall);
     if let Err(error) = write(&intent(&plan, config, order)) {
         return Err(match error {
@@ -111,6 +118,7 @@ fn intent(plan: &Plan, config: &ActionConfig, order: &Order) -> Entry {
         locks: super::locks::scopes(&config.id, &config.locks),
         asked: order.asked.shown(),
         take_over: order.take_over.clone(),
+        drill: order.drill,
         ..Entry::new(Kind::Intent)
     }
 }

@@ -59,6 +59,7 @@ use tokio::sync::mpsc;
 pub use self::{
     approval::Request,
     journal::{JournalError, JournalReport},
+    preview::measure,
     supervise::supervise,
 };
 use self::{
@@ -136,6 +137,8 @@ pub struct Order {
     pub ends_with_us: bool,
     /// What was given for what the action asks for.
     pub asked: Answers,
+    /// It is run for practice: refused in production, and marked in the journal.
+    pub drill: bool,
 }
 
 impl Order {
@@ -156,6 +159,7 @@ impl Order {
             take_over: None,
             ends_with_us: false,
             asked: Answers::none(),
+            drill: false,
         }
     }
 }

@@ -55,6 +55,10 @@ pub enum Command {
     ActionMenu,
     /// The menu of faults, in the demo.
     DemoMenu,
+    /// What an examination of everything that is configured found; begins the first one.
+    Doctor,
+    /// Examines everything again.
+    Examine,
 
     // --- data
     /// Stops the panes at what they show; data is still collected.

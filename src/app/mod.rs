@@ -28,6 +28,8 @@ pub mod logs;
 
 pub mod escalation;
 
+pub mod examination;
+
 pub mod actions;
 
 pub mod alerts;

@@ -13,6 +13,7 @@ use crate::domain::{
     ask::Answers,
     catalog::Catalog,
     delivery::{Delivery, Sender},
+    examination::Examined,
     ids::{ActionId, ReadingName, RunId, SourceId},
     notification::Notification,
     observation::{KeyScan, Observation},
@@ -83,6 +84,8 @@ pub enum Event {
     Delivered(Box<Delivery>),
     /// Which console of the machine sends notifications.
     NotifySender(Sender),
+    /// News of an examination.
+    Examined(Box<Examined>),
     /// Something to say to the operator.
     Notice(Notice),
     /// The process was stopped or the machine suspended: nothing was observed for so long.
@@ -171,6 +174,11 @@ pub enum Effect {
     Copy(String),
     /// Write the state to a file.
     Save,
+    /// Examine everything that is configured.
+    Doctor {
+        /// The number of the examination.
+        number: u64,
+    },
     /// Measure what an action would do.
     Preview {
         /// The run it is for.
@@ -265,4 +273,7 @@ pub struct StartRun {
     pub asked: Answers,
     /// Why and from whom a lock is taken over, where it is.
     pub take_over: Option<TakeOver>,
+    /// It is run for practice.
+    #[serde(default)]
+    pub drill: bool,
 }

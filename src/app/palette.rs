@@ -56,7 +56,7 @@ macro_rules! plain {
 }
 
 /// All commands, in the order of the help.
-pub const ENTRIES: [Entry; 50] = [
+pub const ENTRIES: &[Entry] = &[
     plain!("help", "keys and commands", Command::Help),
     plain!("actions", "the menu of actions", Command::ActionMenu),
     Entry {
@@ -168,6 +168,7 @@ pub const ENTRIES: [Entry; 50] = [
             Ok(Command::MarkDeploy(label.to_owned()))
         },
     },
+    plain!("doctor", "whether everything would work now", Command::Doctor),
     plain!("messages", "everything that was said", Command::Messages),
     plain!("utc", "times in UTC or local", Command::ToggleUtc),
     plain!("faults", "the faults of the demo", Command::DemoMenu),

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     actions::ActionsState, alerts::AlertsState, cache::CacheState, escalation::Escalation,
-    health::CheckState, latency::LatencyState, limits::LimitsState, logs::LogsState,
-    notices::Notices, sources::Sources, view::View,
+    examination::Examination, health::CheckState, latency::LatencyState, limits::LimitsState,
+    logs::LogsState, notices::Notices, sources::Sources, view::View,
 };
 use crate::domain::{
     catalog::{Catalog, SourceInfo},
@@ -57,6 +57,9 @@ pub struct World {
     pub escalation: Escalation,
     /// Arming, runs, outcomes.
     pub actions: ActionsState,
+    /// What the last examination found, or has found so far.
+    #[serde(default)]
+    pub examination: Option<Examination>,
     /// What was said to the operator.
     pub notices: Notices,
     /// Deploy markers and blind gaps, oldest first.
@@ -107,6 +110,7 @@ impl State {
             alerts: AlertsState::default(),
             escalation: Escalation::default(),
             actions: ActionsState::new(settings.console, settings.operator, settings.read_only),
+            examination: None,
             notices: Notices::default(),
             marks: Vec::new(),
             catalog: Catalog::default(),

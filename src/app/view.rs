@@ -96,7 +96,7 @@ pub enum Layer {
     },
     /// The command palette.
     Palette(Line),
-    /// The filter of the focused pane.
+    /// The filter of the focused pane, or of the list of findings below it.
     Filter(Line),
     /// The menu of actions.
     Actions {
@@ -107,6 +107,8 @@ pub enum Layer {
     Form(Box<Form>),
     /// A guarded action on its way.
     Dialog(Box<Dialog>),
+    /// What an examination found.
+    Doctor(DoctorView),
     /// The menu of faults of the demo.
     Demo {
         /// The selected row.
@@ -123,6 +125,17 @@ pub enum Layer {
         /// How far it is scrolled.
         scroll: usize,
     },
+}
+
+/// Where one is in what an examination found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoctorView {
+    /// The selected finding, by its name.
+    pub selected: Option<String>,
+    /// Only findings that contain this; a leading `!` turns it round.
+    pub filter: String,
+    /// How far the details of the selected one are scrolled, where they are open.
+    pub detail: Option<usize>,
 }
 
 /// A line being typed.
@@ -185,6 +198,8 @@ pub enum Context {
     Log,
     /// An entry of a log.
     Entry,
+    /// What an examination found.
+    Findings,
 }
 
 impl View {
@@ -232,6 +247,7 @@ impl View {
             Some(Layer::Entry { .. }) => Context::Entry,
             Some(Layer::Actions { .. } | Layer::Demo { .. }) => Context::Menu,
             Some(Layer::Form(_)) => Context::Form,
+            Some(Layer::Doctor(_)) => Context::Findings,
             Some(Layer::Dialog(dialog)) => dialog.context(),
         }
     }

@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as Group, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::runtime::doctor::Only;
+
 /// The version, with the commit it was built from.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("WATCHFLOOR_COMMIT"), ")");
 
@@ -123,6 +125,9 @@ pub(super) enum Command {
     Demo(Demo),
     /// Looks once at everything, prints what it found, and exits by the verdict
     Check(Output),
+    /// Says of every source, check, action and contact whether it would work now; exits 0
+    /// ready, 1 with warnings, 2 where something would not work, 3 where it is not known
+    Doctor(Doctor),
     /// Carries out one action without the screen; exits 0 confirmed, 1 failed or refuted, 2
     /// refused, 3 unknown
     Run(Run),
@@ -160,6 +165,16 @@ pub(super) enum Command {
     Man,
 }
 
+#[derive(Clone, Debug, Default, Group)]
+pub(super) struct Doctor {
+    /// Only this: SUBJECT or SUBJECT/ID, such as `action` or `action/clear_cache`
+    #[arg(long, value_name = "SUBJECT[/ID]", value_parser = Only::parse)]
+    pub(super) only: Option<Only>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 #[derive(Clone, Debug, Group)]
 pub(super) struct Run {
     /// The action, by its name
@@ -191,6 +206,10 @@ pub(super) struct Run {
     /// Asks whoever holds a lock to stop, and takes it over; why goes into the journal
     #[arg(long, value_name = "REASON")]
     pub(super) take_over: Option<String>,
+    /// For practice: only where the action says drill = true, and not in production; the
+    /// journal marks it
+    #[arg(long)]
+    pub(super) drill: bool,
 }
 
 #[derive(Clone, Debug, Group)]

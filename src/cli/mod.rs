@@ -11,6 +11,8 @@ mod configuration;
 
 mod demo;
 
+mod doctor;
+
 mod init;
 
 mod journal;
@@ -63,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Live(live) => live::run(common, &live, panics),
         Command::Demo(options) => demo::run(common, &options, panics),
         Command::Check(options) => check::run(common, &options),
+        Command::Doctor(options) => doctor::run(common, &options),
         Command::Run(options) => run::run(common, &options),
         Command::Approve(options) => approve::run(common, &options),
         Command::Journal { command } => journal::run(common, &command),

@@ -54,6 +54,16 @@ pub(super) fn prompt(text: &str) {
     let _ = write!(stderr, "{text}").and_then(|()| stderr.flush());
 }
 
+/// Writes how far something is over the line that stands on standard error, where that is a
+/// terminal; an empty text takes it away.
+pub(super) fn progress(text: &str) {
+    let mut stderr = io::stderr().lock();
+    if stderr.is_terminal() {
+        let _ = write!(stderr, "\r\x1b[K{text}");
+        let _ = stderr.flush();
+    }
+}
+
 /// Whether `--color never` is among the arguments.
 static COLORLESS: AtomicBool = AtomicBool::new(false);
 

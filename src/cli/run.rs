@@ -64,6 +64,7 @@ pub(super) fn run(common: &Common, options: &Run) -> color_eyre::Result<ExitCode
         break_glass: options.break_glass,
         take_over: options.take_over.clone(),
         answers,
+        drill: options.drill,
     };
     let json = options.json;
     let mut say = |word: Word| match word {

@@ -10,7 +10,11 @@ mod prometheus;
 mod source;
 mod sse;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 pub use self::display::{ColorMode, Display};
 pub use self::form::{Form, Gap, Spot};
@@ -47,8 +51,19 @@ pub struct Profile {
     pub display: Display,
     /// Where the journal, the log and saved texts go.
     pub state_dir: PathBuf,
+    /// What only an examination of the configuration needs to know.
+    pub doctor: DoctorConfig,
     /// Doubtful things that do not keep the configuration from working, in words.
     pub warnings: Vec<String>,
+}
+
+/// What only an examination of the configuration needs to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DoctorConfig {
+    /// Actions whose address may be read with GET.
+    pub safe_get: BTreeSet<ActionId>,
+    /// Files that secrets were read from.
+    pub secret_files: BTreeSet<PathBuf>,
 }
 
 /// One source.

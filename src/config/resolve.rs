@@ -1,9 +1,9 @@
 //! Fetching secrets from where the configuration says they are.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::Read,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
@@ -35,9 +35,15 @@ fn problem<T>(message: impl Into<String>, cure: impl Into<String>) -> Result<T, 
 #[derive(Default)]
 pub struct Resolver {
     printed: BTreeMap<Vec<String>, Result<String, Problem>>,
+    files: BTreeSet<PathBuf>,
 }
 
 impl Resolver {
+    /// The files that secrets were read from so far.
+    pub fn files(&self) -> &BTreeSet<PathBuf> {
+        &self.files
+    }
+
     /// What `reference` names, and its origin in words: `env NAME`. Relative files start at
     /// `base`.
     ///
@@ -56,7 +62,9 @@ impl Resolver {
             (None, Some(file), None) => {
                 let path = paths::expand(request, base, file);
                 let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                Ok((from_file(&path)?, format!("file {name}")))
+                let secret = from_file(&path)?;
+                self.files.insert(path);
+                Ok((secret, format!("file {name}")))
             }
             (None, None, Some(argv)) => {
                 let printed =

@@ -36,7 +36,7 @@ use super::{
     mask::is_secret_name,
     nearest::suggestion,
     paths,
-    profile::{ColorMode, Display, Profile},
+    profile::{ColorMode, Display, DoctorConfig, Profile},
     raw::{RawColor, RawConfig, RawDisplay},
     resolve::Resolver,
     tree::{Node, Path, Place},
@@ -93,7 +93,10 @@ pub fn profile(
     let display = display(&mut cx, &raw.display);
     let state_dir = state_dir(&cx, raw.state.dir.as_deref());
     cx.report_unset(&Path::default());
-    Some(Profile { catalog, sources, actions, notify, display, state_dir, warnings: Vec::new() })
+    let doctor =
+        DoctorConfig { safe_get: action::readable(&raw), secret_files: cx.secrets.files().clone() };
+    let warnings = Vec::new();
+    Some(Profile { catalog, sources, actions, notify, display, state_dir, doctor, warnings })
 }
 
 /// Reads the sound part. Only a service may be missing there: the strict check has taken

@@ -80,6 +80,8 @@ pub struct TakeOver {
     /// From whom.
     pub from: Vec<RunId>,
 }
+/// Why nothing is run for practice in production.
+pub const NO_DRILL: &str = "nothing is drilled in production: what it does there is real";
 
 /// A preview, or why it could not be made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -190,6 +192,9 @@ pub struct Trace {
     /// What was given for what the action asks for, secrets masked.
     #[serde(default)]
     pub asked: BTreeMap<String, String>,
+    /// It was run for practice.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
 }
 
 /// How long a second person's agreement counts, and how long one may be waited for.

@@ -68,8 +68,13 @@ impl Catalog {
 
     /// Whether the environment must look dangerous.
     pub fn is_production(&self) -> bool {
-        self.environment.starts_with("prod")
+        is_production(&self.target())
     }
+}
+
+/// Whether the environment of a target, `service/environment`, is production.
+pub fn is_production(target: &str) -> bool {
+    target.rsplit('/').next().is_some_and(|environment| environment.starts_with("prod"))
 }
 
 /// A source, as shown.
@@ -310,6 +315,9 @@ pub struct ActionSpec {
     pub cooldown: Duration,
     /// When the run itself is given up.
     pub timeout: Duration,
+    /// It may be run for practice, where the environment is not production.
+    #[serde(default)]
+    pub drill: bool,
 }
 
 /// A cache that an action takes away, and the database behind it.

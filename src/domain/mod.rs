@@ -54,4 +54,8 @@ pub mod delivery;
 
 pub mod outbox;
 
+pub mod examination;
+
 pub mod log;
+
+pub mod rights;

@@ -20,10 +20,13 @@ use crate::config::{
 };
 
 /// Variables that a program gets from the console's own environment.
-const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "USER"];
+pub const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "USER"];
 
 /// Where programs are looked for when there is no PATH.
-const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+pub const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// Variables that keep a program from asking and colouring.
+pub const OWN: [(&str, &str); 2] = [("TERM", "dumb"), ("NO_COLOR", "1")];
 
 /// Said of a secret among the arguments.
 pub const SECRET_ARGUMENT: &str =
@@ -129,8 +132,9 @@ pub fn environment(own: &[(String, Text)]) -> Vec<(String, Text)> {
             set(name, Text::Plain(value));
         }
     }
-    set("TERM", Text::Plain("dumb".to_owned()));
-    set("NO_COLOR", Text::Plain("1".to_owned()));
+    for (name, value) in OWN {
+        set(name, Text::Plain(value.to_owned()));
+    }
     for (name, text) in own {
         set(name, text.clone());
     }

@@ -80,13 +80,15 @@ async fn remembered(profile: &Profile) -> Event {
     }
 }
 
-fn has_counters(profile: &Profile, source: &SourceId) -> bool {
+/// Whether a source has counters, which say nothing at the first look.
+pub(super) fn has_counters(profile: &Profile, source: &SourceId) -> bool {
     let catalog = &profile.catalog;
     catalog.caches.iter().any(|cache| cache.source == *source)
         || catalog.databases.iter().any(|database| database.source == *source)
 }
 
-async fn look(config: SourceConfig, times: u32) -> Vec<Observation> {
+/// Looks at a source so many times, or until it fails.
+pub(super) async fn look(config: SourceConfig, times: u32) -> Vec<Observation> {
     let clock = crate::sources::Clock::start();
     let mut source = Source::new(&config);
     let mut seen = Vec::new();

@@ -1,5 +1,7 @@
 //! The hands of the console: starts the pollers and carries out effects.
 
+mod examine;
+
 mod runs;
 
 mod watch;
@@ -15,7 +17,7 @@ use std::{
 
 use futures_util::FutureExt;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
-use tokio_util::sync::DropGuard;
+use tokio_util::{sync::DropGuard, task::AbortOnDropHandle};
 
 use super::{
     clock::Clock,
@@ -85,6 +87,8 @@ pub(super) struct Engine {
     /// Runs for which a second person is waited for.
     waiting: BTreeMap<RunId, DropGuard>,
     keeper: Keeper,
+    /// The examination that goes on.
+    examining: Option<AbortOnDropHandle<()>>,
     /// Puts a text on the clipboard; returns whether there is one.
     pub(super) clipboard: Box<dyn FnMut(&str) -> bool>,
 }
@@ -111,6 +115,7 @@ impl Engine {
             pollers: JoinSet::new(),
             saves: None,
             waiting: BTreeMap::new(),
+            examining: None,
             clipboard: Box::new(|_| false),
         }
     }
@@ -281,6 +286,7 @@ impl Hands for Engine {
             Effect::Scan { source, groups } => self.scan(source, groups),
             Effect::Copy(text) => self.copy(&text),
             Effect::Save => self.save(state),
+            Effect::Doctor { number } => self.examine(number),
             Effect::Preview { run, action, asked } => self.preview(run, action, asked),
             Effect::Ask { start, request } => self.ask(*start, request),
             Effect::Follow { run, action } => self.follow(run, action),

@@ -9,6 +9,8 @@ mod chronicle;
 
 pub mod clock;
 
+pub mod doctor;
+
 mod engine;
 
 pub mod event_loop;

@@ -335,6 +335,7 @@ impl Session<'_> {
                 .take_over
                 .clone()
                 .map(|reason| TakeOver { reason, from: preview.holders.clone() }),
+            drill: self.asked.drill,
         };
         (start, run)
     }

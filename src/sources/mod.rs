@@ -34,7 +34,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use self::kind::{Described, Kind};
-pub use self::redis::scan::scan;
+pub use self::{postgres::rights::rights, redis::scan::scan};
 use crate::{
     config::profile::SourceConfig,
     domain::{

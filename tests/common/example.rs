@@ -69,6 +69,7 @@ fn action(id: &str, title: &str, guard: Guard, key: char) -> ActionSpec {
         proof_within: Duration::from_secs(60),
         cooldown: Duration::from_secs(600),
         timeout: Duration::from_secs(120),
+        drill: false,
     }
 }
 

@@ -75,7 +75,7 @@ fn the_help_tells_of_every_binding_whatever_the_place() {
                 .count();
             assert!(count >= binding.contexts.len(), "{here:?}: {binding:?}");
         }
-        for entry in &palette::ENTRIES {
+        for entry in palette::ENTRIES {
             assert!(lines.iter().any(|line| line.contains(entry.name)), "{}", entry.name);
         }
     }

@@ -5,6 +5,8 @@ mod common;
 
 mod alerts;
 
+mod doctor;
+
 mod every_size;
 
 mod forms;

@@ -134,6 +134,9 @@ pub struct Entry {
     /// Whose locks are taken over, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub take_over: Option<TakeOver>,
+    /// It is run for practice.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
 }
 
 impl Entry {
@@ -160,6 +163,7 @@ impl Entry {
             locks: Vec::new(),
             asked: BTreeMap::new(),
             take_over: None,
+            drill: false,
         }
     }
 

@@ -169,6 +169,7 @@ impl Record {
                 self.past.trace.before.clone_from(&line.entry.readings);
                 self.past.trace.servers.clone_from(&line.entry.servers);
                 self.past.trace.asked.clone_from(&line.entry.asked);
+                self.past.trace.drill = line.entry.drill;
             }
             Kind::Supervisor => self.supervisor.clone_from(&line.entry.process),
             Kind::Start => {

@@ -47,8 +47,12 @@ impl Findings {
     }
 }
 
-/// Measures what an action would do with what was asked for.
-pub(super) async fn measure(
+/// Measures what an action would do with what was asked for, without a journal and without
+/// looking who holds a lock.
+///
+/// # Errors
+/// It took longer than five seconds, or what it would act on cannot be reached.
+pub async fn measure(
     config: &ActionConfig,
     answers: &Answers,
     groups: &[PrefixSpec],

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{alerts, guarded, logs, say};
+use super::{alerts, doctor, guarded, logs, say};
 use crate::app::{
     command::Command,
     copy::row_text,
@@ -36,15 +36,21 @@ pub(super) fn apply(state: &mut State, command: Command, effects: &mut Vec<Effec
         Command::Messages => open(state, Layer::Messages { scroll: 0 }),
         Command::Palette => open(state, Layer::Palette(Line::default())),
         Command::Filter => {
-            if state.view.focus == Pane::Logs {
+            let of_findings = match state.view.layers.last() {
+                Some(Layer::Doctor(view)) => Some(view.filter.clone()),
+                _ => None,
+            };
+            if of_findings.is_none() && state.view.focus == Pane::Logs {
                 // What is narrowed is the list of entries.
                 logs::list(state);
             }
-            let text = state.view.pane(state.view.focus).filter;
+            let text = of_findings.unwrap_or_else(|| state.view.pane(state.view.focus).filter);
             open(state, Layer::Filter(Line { text, chosen: 0 }));
         }
         Command::ActionMenu => open(state, Layer::Actions { selected: 0 }),
         Command::DemoMenu => demo_menu(state, effects),
+        Command::Doctor => doctor::open(state, effects),
+        Command::Examine => doctor::begin(state, effects),
         Command::DemoFault(name) => effects.push(Effect::DemoFault(name)),
         Command::Prepare(action) => guarded::prepare(state, &action, effects),
         Command::Confirm => guarded::confirm(state, effects),
@@ -114,7 +120,7 @@ pub(super) fn open(state: &mut State, layer: Layer) {
 
 /// Closes the topmost thing: layer, filter, freeze, zoom.
 fn back(state: &mut State) {
-    if close(state) || logs::back(state) {
+    if doctor::back(state) || close(state) || logs::back(state) {
         return;
     }
     let focus = state.view.focus;
@@ -232,6 +238,7 @@ fn enter(state: &mut State, effects: &mut Vec<Effect>) {
         Some(Layer::Help { .. } | Layer::Messages { .. } | Layer::Entry { .. }) => {
             state.view.layers.pop();
         }
+        Some(Layer::Doctor(_)) => doctor::enter(state),
         Some(
             Layer::Palette(_)
             | Layer::Filter(_)
@@ -266,6 +273,7 @@ fn step(state: &mut State, by: i32) {
         Some(Layer::Dialog(dialog)) => dialog.scroll = moved(dialog.scroll, by, 1_000),
         Some(Layer::Actions { selected }) => *selected = moved(*selected, by, actions),
         Some(Layer::Demo { selected }) => *selected = moved(*selected, by, faults),
+        Some(Layer::Doctor(_)) => doctor::step(state, by),
         Some(Layer::Palette(_) | Layer::Filter(_) | Layer::Search(_) | Layer::Form(_)) => {}
         None => step_row(state, by),
     }

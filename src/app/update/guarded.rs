@@ -343,6 +343,7 @@ pub(super) fn order(
         break_glass: dialog.break_glass,
         take_over: None,
         asked: dialog.asked.clone(),
+        drill: false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Typing: the palette, the filter, the reason, the phrase.
 
-use super::{command, guarded, logs, say};
+use super::{command, doctor, guarded, logs, say};
 use crate::app::{
     actions::Stage,
     command::Edit,
@@ -114,6 +114,10 @@ fn paste(state: &mut State, text: &str, effects: &mut Vec<Effect>) {
 fn live_filter(state: &mut State) {
     if let Some(Layer::Filter(line)) = state.view.layers.last() {
         let text = line.text.clone();
+        if let Some(findings) = doctor::view_mut(state) {
+            findings.filter = text;
+            return;
+        }
         let focus = state.view.focus;
         state.view.pane_mut(focus).filter = text;
         if focus == Pane::Logs {

@@ -4,6 +4,8 @@ mod alerts;
 
 mod command;
 
+mod doctor;
+
 mod guarded;
 
 mod line;
@@ -75,6 +77,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
                 say(&mut state.world, Notice::info(text), &mut effects);
             }
         }
+        Event::Examined(news) => doctor::examined(state, *news, &mut effects),
         Event::Scanned(scan) => scanned(&mut state.world, *scan, &mut effects),
         Event::Reloaded(changed) => reload::apply(state, *changed, &mut effects),
         Event::ReloadFailed(why) => say(

@@ -98,6 +98,7 @@ fn action(id: &str, guard: Guard, proof: &[&str]) -> ActionSpec {
         proof_within: Duration::from_secs(60),
         cooldown: Duration::from_secs(120),
         timeout: Duration::from_secs(30),
+        drill: false,
     }
 }
 

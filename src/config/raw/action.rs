@@ -83,6 +83,8 @@ pub struct Guarding<'a> {
     pub optional: bool,
     /// What it asks for when it is started.
     pub asks: &'a BTreeMap<String, RawAsk>,
+    /// May be run for practice.
+    pub drill: bool,
 }
 
 macro_rules! action {
@@ -140,6 +142,10 @@ macro_rules! action {
             /// what was given.
             #[serde(default)]
             pub ask: BTreeMap<String, RawAsk>,
+            /// May be run for practice with `run --drill`, where the environment is not
+            /// production.
+            #[serde(default)]
+            pub drill: bool,
             $($(#[$field_meta])* pub $field: $type,)*
         }
 
@@ -162,6 +168,7 @@ macro_rules! action {
                     enabled: self.enabled,
                     optional: self.optional,
                     asks: &self.ask,
+                    drill: self.drill,
                 }
             }
         }
@@ -202,6 +209,10 @@ action! {
         /// Do not verify the certificate at all.
         #[serde(default)]
         pub insecure: bool,
+        /// A GET of this address only reads: `doctor` may send one, to see whether the
+        /// credentials are accepted.
+        #[serde(default)]
+        pub safe_get: bool,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Guarded actions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Cx, Path,
@@ -67,6 +67,13 @@ pub fn actions(
         catalog.actions.push(spec);
     }
     actions
+}
+
+/// The actions whose address may be read with GET.
+pub fn readable(raw: &RawConfig) -> BTreeSet<ActionId> {
+    let readable = |action: &RawAction| matches!(action, RawAction::Http(http) if http.safe_get);
+    let named = raw.action.iter().filter(|(_, action)| readable(action));
+    named.map(|(name, _)| ActionId::from(name.as_str())).collect()
 }
 
 /// Why an action cannot be started, where it cannot.
@@ -178,6 +185,7 @@ fn spec(
         proof_within: proof_within?,
         cooldown: cooldown?,
         timeout: timeout?,
+        drill: guarding.drill,
     })
 }
 

@@ -40,6 +40,7 @@ impl Engine {
             break_glass: start.break_glass,
             take_over: start.take_over,
             asked: start.asked,
+            drill: start.drill,
             // The service that it acts on ends with the console, and so does the journal.
             ends_with_us: self.demo.is_some(),
             ..crate::actions::Order::new(start.run, start.digest, start.target)

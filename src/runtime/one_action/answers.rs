@@ -26,6 +26,8 @@ pub struct Asked {
     pub break_glass: bool,
     /// Why a lock is taken over.
     pub take_over: Option<String>,
+    /// For practice.
+    pub drill: bool,
     /// What was given for what the action asks for. What has a default may be left out.
     pub answers: BTreeMap<String, Given>,
 }

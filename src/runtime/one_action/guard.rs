@@ -11,7 +11,7 @@ use crate::{
         msg::{Effect, Event},
     },
     domain::{
-        action::{APPROVAL_LASTS, BREAK_GLASS_REASON, Preview},
+        action::{APPROVAL_LASTS, BREAK_GLASS_REASON, NO_DRILL, Preview},
         catalog::ActionSpec,
         ids::ActionId,
     },
@@ -24,6 +24,14 @@ const CANCEL: Duration = Duration::from_secs(5);
 impl Session<'_> {
     /// Why it cannot be started at all.
     pub(super) fn objection(&self, spec: &ActionSpec) -> Option<String> {
+        if self.asked.drill {
+            if self.state.world.catalog.is_production() {
+                return Some(NO_DRILL.to_owned());
+            }
+            if !spec.drill {
+                return Some(format!("{} is not for practice: write drill = true in it", spec.id));
+            }
+        }
         if self.asked.dry_run {
             return self.state.world.catalog.why_unavailable(&spec.id).map(str::to_owned);
         }

@@ -20,6 +20,8 @@ mod queries;
 
 mod refusal;
 
+pub(super) mod rights;
+
 mod sessions;
 
 use std::{sync::Arc, time::Duration};

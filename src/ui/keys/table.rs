@@ -140,6 +140,7 @@ const OTHER_PANES: &[Context] = &[Context::Panes];
 const LOG: &[Context] = &[Context::Log];
 const ENTRY: &[Context] = &[Context::Entry];
 const MENU: &[Context] = &[Context::Menu];
+const FINDINGS: &[Context] = &[Context::Findings];
 const SCROLL: &[Context] = &[Context::Scroll, Context::Entry];
 const RUN: &[Context] = &[Context::Run];
 const CONFIRM: &[Context] = &[Context::Confirm];
@@ -158,11 +159,12 @@ const LETTERS: &[Context] = &[
     Context::Menu,
     Context::Run,
     Context::Confirm,
+    Context::Findings,
 ];
 /// Where something longer than the screen can be scrolled by letters.
 const SCROLLED: &[Context] = &[Context::Scroll, Context::Entry, Context::Run, Context::Confirm];
 /// Rows to move about in.
-const ROWS: &[Context] = &[Context::Panes, Context::Log, Context::Menu];
+const ROWS: &[Context] = &[Context::Panes, Context::Log, Context::Menu, Context::Findings];
 /// Everywhere but in a countdown, where every key stops it.
 const EVERYWHERE: &[Context] = &[
     Context::Panes,
@@ -175,6 +177,7 @@ const EVERYWHERE: &[Context] = &[
     Context::Form,
     Context::Confirm,
     Context::Run,
+    Context::Findings,
 ];
 
 const fn row(
@@ -236,6 +239,11 @@ pub static BINDINGS: &[Binding] = {
         // --- the menus
         bound!(row(MENU, &[ENTER], Enter, Acting, "open the selected entry; it starts nothing yet"), hint "open" 2),
         bound!(row(MENU, &[ESC, key('q')], Back, Moving, "close the menu"), hint "close" 1),
+        // --- what the doctor found
+        bound!(row(FINDINGS, &[ENTER], Enter, Looking, "details of the selected finding, and its cure"), hint "details" 2),
+        bound!(row(FINDINGS, &[ESC, key('q')], Back, Moving, "one step back: details, filter, close"), hint "close" 1),
+        bound!(row(FINDINGS, &[key('r')], Examine, Data, "examine everything again"), hint "again" 3),
+        bound!(row(FINDINGS, &[key('/')], Filter, Looking, "only findings with a text; a leading ! turns it round"), hint "filter" 4),
         // --- the palette and the other lines
         bound!(typing(PALETTE, &[ENTER], Edit::Accept, "complete the name; once it is spelled out, do it"), hint "do it" 2),
         bound!(typing(PALETTE, &[code(KeyCode::Tab)], Edit::Complete, "complete the name"), hint "complete" 3),
@@ -301,6 +309,7 @@ pub static BINDINGS: &[Binding] = {
         bound!(row(PANES, &[key('u')], ToggleUtc, Looking, "times in UTC or local"), name "utc"),
         bound!(row(OTHER_PANES, &[key('m')], Unmask, Looking, "show or mask identifiers; noted in the journal"), name "unmask"),
         bound!(row(PANES, &[key('M')], Messages, Looking, "everything that was said"), name "messages", hint "messages" 10),
+        bound!(row(PANES, &[key('D')], Doctor, Looking, "whether everything that is configured would work now"), name "doctor"),
         row(OTHER_PANES, &[ESC], Back, Looking, "one step back: filter, freeze, zoom"),
         bound!(row(PANES, &[ctrl('r')], PollNow, Data, "ask the pane's sources now"), name "poll"),
         bound!(row(PANES, &[key('+'), key('=')], Slower, Data, "longer interval: ask the pane's sources less often"), name "slower"),
@@ -349,5 +358,12 @@ pub static BINDINGS: &[Binding] = {
 };
 
 /// In a question nothing else can be opened but the help.
-const LETTERS_WITHOUT_CONFIRM: &[Context] =
-    &[Context::Panes, Context::Log, Context::Entry, Context::Scroll, Context::Menu, Context::Run];
+const LETTERS_WITHOUT_CONFIRM: &[Context] = &[
+    Context::Panes,
+    Context::Log,
+    Context::Entry,
+    Context::Scroll,
+    Context::Menu,
+    Context::Run,
+    Context::Findings,
+];

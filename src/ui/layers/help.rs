@@ -29,6 +29,7 @@ pub const CONTEXTS: &[Context] = &[
     Context::Log,
     Context::Entry,
     Context::Menu,
+    Context::Findings,
     Context::Confirm,
     Context::Countdown,
     Context::Run,
@@ -60,7 +61,7 @@ pub fn lines(here: Context, faults: bool, width: usize, theme: Theme) -> Vec<Lin
     let mut lines = Vec::new();
     section(&mut lines, here, faults, width, theme);
     lines.push(heading("Commands without a key: type : and the name", theme));
-    for entry in &palette::ENTRIES {
+    for entry in palette::ENTRIES {
         if !BINDINGS.iter().any(|binding| binding.name == entry.name) {
             let name = format!("{} {}", entry.name, entry.arguments);
             lines.extend(entry_lines(&name, entry.does, "", width, theme));
@@ -143,6 +144,7 @@ pub fn place(context: Context) -> &'static str {
         Context::Confirm => "at a question",
         Context::Countdown => "during a countdown",
         Context::Run => "in a dialog that asks nothing",
+        Context::Findings => "in what the doctor found",
     }
 }
 
@@ -163,6 +165,9 @@ fn note(context: Context) -> Option<&'static str> {
         }
         Context::Log => {
             Some("it follows what comes until you move up in it; what is there then stays there")
+        }
+        Context::Findings => {
+            Some("nothing is sent by an examination: actions are asked after, and never started")
         }
         Context::Panes | Context::Entry | Context::Scroll | Context::Run => None,
     }

@@ -52,6 +52,24 @@ pub fn prompt(prompt: &str, text: &str, columns: usize, theme: Theme) -> (Line<'
     (line, cursor)
 }
 
+/// Whether what an examination found is on the screen.
+fn over_findings(state: &State) -> bool {
+    state.view.layers.iter().any(|layer| matches!(layer, view::Layer::Doctor(_)))
+}
+
+/// How many rows a filter leaves, of how many, and of what.
+fn counted(state: &State, typed: &view::Line) -> (usize, usize, &'static str) {
+    if let (true, Some(found)) = (over_findings(state), &state.world.examination) {
+        return (found.rows(&typed.text).len(), found.findings.len(), "Doctor");
+    }
+    let pane = state.view.focus;
+    let filtered = state.view.pane(pane);
+    let unfiltered = view::PaneView { filter: String::new(), ..filtered.clone() };
+    let left = rows::of(state.shown(), pane, &filtered).len();
+    let all = rows::of(state.shown(), pane, &unfiltered).len();
+    (left, all, pane.title())
+}
+
 /// Draws the filter of the focused pane with the number of rows that it leaves.
 pub fn filter(
     buffer: &mut Buffer,
@@ -60,8 +78,7 @@ pub fn filter(
     typed: &view::Line,
     theme: Theme,
 ) -> Option<(u16, u16)> {
-    let pane = state.view.focus;
-    if pane == Pane::Logs {
+    if state.view.focus == Pane::Logs && !over_findings(state) {
         let note = match &state.view.logs.complaint {
             Some(why) => Note::Wrong(format!("not a pattern: {why}")),
             None => {
@@ -72,11 +89,8 @@ pub fn filter(
         };
         return noted(buffer, area, " &", typed, note, theme);
     }
-    let filtered = state.view.pane(pane);
-    let unfiltered = view::PaneView { filter: String::new(), ..filtered.clone() };
-    let left = rows::of(state.shown(), pane, &filtered).len();
-    let all = rows::of(state.shown(), pane, &unfiltered).len();
-    let note = format!("{left} of {all} rows of {}; ! turns it round", pane.title());
+    let (left, all, of) = counted(state, typed);
+    let note = format!("{left} of {all} rows of {of}; ! turns it round");
     noted(buffer, area, " /", typed, Note::Plain(note), theme)
 }
 

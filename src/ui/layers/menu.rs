@@ -14,7 +14,8 @@ use crate::{
     },
     domain::{
         action::{ActionOutcome, PastRun},
-        time::short_duration,
+        catalog::ActionSpec,
+        time::{coarse_age, short_duration},
         verdict::{Quality, Verdict},
     },
     ui::{dialogs, format, keys, paint, theme::Theme},
@@ -182,6 +183,20 @@ fn outcome_style(run: &PastRun, theme: Theme) -> Style {
     theme.verdict(verdict, Quality::Fresh)
 }
 
+/// How an action is practised, and when that was last done.
+fn practice(spec: &ActionSpec, world: &World) -> String {
+    if world.catalog.is_production() {
+        return "not here: this is production".to_owned();
+    }
+    let drilled = |run: &&PastRun| run.action == spec.id && run.trace.drill;
+    let last = world.actions.history.iter().find(drilled).map(|run| {
+        let age = world.now.wall.duration_since(run.wall);
+        format!("last drilled {} ago", coarse_age(age.try_into().unwrap_or_default()))
+    });
+    let last = last.unwrap_or_else(|| "never drilled".to_owned());
+    format!("{last}; watchfloor run {} --drill", spec.id)
+}
+
 /// Everything about the selected action that the row cannot hold.
 fn detail(row: &ActionRow, world: &World, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let spec = &row.spec;
@@ -208,10 +223,14 @@ fn detail(row: &ActionRow, world: &World, width: usize, theme: Theme) -> Vec<Lin
     match &row.last {
         Some(run) => {
             let when = run.wall.strftime("%Y-%m-%d %H:%MZ");
-            let text = format!("{} at {when} by {}", last_word(run), run.by);
+            let drill = if run.trace.drill { ", for practice" } else { "" };
+            let text = format!("{} at {when} by {}{drill}", last_word(run), run.by);
             say("last run", &text, outcome_style(run, theme));
         }
         None => say("last run", "none that is known", theme.text()),
+    }
+    if spec.drill {
+        say("practice", &practice(spec, world), theme.text());
     }
     // The dialog of a run can be closed; why it ended as it did stays readable here.
     let here = world.actions.runs.iter().rev().find(|run| run.action == spec.id);

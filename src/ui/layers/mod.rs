@@ -3,6 +3,8 @@
 //! A layer is a [`Sheet`]: fixed lines above, lines that scroll, fixed lines below. The
 //! decision of a dialog stands in the fixed lines, so that it is always on the screen.
 
+pub mod doctor;
+
 pub mod entry;
 
 pub mod help;
@@ -92,6 +94,10 @@ pub fn draw(
                 menu::faults(buffer, area, state, *selected, theme);
                 None
             }
+            Layer::Doctor(view) if view.detail.is_none() => {
+                doctor::draw(buffer, area, state, view, theme);
+                None
+            }
             _ => sheet(state, depth, inside_width(area), theme)
                 .and_then(|sheet| draw_sheet(buffer, area, &sheet, theme)),
         };
@@ -121,6 +127,7 @@ fn sheet(state: &State, depth: usize, width: usize, theme: Theme) -> Option<Shee
         Layer::Messages { scroll } => Some(messages::sheet(state, *scroll, width, theme)),
         Layer::Form(form) => Some(dialogs::form::sheet(state, form, width, theme)),
         Layer::Dialog(dialog) => Some(dialogs::sheet(state, dialog, width, theme)),
+        Layer::Doctor(view) => doctor::sheet(state, view, width, theme),
         Layer::Entry { source, entry, scroll } => {
             Some(entry::sheet(state, source, entry, *scroll, width, theme))
         }

@@ -1,0 +1,303 @@
+//! Actions, and the journal without which nothing is started.
+
+use std::time::Duration;
+
+use super::{Around, EXCHANGE, aside, readings, watching};
+use crate::{
+    actions::{self, journal},
+    config::profile::{ActionConfig, ActionKind, HttpAction},
+    doctor::{
+        endpoint, machine,
+        program::{self, Runnable},
+        redis,
+    },
+    domain::{
+        action::{ActionOutcome, PastRun},
+        ask::Answers,
+        catalog::{ActionSpec, PrefixSpec},
+        examination::{Finding, Grade, Thing},
+        guard::Guard,
+        time::coarse_age,
+    },
+};
+
+/// An action that was not run for so long is not known to work any more.
+const LONG_AGO: Duration = Duration::from_secs(90 * 86_400);
+
+/// One action: whether it can be sent, whether its effect would be seen, when it was last
+/// tried. Nothing of it is carried out.
+pub(super) async fn action(around: &Around, thing: &Thing) -> Vec<Finding> {
+    let catalog = &around.profile.catalog;
+    let Some(spec) = catalog.actions.iter().find(|action| action.id.as_str() == thing.id) else {
+        return Vec::new();
+    };
+    if let Some(why) = catalog.why_unavailable(&spec.id) {
+        let cure = readings::cure_of_disabled(why);
+        return vec![Finding::new(thing, Grade::Skipped, why.to_owned()).cure(cure)];
+    }
+    let Some(config) = around.profile.actions.get(&spec.id) else {
+        return vec![Finding::new(thing, Grade::Unknown, "it is not configured in full")];
+    };
+    let (by_kind, previewed, certificate, proof) = tokio::join!(
+        by_kind(around, thing, spec, config),
+        preview(around, thing, config),
+        watching::certificate(around, thing),
+        proof(around, thing, spec),
+    );
+    let mut found = by_kind;
+    // Both look whether the program is there, and say it in the same words.
+    for finding in previewed {
+        if !found.iter().any(|known| known.what.contains(&finding.what)) {
+            found.push(finding);
+        }
+    }
+    found.extend(certificate);
+    found.extend(proof);
+    found.extend(way_back(around, thing, spec));
+    found.push(last_tried(around, thing, spec));
+    found
+}
+
+async fn by_kind(
+    around: &Around,
+    thing: &Thing,
+    spec: &ActionSpec,
+    config: &ActionConfig,
+) -> Vec<Finding> {
+    match &config.kind {
+        ActionKind::Http(http) => http_action(around, thing, config, http).await,
+        ActionKind::Redis(action) => {
+            redis::action(thing, &action.redis, &action.delete, EXCHANGE).await
+        }
+        ActionKind::Command(command) => {
+            let (of, command, surroundings) =
+                (thing.clone(), command.as_ref().clone(), around.surroundings.clone());
+            let purpose = format!("{} {} {}", spec.title, spec.id, spec.effects.join(" "));
+            aside(thing, move || {
+                let runnable = Runnable {
+                    argv: &command.argv,
+                    shell: command.shell,
+                    directory: command.directory.as_deref(),
+                    environment: &command.environment,
+                    fed: command.stdin.is_some(),
+                    purpose: &purpose,
+                    follows: false,
+                };
+                program::look(&of, runnable, &surroundings)
+            })
+            .await
+        }
+    }
+}
+
+async fn http_action(
+    around: &Around,
+    thing: &Thing,
+    config: &ActionConfig,
+    http: &HttpAction,
+) -> Vec<Finding> {
+    let safe_get = around.profile.doctor.safe_get.contains(&config.id);
+    endpoint::look(thing, http, safe_get, EXCHANGE).await
+}
+
+/// Measures what it would do, as the dialog does.
+async fn preview(around: &Around, thing: &Thing, config: &ActionConfig) -> Vec<Finding> {
+    let groups = groups(around, config);
+    let mut answers = Answers::none();
+    for ask in &config.form.asks {
+        let Some(default) = &ask.default else {
+            let what = format!("it asks for {}: what it would send is known only then", ask.name);
+            return vec![Finding::new(thing, Grade::Ok, what)];
+        };
+        answers.insert(ask.name.clone(), ask.answer(default.clone()));
+    }
+    match actions::measure(config, &answers, &groups, around.now).await {
+        Ok(preview) => {
+            let refusals = preview.refusals.iter().map(|why| {
+                Finding::new(thing, Grade::Critical, why.clone())
+                    .cure("as long as that is so, the dialog refuses to start it")
+            });
+            let mut found: Vec<Finding> = refusals.collect();
+            if found.is_empty() {
+                let keys: u64 = preview
+                    .groups
+                    .iter()
+                    .filter(|group| !group.protected)
+                    .map(|group| group.keys)
+                    .sum();
+                let what = if preview.groups.is_empty() {
+                    "what it would send can be worked out".to_owned()
+                } else {
+                    format!("its preview works: {keys} keys would be affected now")
+                };
+                found.push(Finding::new(thing, Grade::Ok, what));
+            }
+            let unverified = preview.findings.iter().filter(|text| {
+                text.contains("not verified") || text.contains("without encryption")
+            });
+            found.extend(unverified.map(|text| {
+                Finding::new(thing, Grade::Warning, text.clone())
+                    .cure("use https, and name the root with ca_file")
+            }));
+            found
+        }
+        Err(failure) => vec![readings::failed(thing, &failure)],
+    }
+}
+
+fn groups(around: &Around, config: &ActionConfig) -> Vec<PrefixSpec> {
+    let ActionKind::Redis(redis) = &config.kind else { return Vec::new() };
+    let caches = around.profile.catalog.caches.iter().filter(|cache| cache.source == redis.source);
+    caches.flat_map(|cache| cache.prefixes.clone()).collect()
+}
+
+/// Whether it would be seen that it worked.
+async fn proof(around: &Around, thing: &Thing, spec: &ActionSpec) -> Vec<Finding> {
+    if spec.proof.is_empty() {
+        let what = "it has no proof: that it ends with success says nothing about its effect";
+        let cure = "write proof = [\"SOURCE.READING == …\"]: what is different once it worked";
+        return vec![Finding::new(thing, Grade::Warning, what).cure(cure)];
+    }
+    let outside: Vec<_> = spec
+        .proof
+        .iter()
+        .filter_map(|proof| {
+            let source = proof.when.source.as_deref().filter(|source| *source != "result")?;
+            Some((source, proof.when.reading.as_ref()))
+        })
+        .collect();
+    if outside.is_empty() {
+        let what = "every proof reads its own answer: nothing outside is looked at";
+        let cure = "add a condition on a source: what is different outside once it worked";
+        return vec![Finding::new(thing, Grade::Warning, what).cure(cure)];
+    }
+    let mut found = Vec::new();
+    for (source, reading) in outside {
+        if let Err(mut unread) = readings::read(around, source, reading).await {
+            // What a source does not have now may be what appears once the action has worked.
+            if unread.what.contains("is not in the answer") {
+                unread.grade = Grade::Warning;
+                unread.cure = format!("right where it appears only then; else see source/{source}");
+            }
+            unread.what = format!("its proof: {}", unread.what);
+            // Without what proves it, it can only end as unknown.
+            if unread.grade == Grade::Skipped {
+                unread.grade = Grade::Warning;
+            }
+            found.push(unread.finding(thing));
+        }
+    }
+    if found.is_empty() {
+        let count = spec.proof.len();
+        let plural = if count == 1 { "" } else { "s" };
+        let what = format!("what its {count} proof{plural} read is there");
+        found.push(Finding::new(thing, Grade::Ok, what));
+    }
+    found
+}
+
+/// Whether there is a way back.
+fn way_back(around: &Around, thing: &Thing, spec: &ActionSpec) -> Option<Finding> {
+    let warning =
+        |what: String, cure: String| Some(Finding::new(thing, Grade::Warning, what).cure(cure));
+    match &spec.undo {
+        Some(undo) => {
+            let why = around.profile.catalog.why_unavailable(undo)?;
+            warning(
+                format!("{undo}, which undoes it, cannot be started: {why}"),
+                format!("see action/{undo}"),
+            )
+        }
+        None if spec.guard >= Guard::G3 && spec.leaves.is_empty() => warning(
+            "it is disruptive, and neither what undoes it nor what stays is said".to_owned(),
+            "write undo = \"ACTION\", or leaves = [\"…\"]: what it does not undo".to_owned(),
+        ),
+        None => None,
+    }
+}
+
+/// When it was last run, for practice or in earnest.
+fn last_tried(around: &Around, thing: &Thing, spec: &ActionSpec) -> Finding {
+    let history = match &around.history {
+        Ok(history) => history,
+        Err(why) => {
+            let what = format!("when it was last run is not known: {why}");
+            return Finding::new(thing, Grade::Unknown, what).cure("see journal/journal");
+        }
+    };
+    let tried =
+        |run: &&PastRun| run.action == spec.id && run.outcome != ActionOutcome::NeverStarted;
+    let production = around.profile.catalog.is_production();
+    let cure = match (spec.drill, production) {
+        (true, false) => format!("practise it: watchfloor run {} --drill", spec.id),
+        (true, true) => format!("practise it where it does no harm: with the configuration of another environment, watchfloor run {} --drill", spec.id),
+        (false, _) => "practise it where it does no harm: write drill = true in the configuration of that environment".to_owned(),
+    };
+    let Some(last) = history.iter().find(tried) else {
+        let what = "never drilled, and never run from here: nobody knows whether it works";
+        return Finding::new(thing, Grade::Warning, what).cure(cure);
+    };
+    let age = Duration::try_from(around.now.wall.duration_since(last.wall)).unwrap_or_default();
+    let word = if last.trace.drill { "drilled" } else { "run" };
+    let ended = if last.resolved {
+        last.outcome.word().to_lowercase()
+    } else {
+        "without a known end".to_owned()
+    };
+    let ago = match coarse_age(age).as_str() {
+        "now" => "just now".to_owned(),
+        age => format!("{age} ago"),
+    };
+    let what = format!("last {word} {ago} by {}: {ended}", last.by);
+    if !last.resolved {
+        let cure = format!("look at its proof: watchfloor journal show {}", last.run);
+        return Finding::new(thing, Grade::Warning, what).cure(cure);
+    }
+    if age > LONG_AGO || last.outcome != ActionOutcome::Confirmed {
+        return Finding::new(thing, Grade::Warning, what).cure(cure);
+    }
+    Finding::new(thing, Grade::Ok, what)
+}
+
+/// The journal: whether it can be written and was not tampered with, and whether what is
+/// started outlives a logout.
+pub(super) async fn journal(around: &Around, thing: &Thing) -> Vec<Finding> {
+    let (of, surroundings) = (thing.clone(), around.surroundings.clone());
+    let directory = around.profile.state_dir.clone();
+    let secrets = around.profile.doctor.secret_files.clone();
+    let mut found = aside(thing, move || {
+        let mut found = machine::state_directory(&of, &directory);
+        found.push(chain(&of, &directory.join(journal::FILE)));
+        found.push(machine::logout(&of, &surroundings));
+        found.extend(secrets.iter().map(|file| machine::secret_file(&of, file)));
+        found
+    })
+    .await;
+    if around.profile.display.read_only {
+        let what = "the console is read-only: no action can be started";
+        found.push(
+            Finding::new(thing, Grade::Warning, what)
+                .cure("take display.read_only out for the window"),
+        );
+    }
+    found
+}
+
+fn chain(thing: &Thing, file: &std::path::Path) -> Finding {
+    if !file.exists() {
+        return Finding::new(thing, Grade::Ok, "there is no journal yet: the first line begins it");
+    }
+    match journal::verify(file) {
+        Ok(verified) => {
+            let what = format!("the journal verifies: {} lines", verified.lines);
+            Finding::new(thing, Grade::Ok, what)
+        }
+        Err(error @ journal::JournalError::Broken { .. }) => {
+            let cure =
+                "keep a copy of it, and find out who wrote into it: watchfloor journal verify";
+            Finding::new(thing, Grade::Critical, error.to_string()).cure(cure)
+        }
+        Err(error) => Finding::new(thing, Grade::Unknown, error.to_string())
+            .cure("nothing can be started without it: look at its owner and its mode"),
+    }
+}

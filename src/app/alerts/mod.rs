@@ -4,6 +4,7 @@
 //! What people do about an alert (acknowledge, silence, call for maintenance) changes how
 //! loud it is, never what it is.
 
+mod deeds;
 mod feed;
 mod handling;
 mod kept;
@@ -21,8 +22,9 @@ use std::{
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-pub use handling::{Acknowledgement, Handling, Maintenance, Muted, Silence, matches};
-pub use kept::{Kept, KeptAlert, kept, restore};
+pub use deeds::{About, Deed, Deeds, What, decided_at, take_over};
+pub use handling::{Acknowledgement, Decision, Handling, Maintenance, Muted, Silence, matches};
+pub use kept::{Kept, KeptAlert, Restored, SCHEMA, kept, restore};
 pub use rows::{AlertRow, Suggestion, active, in_unit, row, rows, verdict};
 pub use telling::{Tell, Telling, delivered, resume, take_back, tell};
 
@@ -308,8 +310,8 @@ fn remember(world: &mut World, changes: &[Change]) {
             };
             world.mark(MarkKind::Alert, label);
         }
-        if !change.to.is_active() {
-            world.alerts.handling.over(&change.rule);
+        if change.from.is_active() && !change.to.is_active() {
+            world.alerts.handling.over(&change.rule, change.at.wall);
         }
         world.alerts.changes.push_back(change.clone());
     }

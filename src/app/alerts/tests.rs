@@ -2,6 +2,8 @@
 
 mod people;
 
+mod shared;
+
 mod telling;
 
 use std::{sync::Arc, time::Duration};

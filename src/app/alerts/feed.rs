@@ -84,7 +84,7 @@ fn point(world: &World, observation: &Observation, name: &SeriesName) -> Result<
     }
     match world.sources.lookup(&name.source, &name.reading) {
         Lookup::Known { value, .. } => Ok(Point::Value(value.clone())),
-        Lookup::Missing(why) => trouble(Quality::Error, why),
+        Lookup::Missing(why) => trouble(Quality::Error, format!("{}: {why}", name.reading)),
         // Nothing comes from what is down; only an answer that is none is an error.
         Lookup::Failing(why) if why.kind.means_down() => trouble(Quality::Stale, why.to_string()),
         Lookup::Failing(why) => trouble(Quality::Error, why.to_string()),

@@ -144,6 +144,9 @@ fn figure(subject: &Subject, data: &Data<'_>, now: Moment) -> Finding {
         Subject::Used { part, limit } => with_series(part, data, now, |_, used| {
             with_series(limit, data, now, |_, limit| share_used(used, limit))
         }),
+        Subject::Part { part, whole } => with_series(part, data, now, |_, part| {
+            with_series(whole, data, now, |_, whole| share_part(part, whole, data.min_events))
+        }),
         Subject::Age(name) => {
             with_series(name, data, now, |_, look| age(look, now, data.clock_ahead))
         }
@@ -231,6 +234,23 @@ fn share_used(used: &Look, limit: &Look) -> Finding {
         }
         (Some(used), Some(limit)) => Finding::known(None, Value::Number(used / limit), 1),
         _ => Finding::unknown(Quality::NoTraffic, "one of the two is no number"),
+    }
+}
+
+/// One count as a share of the count that it is a part of, where there are enough of them.
+fn share_part(part: &Look, whole: &Look, min_events: u64) -> Finding {
+    let count = |look: &Look| match &look.point {
+        Point::Value(Value::Number(count)) if *count >= 0.0 => Some(*count),
+        _ => None,
+    };
+    match (count(part), count(whole)) {
+        (Some(_), Some(whole)) if (whole as u64) < min_events.max(1) => {
+            window::too_few(whole as u64, min_events)
+        }
+        (Some(part), Some(whole)) => {
+            Finding::known(None, Value::Number(part / whole), whole as u64)
+        }
+        _ => Finding::unknown(Quality::NoTraffic, "one of the two is no count"),
     }
 }
 

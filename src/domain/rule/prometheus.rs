@@ -87,7 +87,9 @@ impl Sight<'_> {
                 let (part, other) = (grown(part)?, grown(other)?);
                 Some(part / if *of_rest { part + other } else { other })
             }
-            Subject::Used { part, limit } => Some(self.newest(part)? / self.newest(limit)?),
+            Subject::Part { part, whole: limit } | Subject::Used { part, limit } => {
+                Some(self.newest(part)? / self.newest(limit)?)
+            }
             Subject::CountOf(..)
             | Subject::ShareOf(..)
             | Subject::Age(_)

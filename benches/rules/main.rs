@@ -71,13 +71,7 @@ fn mixed(n: usize) -> String {
 }
 
 fn data(store: &SeriesStore) -> Data<'_> {
-    Data {
-        series: store,
-        bands: &[],
-        marker_age: None,
-        min_events: MIN_EVENTS,
-        clock_ahead: SignedDuration::ZERO,
-    }
+    Data { series: store, bands: &[], marker_age: None, min_events: MIN_EVENTS }
 }
 
 fn store() -> SeriesStore {

@@ -4,6 +4,8 @@ mod people;
 
 mod shared;
 
+mod truth;
+
 mod telling;
 
 use std::{sync::Arc, time::Duration};

@@ -1,6 +1,6 @@
 //! Where alerts are told.
 
-use std::time::Duration;
+use std::{path::Path as FilePath, time::Duration};
 
 use url::Url;
 
@@ -140,6 +140,10 @@ impl Cx<'_> {
     }
 
     fn severities(&mut self, path: &Path, raw: &[RawSeverity]) -> Option<Vec<Severity>> {
+        if raw.is_empty() && self.is_written(&path.index(0)) {
+            // What cannot be read has been reported.
+            return None;
+        }
         if raw.is_empty() {
             self.error(
                 path,
@@ -268,10 +272,34 @@ impl Cx<'_> {
             &raw.argv,
             "[\"/usr/local/bin/page\", \"--stdin\"]",
         );
+        if let Some(program) = raw.argv.first().filter(|_| sound) {
+            self.program_is_there(&path.key("argv"), program);
+        }
         let directory =
             self.directory(path, raw.directory.as_deref(), "no message can be told without it");
         let environment = self.environment(&path.key("environment"), &raw.environment)?;
         sound.then(|| NotifyCommand { argv: raw.argv.clone(), directory, environment })
+    }
+
+    /// Says of a program that is not there: the first message would be the first to know.
+    fn program_is_there(&mut self, path: &Path, program: &str) {
+        let named = FilePath::new(program);
+        let there = if named.is_absolute() {
+            named.exists()
+        } else if program.contains('/') {
+            // Relative to a directory that may be made later.
+            true
+        } else {
+            let Some(places) = self.request.environment.get("PATH") else { return };
+            std::env::split_paths(places).any(|place| place.join(program).exists())
+        };
+        if !there {
+            self.warning(
+                path,
+                format!("there is no program {program} here: nobody would be told"),
+                "install it, or write its whole path",
+            );
+        }
     }
 
     fn bell(&mut self, path: &Path, raw: &RawBell) -> Option<Bell> {

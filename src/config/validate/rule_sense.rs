@@ -40,7 +40,7 @@ impl Cx<'_> {
                 self.error(&path, message, format!("write {} or more", written(interval * 2)));
             }
             let Some((name, op, constant)) = compared(clause) else { continue };
-            if let Some((message, cure)) = of_up(&clause.subject, name, op, constant) {
+            if let Some((message, cure)) = of_up(&clause.subject, name, constant) {
                 self.error(&path, format!("this can never fire: {message}"), cure);
             } else if let Some(message) = of_refused(raw, name, op, constant) {
                 let cure = format!(
@@ -83,12 +83,7 @@ fn compared(clause: &Clause) -> Option<(&SeriesName, Op, &Value)> {
 }
 
 /// Why a comparison of `up` is never true.
-fn of_up(
-    subject: &Subject,
-    name: &SeriesName,
-    op: Op,
-    constant: &Value,
-) -> Option<(String, String)> {
+fn of_up(subject: &Subject, name: &SeriesName, constant: &Value) -> Option<(String, String)> {
     if name.reading.as_ref() != UP || matches!(constant, Value::Bool(_)) {
         return None;
     }
@@ -96,9 +91,7 @@ fn of_up(
         Subject::ShareOf(..) => format!("write share({name} == false, 5m) > 1%"),
         _ => format!("write {name} == false"),
     };
-    let sign =
-        if matches!(op, Op::Equal | Op::NotEqual) { "compared" } else { "larger or smaller" };
-    Some((format!("{name} is yes or no, and never {sign} like {constant}"), cure))
+    Some((format!("{name} is yes or no, and {constant} is neither"), cure))
 }
 
 /// Why a comparison of an HTTP status is never true: an answer whose status is not accepted
@@ -121,7 +114,5 @@ fn of_refused(raw: &RawConfig, name: &SeriesName, op: Op, constant: &Value) -> O
     let holds =
         |status: u16| compare(op, &Value::Number(f64::from(status)), constant) == Some(true);
     let none = !seen.any(holds);
-    none.then(|| {
-        format!("{name} is only known of an answer that is accepted, and {constant} is none")
-    })
+    none.then(|| format!("only an accepted answer has {name}, and of those none passes {constant}"))
 }

@@ -37,7 +37,14 @@ pub(super) fn age(look: &Look, now: Moment, clock_ahead: SignedDuration) -> Find
             format!("the value lies {ahead} s in the future: compare the clocks"),
         );
     }
-    Finding::known(None, Value::Number(age.as_secs_f64().max(0.0)), 1)
+    let finding = Finding::known(None, Value::Number(age.as_secs_f64().max(0.0)), 1);
+    let skew = tidy(clock_ahead.as_secs_f64().abs());
+    let why = match clock_ahead {
+        ahead if ahead > FUTURE => Some(format!("the server's clock is {skew} s ahead of ours")),
+        ahead if ahead < -FUTURE => Some(format!("the server's clock is {skew} s behind ours")),
+        _ => None,
+    };
+    Finding { why, ..finding }
 }
 
 /// What is known of the age of something that never was: it is at least as long ago as its

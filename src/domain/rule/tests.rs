@@ -383,7 +383,9 @@ fn each_series_has_the_clock_of_its_own_server() {
     store.insert(SeriesName::parse("a.then").unwrap(), series(0));
     store.insert(SeriesName::parse("b.then").unwrap(), series(30));
     assert_eq!(found("age(a.then) > 25m", &store, 0).bad, Some(false));
-    assert_eq!(found("age(b.then) > 25m", &store, 0).bad, Some(true));
+    let skewed = found("age(b.then) > 25m", &store, 0);
+    assert_eq!(skewed.bad, Some(true));
+    assert_eq!(skewed.why.as_deref(), Some("the server's clock is 1800 s ahead of ours"));
     let both = found("age(a.then) > 25m or age(b.then) > 25m", &store, 0);
     assert_eq!((both.bad, both.value), (Some(true), Some(Value::Number(2_400.0))));
 }

@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::SignedDuration;
 use watchfloor::domain::{
     rule::{
         Alert, Data, MIN_EVENTS, Mode, Point, Rule, Series, SeriesName, SeriesStore, When, evaluate,

@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::SignedDuration;
 use watchfloor::domain::{
     rule::{
         Alert, Data, MIN_EVENTS, Mode, Point, Rule, Series, SeriesName, SeriesStore, When, evaluate,
@@ -71,13 +70,7 @@ fn mixed(n: usize) -> String {
 }
 
 fn data(store: &SeriesStore) -> Data<'_> {
-    Data {
-        series: store,
-        bands: &[],
-        marker_age: None,
-        min_events: MIN_EVENTS,
-        clock_ahead: SignedDuration::ZERO,
-    }
+    Data { series: store, bands: &[], marker_age: None, min_events: MIN_EVENTS }
 }
 
 fn store() -> SeriesStore {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use serde::{Deserialize, Serialize};
 
-use super::state::World;
+use super::{alerts::About, state::World};
 use crate::domain::{
     catalog::{Catalog, ContactSpec},
     rule::Severity,
@@ -160,8 +160,21 @@ pub fn follow(world: &mut World) {
             }
             world.escalation.started = Some((fired, rule));
         }
-        (None, Some(_)) => world.escalation = Escalation::default(),
+        (None, Some(_)) => put_away(world),
         _ => {}
+    }
+}
+
+/// Nothing critical fires any more: all clocks are put away, here and at other consoles.
+fn put_away(world: &mut World) {
+    let old = std::mem::take(&mut world.escalation);
+    let now = world.now.wall;
+    for (level, at) in old.contacted {
+        let at = at.wall.max(now);
+        world.alerts.handling.ended_by_itself(About::Contacted(level), at);
+    }
+    if let Some(taken) = old.taken {
+        world.alerts.handling.ended_by_itself(About::Taken, taken.at.max(now));
     }
 }
 

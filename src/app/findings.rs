@@ -53,9 +53,8 @@ pub fn of(world: &World) -> Vec<Finding> {
     }
     for row in alerts::rows(world) {
         let reason = match (row.phase.is_active(), &row.measured) {
-            (_, Some(measured)) => format!("{} {measured}", row.word()),
-            (true, None) => format!("{}: {}", row.word(), row.reason),
             (false, None) => row.reason.clone(),
+            _ => row.told(world.now),
         };
         all.push(finding(Pane::Alerts, row.verdict, row.quality, row.title, reason));
     }

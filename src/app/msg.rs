@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    alerts::Kept,
+    alerts::{Deeds, Kept},
     command::{Command, Edit},
 };
 use crate::domain::{
@@ -78,6 +78,8 @@ pub enum Event {
     ReloadFailed(String),
     /// What an earlier console kept of the alerts; sent at the start.
     AlertsKept(Box<Kept>),
+    /// What people did at other consoles of this machine, or as far as it is in the file.
+    DeedsElsewhere(Box<Deeds>),
     /// What an earlier console had told; sent at the start.
     OutboxKept(Box<Outbox>),
     /// What became of a notification.

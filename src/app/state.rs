@@ -91,7 +91,7 @@ pub enum MarkKind {
     Gap,
 }
 
-/// The most marks that are kept.
+/// The most marks of one kind that are kept.
 const MARKS: usize = 200;
 
 impl State {
@@ -187,7 +187,7 @@ impl World {
             self.limits = LimitsState::default();
         }
         self.logs.adopt(&catalog);
-        super::alerts::adopt(self, &catalog);
+        super::alerts::adopt(self, &catalog, &moved);
         self.escalation.adopt(&catalog);
         self.catalog = catalog;
         super::limits::count(self);
@@ -198,8 +198,12 @@ impl World {
     /// Adds a mark to the time line.
     pub fn mark(&mut self, kind: MarkKind, label: impl Into<String>) {
         self.marks.push(Mark { at: self.now, label: label.into(), kind });
-        let excess = self.marks.len().saturating_sub(MARKS);
-        self.marks.drain(..excess);
+        // Many alerts must not push out the deployment that they came from.
+        if self.marks.iter().filter(|mark| mark.kind == kind).count() > MARKS
+            && let Some(oldest) = self.marks.iter().position(|mark| mark.kind == kind)
+        {
+            self.marks.remove(oldest);
+        }
     }
 
     /// The newest deploy marker.

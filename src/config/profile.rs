@@ -27,7 +27,7 @@ pub use self::program::{CommandReading, CommandSource, OutputPart, Program};
 pub use self::prometheus::{MetricPart, PrometheusSource, PrometheusTake, Selector};
 pub use self::source::{
     Extract, HttpSource, PostgresSource, PressureConfig, ReadingConfig, RedisAddress, RedisSource,
-    SourceKind, SslMode, StatusRange, UpstashSource, ViolationsConfig,
+    SourceKind, SslMode, Statement, StatusRange, UpstashSource, ViolationsConfig,
 };
 pub use self::sse::SseSource;
 use super::secret::Secret;

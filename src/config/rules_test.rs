@@ -22,7 +22,7 @@ use super::{
 use crate::domain::{
     rule::{
         Mode, Phase, Rule, SeriesName, notation, prometheus,
-        trial::{Expectation, Input, MOST_STEPS, Trial},
+        trial::{self, Expectation, Input, MOST_STEPS, MOST_WORK, Trial},
     },
     verdict::Quality,
 };
@@ -180,6 +180,14 @@ impl Reader {
         if trial.until.as_nanos() / trial.every.as_nanos().max(1) > u128::from(MOST_STEPS) {
             let cure = "write a longer `every` or a shorter `until`";
             self.error(prepared, &path.key("until"), format!("more than {MOST_STEPS} steps"), cure);
+        }
+        let work = trial::work(trial);
+        if work > MOST_WORK {
+            let message = format!(
+                "the rules would be evaluated {work} times, at most {MOST_WORK}: at each step and at each value, each rule"
+            );
+            let cure = "write a longer `every`, fewer values, or fewer rules into one test";
+            self.error(prepared, path, message, cure);
         }
         for (position, one) in raw.series.iter().enumerate() {
             if raw.series[..position].iter().any(|before| before.name == one.name) {
@@ -342,7 +350,10 @@ fn expectation(
         }
     };
     let state = raw.state.map(phase);
-    if state.is_none() && since.is_none() && raw.value.is_none() && raw.quality.is_none() {
+    // What cannot be read has been reported.
+    let said =
+        ["state", "since", "value", "quality"].iter().any(|key| cx.is_written(&path.key(key)));
+    if !said {
         cx.error(path, "nothing is expected here", "write state, since, value or quality");
     }
     Some(Expectation {

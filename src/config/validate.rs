@@ -18,6 +18,7 @@ mod program;
 mod prometheus;
 mod redis;
 mod rule;
+mod rule_sense;
 mod source;
 mod sse;
 mod text;
@@ -122,6 +123,11 @@ fn read(prepared: &Prepared, found: &mut Vec<Diagnostic>) -> Option<RawConfig> {
 }
 
 impl<'a> Cx<'a> {
+    /// Whether something is written there, sound or not.
+    pub fn is_written(&self, path: &Path) -> bool {
+        self.prepared.written.at(path).is_some()
+    }
+
     /// For a part of a configuration by itself: nothing is known of the rest.
     pub fn alone(
         prepared: &'a Prepared,

@@ -176,7 +176,7 @@ impl TryFrom<String> for Condition {
 }
 
 /// Whether `value op constant` holds; none where it cannot be decided.
-pub(super) fn compare(op: Op, value: &Value, constant: &Value) -> Option<bool> {
+pub(crate) fn compare(op: Op, value: &Value, constant: &Value) -> Option<bool> {
     use Op::{Equal, Greater, GreaterOrEqual, In, Less, LessOrEqual, NotEqual, NotIn};
     match (value, constant) {
         (Value::Bool(a), Value::Bool(b)) => equality(op, a == b),

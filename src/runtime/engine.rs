@@ -24,6 +24,7 @@ use super::{
     event_loop::Hands,
     keep::Keeper,
     poller::{self, Order, Pollable, Rhythm, Said},
+    shared::Shared,
 };
 use crate::{
     actions::{Actions, CancelError},
@@ -79,6 +80,8 @@ pub(super) struct Engine {
     pollers: JoinSet<()>,
     /// Who keeps the alerts and tells of them; nobody for a single action or look.
     watch: Option<watch::Watch>,
+    /// Where the alerts are kept, until somebody does.
+    pub(super) alerts: Option<Shared>,
     rang: Option<Instant>,
     /// Rings the bell of the terminal, where there is one.
     pub(super) bell: Box<dyn FnMut()>,
@@ -104,6 +107,7 @@ impl Engine {
         Self {
             profile: Arc::new(profile),
             watch: None,
+            alerts: None,
             rang: None,
             bell: Box::new(|| {}),
             clock,

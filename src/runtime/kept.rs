@@ -1,4 +1,4 @@
-//! The alerts in a file, so that they outlive the console.
+//! What outlives the console in files: what was told, and where the alerts are.
 //!
 //! Written whole to a file beside it and renamed over it: a reader finds the old or the new,
 //! never half of one.
@@ -9,6 +9,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::{mpsc, watch};
 
@@ -34,28 +35,50 @@ pub(super) fn read<T: DeserializeOwned>(
     file: &Path,
     as_event: fn(Box<T>) -> Event,
 ) -> Option<Event> {
-    let text = match fs::metadata(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Ok(meta) if meta.len() > LARGEST => Err(format!("it has {} bytes", meta.len())),
-        _ => fs::read_to_string(file).map_err(|error| error.to_string()),
-    };
-    let kept =
-        text.and_then(|text| serde_json::from_str::<T>(&text).map_err(|error| error.to_string()));
+    let kept = read_text(file)?
+        .and_then(|text| serde_json::from_str::<T>(&text).map_err(|error| error.to_string()));
     Some(match kept {
         Ok(kept) => as_event(Box::new(kept)),
         Err(why) => {
-            let aside = file.with_extension("json.unreadable");
-            let moved = fs::rename(file, &aside);
-            let kept = match moved {
-                Ok(()) => format!("it is kept as {}", aside.display()),
-                Err(error) => format!("and it cannot be put aside: {error}"),
-            };
-            Event::Notice(Notice::error(format!(
-                "{} cannot be read, {kept}; what it kept starts anew: {why}",
-                file.display()
-            )))
+            let (Ok(said) | Err(said)) = put_aside(file, &why);
+            Event::Notice(Notice::error(said))
         }
     })
+}
+
+/// The text of a file; none where there is no file.
+pub(super) fn read_text(file: &Path) -> Option<Result<String, String>> {
+    Some(match fs::metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Ok(meta) if meta.len() > LARGEST => Err(format!("it has {} bytes", meta.len())),
+        _ => fs::read_to_string(file).map_err(|error| error.to_string()),
+    })
+}
+
+/// Puts a file that cannot be read aside, beside it, where nothing else is.
+///
+/// # Errors
+/// Where it cannot be moved, in words: it must not be written then.
+pub(super) fn put_aside(file: &Path, why: &str) -> Result<String, String> {
+    let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let names = std::iter::once(format!("json.bad-{now}"))
+        .chain((2..100).map(|more| format!("json.bad-{now}-{more}")));
+    let aside = names.map(|name| file.with_extension(name)).find(|aside| !aside.exists());
+    let moved = match &aside {
+        Some(aside) => fs::rename(file, aside),
+        None => Err(io::Error::from(io::ErrorKind::AlreadyExists)),
+    };
+    let shown = file.display();
+    match (moved, aside) {
+        (Ok(()), Some(aside)) => Ok(format!(
+            "{shown} cannot be read and is kept as {}; what it kept starts anew: {why}",
+            aside.display()
+        )),
+        (Err(error), _) => {
+            Err(format!("{shown} cannot be read ({why}) and cannot be put aside: {error}"))
+        }
+        (Ok(()), None) => Err(format!("{shown} cannot be read: {why}")),
+    }
 }
 
 /// Writes something away from the loop; of several, the newest.
@@ -81,8 +104,7 @@ impl<T: Serialize + Send + Sync + 'static> Keeper<T> {
                 };
                 // Said once, not with every change.
                 if let (Some(why), false) = (&why, failing) {
-                    let text =
-                        format!("what is known of the alerts cannot be kept over a restart: {why}");
+                    let text = format!("what was told cannot be kept over a restart: {why}");
                     let _ = events.send(Event::Notice(Notice::warning(text))).await;
                 }
                 failing = why.is_some();
@@ -104,9 +126,14 @@ impl<T: Serialize + Send + Sync + 'static> Keeper<T> {
 
 fn write<T: Serialize>(file: &Path, kept: &T) -> io::Result<()> {
     let text = serde_json::to_string(kept).map_err(io::Error::other)?;
+    replace(file, &text)
+}
+
+/// Replaces a file whole.
+pub(super) fn replace(file: &Path, text: &str) -> io::Result<()> {
     // Another console may write at the same time: each has a file of its own until it is whole.
     let new = file.with_extension(format!("json.{}.new", std::process::id()));
-    write_private(&new, &text)?;
+    write_private(&new, text)?;
     fs::File::open(&new)?.sync_all()?;
     fs::rename(&new, file)
 }

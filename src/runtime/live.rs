@@ -9,7 +9,9 @@ use super::{
     clock::Clock,
     engine::{Engine, HISTORY, Outlets},
     event_loop::{self, Exit, Hands, Inlets, Input, NoScreen, Setup, Surface},
-    kept, reload, tty,
+    kept, reload,
+    shared::Shared,
+    tty,
 };
 use crate::{
     actions::Actions,
@@ -97,9 +99,9 @@ impl Console {
         let mut state = State::new(plan.profile.catalog.clone(), clock.now(), settings);
         let actions = open_journal(&plan.profile, clock, &events);
         let (dir, target) = (&plan.profile.state_dir, plan.profile.catalog.target());
-        let alerts = kept::read(&kept::file(dir, &target), Event::AlertsKept);
+        let alerts = Shared::new(kept::file(dir, &target), target.clone());
         let told = kept::read(&kept::outbox_file(dir, &target), Event::OutboxKept);
-        for event in alerts.into_iter().chain(told) {
+        for event in alerts.begin().into_iter().chain(told) {
             let _ = events.try_send(event);
         }
         if let Some(demo) = &plan.demo {
@@ -124,6 +126,7 @@ impl Console {
         }
         let outlets = Outlets { actions: actions_to, events: events.clone(), said };
         let mut engine = Engine::new(plan.profile, clock, outlets, actions, plan.demo);
+        engine.alerts = Some(alerts);
         engine.saves = plan.saves;
         let inlets =
             Inlets { signals, inputs, actions: actions_in, events: events_in, said: said_in };

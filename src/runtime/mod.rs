@@ -27,6 +27,7 @@ pub mod one_action;
 pub mod poller;
 
 mod reload;
+mod shared;
 
 mod tty;
 

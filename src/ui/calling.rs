@@ -91,7 +91,11 @@ fn worst(state: &State, rows: &[AlertRow]) -> Option<Band> {
         parts.push(row.quality.word().to_owned());
     }
     // That a reading is what the title says need not be said again.
-    parts.extend(row.measured.clone().filter(|measured| !measured.contains(" is ")));
+    let measured = row.measured.clone().filter(|measured| !measured.contains(" is "));
+    match row.then(state.world.now) {
+        Some(then) => parts.extend(measured.map(|_| then)),
+        None => parts.extend(measured),
+    }
     if row.peak != row.value {
         parts.extend(row.peak.as_ref().map(|peak| format!("worst {peak}")));
     }

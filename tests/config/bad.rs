@@ -96,6 +96,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     (
         "rules",
         &[
+            "[source.x]\nkind = \"http\"\nurl = \"https://h/\"\naccept = [\"2xx\", 404]\ninterval = \"30s\"\n[rule.a]\nwhen = \"x.up > 3\"\n[rule.b]\nwhen = \"share(x.up == 0, 30m) > 5%\"\n[rule.c]\nwhen = \"avg(x.up, 5m) < 1\"\n[rule.d]\nwhen = \"x.status >= 500\"\n[rule.e]\nwhen = \"x.status == 404\"\n[rule.f]\nwhen = \"count(x.status == 503, 5m) > 2\"\n[rule.g]\nwhen = \"absent(x.total_ms, 45s)\"\n[rule.h]\nwhen = \"absent(x.total_ms, 60s)\"\n",
             "[rule.a]\nwhen = \"p95(api.total_ms, 5m) > 70%\"\n[rule.b]\nwhen = \"apii.up == false\"\n[rule.c]\nwhen = \"api.staet == 1\"\n[rule.d]\nwhen = \"up == false\"\n[rule.e]\nfor = \"5m\"\n",
             "[rule.a]\nwhen = \"p99(api.total_ms, 1m) > 5s\"\n[rule.b]\nwhen = \"max(api.total_ms, 2s) > 5s\"\n[rule.c]\nwhen = \"share(api.status >= 500, 1m) > 5%\"\n[rule.d]\nwhen = \"share(api.status >= 500, 9m) > 100%\"\n[rule.e]\nwhen = \"api.total_ms < 0\"\n",
             "[rule.a]\nwhen = \"api.up == false\"\nfor = \"5 minuts\"\nkeep_firing_for = 60\nseverity = \"criticl\"\npriority = \"P4\"\non_missing = \"ignore\"\ninhibited_by = [\"a\", \"bb\"]\nsuggests = [\"wram\"]\n",

@@ -135,3 +135,28 @@ fn a_secret_over_a_connection_that_can_be_read_is_warned_of() {
         assert_eq!(said, warned, "{text}{warnings}");
     }
 }
+
+#[test]
+fn a_program_that_is_not_there_is_said_when_it_is_read() {
+    let place = |argv: &str| {
+        Place::within(&format!("[notify.target.page]\nkind = \"command\"\nargv = [{argv:?}]\n"))
+            .env("PATH", "/usr/bin:/bin")
+    };
+    let warned = |argv: &str| {
+        let warnings = place(argv).warnings();
+        warnings.contains("nobody would be told")
+    };
+    assert!(warned("no-such-program-anywhere"));
+    assert!(warned("/usr/local/bin/no-such-program-anywhere"));
+    assert!(!warned("sh"));
+    assert!(!warned("/bin/sh"));
+}
+
+#[test]
+fn a_wrong_severity_is_said_once() {
+    let place = Place::within(
+        "[notify.target.page]\nkind = \"command\"\nargv = [\"sh\"]\nseverities = [\"fatal\"]\n",
+    );
+    let wrong = place.errors();
+    assert!(wrong.contains("fatal") && !wrong.contains("is empty"), "{wrong}");
+}

@@ -7,4 +7,5 @@ mod common;
 mod bici;
 mod bici_standin;
 mod console;
+mod exodrive;
 mod redcube;

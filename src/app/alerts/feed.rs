@@ -1,8 +1,9 @@
 //! From what the sources say to the series that the rules look at.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use super::AlertsState;
+use jiff::SignedDuration;
+
 use crate::{
     app::{sources::Lookup, state::World},
     domain::{
@@ -28,11 +29,19 @@ pub(super) fn store(
     now: Moment,
 ) -> SeriesStore {
     let mut store = SeriesStore::default();
+    let mut reaches: BTreeMap<&SeriesName, Duration> = BTreeMap::new();
+    for rule in rules {
+        for name in rule.when.series() {
+            let reach = reaches.entry(name).or_default();
+            *reach = rule.when.reach().max(*reach);
+        }
+    }
     for name in rules.iter().flat_map(|rule| rule.when.series()) {
         let source = SourceId::from(name.source.as_ref());
         let Some(info) = catalog.sources.get(&source) else { continue };
         let mut series = old.get(name).cloned().unwrap_or_else(|| Series::new(info.interval, now));
         series.interval = info.interval;
+        series.reach = reaches.get(name).copied().unwrap_or_default() + SPARE;
         series.trouble = match (&info.disabled, series.trouble.take()) {
             (Some(why), _) => Some(Trouble { quality: Quality::Unconfigured, why: why.clone() }),
             (None, Some(trouble)) if trouble.quality == Quality::Unconfigured => None,
@@ -43,32 +52,27 @@ pub(super) fn store(
     store
 }
 
-/// How far any rule looks back on a series.
-fn reach(rules: &[Rule], name: &SeriesName) -> Duration {
-    let looks_at = |rule: &&Rule| rule.when.series().any(|other| other == name);
-    let reach = rules.iter().filter(looks_at).map(|rule| rule.when.reach()).max();
-    reach.unwrap_or_default() + SPARE
-}
-
 /// Adds what a source said to its series.
 pub(super) fn observe(world: &mut World, observation: &Observation) {
     let mut state = std::mem::take(&mut world.alerts);
+    let clock_ahead = clock_ahead(world, &observation.source);
     let interval = world.sources.get(&observation.source).map(|source| source.interval);
-    let reaches: Vec<(SeriesName, Duration)> = state
-        .series
-        .iter()
-        .filter(|(name, _)| name.source.as_ref() == observation.source.as_str())
-        .map(|(name, _)| (name.clone(), reach(&state.rules, name)))
-        .collect();
-    for (name, reach) in reaches {
-        let Some(series) = state.series.get_mut(&name) else { continue };
+    let source = observation.source.as_str();
+    for (name, series) in state.series.iter_mut().filter(|(of, _)| of.source.as_ref() == source) {
         series.interval = interval.unwrap_or(series.interval);
-        match point(world, observation, &name) {
-            Ok(point) => series.add(observation.at, point, reach),
-            Err(trouble) => series.trouble = Some(trouble),
+        series.clock_ahead = clock_ahead.unwrap_or(series.clock_ahead);
+        match point(world, observation, name) {
+            Ok(point) => series.add(observation.at, point, series.reach),
+            Err(trouble) => series.fail(observation.at, trouble, observation.outcome.is_ok()),
         }
     }
     world.alerts = state;
+}
+
+/// How far the clock of the server is ahead, as its own answers have it.
+fn clock_ahead(world: &World, source: &SourceId) -> Option<SignedDuration> {
+    let seconds = world.sources.number(source, &"clock_ahead_seconds".into())?;
+    SignedDuration::try_from_secs_f64(seconds).ok()
 }
 
 /// What an observation says of one reading; a latency that ended in a timeout is at least
@@ -84,7 +88,7 @@ fn point(world: &World, observation: &Observation, name: &SeriesName) -> Result<
     }
     match world.sources.lookup(&name.source, &name.reading) {
         Lookup::Known { value, .. } => Ok(Point::Value(value.clone())),
-        Lookup::Missing(why) => trouble(Quality::Error, why),
+        Lookup::Missing(why) => trouble(Quality::Error, format!("{}: {why}", name.reading)),
         // Nothing comes from what is down; only an answer that is none is an error.
         Lookup::Failing(why) if why.kind.means_down() => trouble(Quality::Stale, why.to_string()),
         Lookup::Failing(why) => trouble(Quality::Error, why.to_string()),
@@ -103,11 +107,10 @@ fn measures_the_poll(name: &SeriesName) -> bool {
 /// Adds the wait of a poll whose slot passed.
 pub(super) fn skipped(world: &mut World, source: &SourceId, waited: Duration) {
     let now = world.now;
-    let AlertsState { rules, series, .. } = &mut world.alerts;
-    for (name, series) in series.iter_mut() {
+    for (name, series) in world.alerts.series.iter_mut() {
         if name.source.as_ref() == source.as_str() && measures_the_poll(name) {
             let waited = Value::AtLeast(waited.as_secs_f64() * 1_000.0);
-            series.add(now, Point::Value(waited), reach(rules, name));
+            series.add(now, Point::Value(waited), series.reach);
         }
     }
 }

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::AlertsState;
+use super::{
+    AlertsState,
+    deeds::{self, About, Deeds},
+};
 use crate::domain::rule::{Priority, Rule};
 
 /// What people did about alerts. Ends are points on the wall clock: they hold over a restart.
@@ -13,12 +16,26 @@ use crate::domain::rule::{Priority, Rule};
 pub struct Handling {
     /// Who looks after it, by rule.
     pub acknowledged: BTreeMap<Arc<str>, Acknowledgement>,
-    /// Priorities that a person decided, by rule.
-    pub priorities: BTreeMap<Arc<str>, Priority>,
+    /// Priorities that a person decided, by rule. Each ends with its alert.
+    pub priorities: BTreeMap<Arc<str>, Decision>,
     /// What is to be quiet for a time.
     pub silences: Vec<Silence>,
     /// Everything is to be quiet for a time.
     pub maintenance: Option<Maintenance>,
+    /// What was ended of late: other consoles may still hold it.
+    #[serde(default)]
+    pub(super) ended: Deeds,
+}
+
+/// A priority that a person decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Who.
+    pub by: String,
+    /// Which.
+    pub priority: Priority,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Somebody looks after an alert. It ends when the alert is over, or at its time.
@@ -43,6 +60,8 @@ pub struct Silence {
     pub by: String,
     /// Why.
     pub reason: String,
+    /// When.
+    pub at: Timestamp,
     /// Until when.
     pub until: Timestamp,
 }
@@ -54,6 +73,8 @@ pub struct Maintenance {
     pub by: String,
     /// Why.
     pub reason: String,
+    /// When.
+    pub at: Timestamp,
     /// Until when.
     pub until: Timestamp,
 }
@@ -101,12 +122,31 @@ impl Handling {
         if self.maintenance.take_if(|of| of.until <= now).is_some() {
             ended.push("the maintenance window is over".to_owned());
         }
+        self.ended = std::mem::take(&mut self.ended).merged(Deeds::default(), now);
         ended
     }
 
-    /// An alert is over: nobody needs to look after it any more.
-    pub(super) fn over(&mut self, rule: &str) {
-        self.acknowledged.remove(rule);
+    /// An alert is over: nobody needs to look after it any more, and the priority that was
+    /// decided was that of what is over.
+    pub(super) fn over(&mut self, rule: &Arc<str>, now: Timestamp) {
+        if let Some(of) = self.acknowledged.remove(rule) {
+            let about = About::Acknowledged(Arc::clone(rule));
+            self.ended.add(about, deeds::ended(now.max(of.at), Some(of.until), None));
+        }
+        if let Some(of) = self.priorities.remove(rule) {
+            let about = About::Priority(Arc::clone(rule));
+            self.ended.add(about, deeds::ended(now.max(of.at), None, None));
+        }
+    }
+
+    /// Remembers that a person ended something, after `at` when it was decided.
+    pub fn end(&mut self, about: About, at: Timestamp, until: Option<Timestamp>, by: String) {
+        self.ended.add(about, deeds::ended(at, until, Some(by)));
+    }
+
+    /// Remembers that something ended with what it was about.
+    pub(in crate::app) fn ended_by_itself(&mut self, about: About, at: Timestamp) {
+        self.ended.add(about, deeds::ended(at, None, None));
     }
 }
 
@@ -145,7 +185,7 @@ impl AlertsState {
 
     /// The priority of an alert: as a person decided, otherwise as its rule proposes.
     pub fn priority(&self, rule: &Rule) -> Priority {
-        self.handling.priorities.get(&rule.id).copied().unwrap_or(rule.priority)
+        self.handling.priorities.get(&rule.id).map_or(rule.priority, |of| of.priority)
     }
 }
 

@@ -4,24 +4,30 @@
 //! the time for which its breach was observed, and is not credited for the time in between.
 //! What people did holds until its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{AlertsState, Handling};
+use super::{
+    AlertsState,
+    deeds::{self, Deeds, FUTURE},
+};
 use crate::{
-    app::{escalation::Taken, state::World},
+    app::state::World,
     domain::{
         rule::{Phase, Rule},
-        time::Moment,
+        time::{Moment, coarse_age},
     },
 };
 
 /// Older than this, nothing of the alerts is believed: only what people did is.
 const OLDEST: SignedDuration = SignedDuration::from_hours(1);
 
-/// What is kept of the alerts.
+/// The most alerts of rules that are not known here which are kept for other consoles.
+const MOST_OF_OTHERS: usize = 1_000;
+
+/// What is kept of the alerts. The consoles of a machine share it: see [`Kept::merged`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
     /// The form of this document.
@@ -32,16 +38,14 @@ pub struct Kept {
     pub at: Timestamp,
     /// The alerts that are not ok.
     pub alerts: Vec<KeptAlert>,
+    /// The rules that whoever wrote this can judge.
+    #[serde(skip)]
+    pub judged: BTreeSet<Arc<str>>,
     /// What people did.
-    pub handling: Handling,
-    /// Who was contacted when, by level.
-    pub contacted: Vec<(u8, Timestamp)>,
+    pub deeds: Deeds,
     /// Since when somebody is needed, and by which rule.
     #[serde(default)]
     pub started: Option<(Timestamp, Arc<str>)>,
-    /// Who took it.
-    #[serde(default)]
-    pub taken: Option<Taken>,
 }
 
 /// One alert.
@@ -49,6 +53,8 @@ pub struct Kept {
 pub struct KeptAlert {
     /// Its rule, whole: an alert of a rule that has changed is not taken over.
     pub rule: Rule,
+    /// When this was so.
+    pub at: Timestamp,
     /// Where it stands.
     pub phase: Phase,
     /// Since when its condition is true.
@@ -66,7 +72,28 @@ pub struct KeptAlert {
 }
 
 /// The form that this program writes.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
+
+impl Kept {
+    /// What this console keeps, together with what another one has kept in the meantime.
+    ///
+    /// Of what people did, the newest decision on each thing holds. Of the alerts, a console
+    /// speaks for the rules that it can judge; those of others stay for an hour.
+    #[must_use]
+    pub fn merged(mut self, others: Self) -> Self {
+        let now = self.at;
+        self.deeds = self.deeds.merged(others.deeds, now);
+        self.deeds.believe(now);
+        let kept = others.alerts.into_iter().filter(|alert| {
+            !self.judged.contains(&alert.rule.id)
+                && now.duration_since(alert.at).abs() <= OLDEST
+                && !self.alerts.iter().any(|ours| ours.rule.id == alert.rule.id)
+        });
+        let kept: Vec<KeptAlert> = kept.take(MOST_OF_OTHERS).collect();
+        self.alerts.extend(kept);
+        self
+    }
+}
 
 /// What is to be kept now.
 pub fn kept(world: &World) -> Kept {
@@ -76,6 +103,7 @@ pub fn kept(world: &World) -> Kept {
         matches!(alert.phase, Phase::Pending | Phase::Firing | Phase::Recovering).then(|| {
             KeptAlert {
                 rule: rule.clone(),
+                at: world.now.wall,
                 phase: alert.phase,
                 since: alert.since.map(|at| at.wall),
                 fired: alert.fired.map(|at| at.wall),
@@ -86,47 +114,72 @@ pub fn kept(world: &World) -> Kept {
             }
         })
     };
-    let contacted = world.escalation.contacted.iter().map(|(level, at)| (*level, at.wall));
+    let judged = state.alerts.iter().filter(|(_, alert)| alert.phase != Phase::Unknown);
     Kept {
         schema: SCHEMA,
         target: world.catalog.target(),
         at: world.now.wall,
         alerts: state.rules.iter().filter_map(alert).collect(),
-        handling: state.handling.clone(),
-        contacted: contacted.collect(),
+        judged: judged.map(|(rule, _)| Arc::clone(rule)).collect(),
+        deeds: deeds::deeds(world),
         started: world.escalation.started.as_ref().map(|(at, rule)| (at.wall, Arc::clone(rule))),
-        taken: world.escalation.taken.clone(),
     }
 }
 
-/// Takes over what an earlier console kept. Returns what is to be said about it.
-pub fn restore(world: &mut World, kept: Kept) -> Result<Option<String>, String> {
+/// What came of taking something over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// What is to be said of it.
+    pub said: Vec<String>,
+    /// What is wrong with it.
+    pub remarks: Vec<String>,
+}
+
+/// Takes over what an earlier console kept.
+pub fn restore(world: &mut World, mut kept: Kept) -> Restored {
+    let mut restored = Restored::default();
     let target = world.catalog.target();
     if kept.schema != SCHEMA || kept.target != target {
-        return Err(format!(
+        restored.remarks.push(format!(
             "the alerts that were kept are of {} in form {}, not of {target}: nothing was taken over",
             kept.target, kept.schema
         ));
+        return restored;
     }
-    world.alerts.handling = kept.handling;
-    let _ = world.alerts.handling.expire(world.now.wall);
     let now = world.now;
     let away = now.wall.duration_since(kept.at);
+    if away < -FUTURE {
+        // How long ago it was written is not known: the clock was set back since.
+        let ahead = coarse_age((-away).try_into().unwrap_or_default());
+        restored.remarks.push(format!(
+            "the alerts that were kept lie {ahead} in the future: their times are taken as now, compare the clocks"
+        ));
+        kept.alerts.retain(|alert| alert.phase != Phase::Pending);
+    }
+    let decided = kept.deeds.believe(now.wall);
+    if decided > 0 && away >= -FUTURE {
+        restored.remarks.push(
+            "some of what people decided lies in the future: it is taken as decided now".to_owned(),
+        );
+    }
+    let _ = deeds::take_over(world, kept.deeds);
     if away > OLDEST {
         let hours = away.as_hours();
-        return Ok(Some(format!("the alerts that were kept are {hours} h old: all start anew")));
-    }
-    for (level, at) in kept.contacted {
-        world.escalation.contacted.insert(level, earlier(now, at));
+        deeds::forget_escalation(world);
+        restored.said.push(format!("the alerts that were kept are {hours} h old: all start anew"));
+        return restored;
     }
     world.escalation.started = kept.started.map(|(at, rule)| (earlier(now, at), rule));
-    world.escalation.taken = kept.taken;
     let mut taken = 0;
-    for alert in kept.alerts {
+    let recent = |alert: &KeptAlert| now.wall.duration_since(alert.at) <= OLDEST;
+    for alert in kept.alerts.into_iter().filter(recent) {
         taken += usize::from(take(&mut world.alerts, alert, now));
     }
-    let s = if taken == 1 { "" } else { "s" };
-    Ok((taken > 0).then(|| format!("{taken} alert{s} taken over, not confirmed yet")))
+    if taken > 0 {
+        let s = if taken == 1 { "" } else { "s" };
+        restored.said.push(format!("{taken} alert{s} taken over, not confirmed yet"));
+    }
+    restored
 }
 
 fn take(state: &mut AlertsState, kept: KeptAlert, now: Moment) -> bool {
@@ -144,22 +197,14 @@ fn take(state: &mut AlertsState, kept: KeptAlert, now: Moment) -> bool {
     alert.observed_good = kept.observed_good;
     alert.bad_looks = kept.bad_looks;
     alert.restored = true;
-    state.handling_follows(&kept.rule.id);
     true
 }
 
-impl AlertsState {
-    /// A pending alert that was restored has nobody looking after it yet.
-    fn handling_follows(&mut self, rule: &Arc<str>) {
-        if !self.is_firing(rule) {
-            self.handling.over(rule);
-        }
-    }
-}
-
 /// A point on the wall clock of an earlier run, as a moment of this one. Its monotonic part
-/// cannot lie before the run began: what counts on it counts from then.
-fn earlier(now: Moment, at: Timestamp) -> Moment {
+/// cannot lie before the run began: what counts on it counts from then. A point in the
+/// future is none that can be believed, and taken as now.
+pub(super) fn earlier(now: Moment, at: Timestamp) -> Moment {
+    let at = at.min(now.wall);
     let ago = now.wall.duration_since(at);
     let ago = Duration::try_from(ago).unwrap_or_default();
     Moment { mono: now.mono.saturating_sub(ago), wall: at }

@@ -4,6 +4,7 @@
 //! What people do about an alert (acknowledge, silence, call for maintenance) changes how
 //! loud it is, never what it is.
 
+mod deeds;
 mod feed;
 mod handling;
 mod kept;
@@ -18,21 +19,23 @@ use std::{
     time::Duration,
 };
 
-use jiff::SignedDuration;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use handling::{Acknowledgement, Handling, Maintenance, Muted, Silence, matches};
-pub use kept::{Kept, KeptAlert, kept, restore};
+pub use deeds::{About, Deed, Deeds, What, decided_at, take_over};
+pub use handling::{Acknowledgement, Decision, Handling, Maintenance, Muted, Silence, matches};
+pub use kept::{Kept, KeptAlert, Restored, SCHEMA, kept, restore};
 pub use rows::{AlertRow, Suggestion, active, in_unit, row, rows, verdict};
 pub use telling::{Tell, Telling, delivered, resume, take_back, tell};
 
 use super::{
-    sources::{CUT_OFF, Lookup},
+    sources::CUT_OFF,
     state::{MarkKind, World},
 };
 use crate::domain::{
+    action::ActionOutcome,
     catalog::Catalog,
-    ids::SourceId,
+    ids::{ActionId, SourceId},
     reading::stale_after,
     rule::{
         Alert, Data, Finding, Marker, Mode, Phase, Rule, SeriesName, SeriesStore, Timing, When,
@@ -127,9 +130,12 @@ impl AlertsState {
     }
 }
 
-/// Takes over the rules of a catalogue. An alert whose rule did not change goes on.
-pub fn adopt(world: &mut World, catalog: &Catalog) {
-    let old = std::mem::take(&mut world.alerts);
+/// Takes over the rules of a catalogue. An alert whose rule did not change goes on, unless it
+/// looks at a source that is another one now: nothing is known of that.
+pub fn adopt(world: &mut World, catalog: &Catalog, moved: &[SourceId]) {
+    let is_moved = |name: &SeriesName| moved.iter().any(|id| id.as_str() == name.source.as_ref());
+    let mut old = std::mem::take(&mut world.alerts);
+    old.series.retain(|name| !is_moved(name));
     let mut next =
         AlertsState { handling: old.handling, changes: old.changes, ..Default::default() };
     next.telling = old.telling;
@@ -144,7 +150,8 @@ pub fn adopt(world: &mut World, catalog: &Catalog) {
         .collect();
     next.rules.extend(needed.iter().filter_map(silence_of));
     for (position, rule) in next.rules.iter().enumerate() {
-        let kept = old.rules.iter().any(|before| before.decides_like(rule));
+        let kept = old.rules.iter().any(|before| before.decides_like(rule))
+            && !rule.when.series().any(is_moved);
         let alert = old.alerts.get(&rule.id).filter(|_| kept).cloned().unwrap_or_default();
         next.alerts.insert(Arc::clone(&rule.id), alert);
         for name in rule.when.series() {
@@ -263,7 +270,6 @@ fn look(world: &World, state: &AlertsState, rule: &Rule) -> Finding {
         bands: &rule.bands,
         marker_age: rule.marker.as_ref().and_then(|marker| marker_age(world, marker)),
         min_events: rule.min_events,
-        clock_ahead: clock_ahead(world, rule),
     };
     evaluate(&rule.when, &data, world.now)
 }
@@ -273,8 +279,8 @@ fn marker_age(world: &World, marker: &Marker) -> Option<Duration> {
     match marker {
         Marker::Deploy => world.last_deploy().map(|mark| world.now.since(mark.at)),
         Marker::Action(action) => {
-            let last = world.actions.last_of(action)?;
-            Duration::try_from(world.now.wall.duration_since(last.wall)).ok()
+            let began = last_begun(world, action)?;
+            Duration::try_from(world.now.wall.duration_since(began)).ok()
         }
         Marker::Uptime(name) => {
             let seconds = world.sources.number(&name.source.as_ref().into(), &name.reading)?;
@@ -283,16 +289,15 @@ fn marker_age(world: &World, marker: &Marker) -> Option<Duration> {
     }
 }
 
-/// How far the clock of the server is ahead, as its own answers have it.
-fn clock_ahead(world: &World, rule: &Rule) -> SignedDuration {
-    let source = rule.when.series().next().map(|name| name.source.as_ref()).unwrap_or_default();
-    match world.sources.lookup(source, "clock_ahead_seconds") {
-        Lookup::Known { value, .. } => value
-            .as_number()
-            .and_then(|seconds| SignedDuration::try_from_secs_f64(seconds).ok())
-            .unwrap_or_default(),
-        _ => SignedDuration::ZERO,
-    }
+/// When an action was begun last: a run that was called off, or never sent, did nothing.
+fn last_begun(world: &World, action: &ActionId) -> Option<Timestamp> {
+    let runs = &world.actions.runs;
+    let here = runs.iter().filter(|run| run.action == *action && run.sent);
+    let noted = world.actions.history.iter().filter(|past| {
+        let idle = matches!(past.outcome, ActionOutcome::Cancelled | ActionOutcome::NeverStarted);
+        past.action == *action && !idle && !runs.iter().any(|run| run.id == past.run)
+    });
+    here.map(|run| run.started.wall).chain(noted.map(|past| past.wall)).max()
 }
 
 /// Puts changes on the time line, and ends what people did about an alert that is over.
@@ -308,8 +313,8 @@ fn remember(world: &mut World, changes: &[Change]) {
             };
             world.mark(MarkKind::Alert, label);
         }
-        if !change.to.is_active() {
-            world.alerts.handling.over(&change.rule);
+        if change.from.is_active() && !change.to.is_active() {
+            world.alerts.handling.over(&change.rule, change.at.wall);
         }
         world.alerts.changes.push_back(change.clone());
     }

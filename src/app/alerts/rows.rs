@@ -12,7 +12,7 @@ use crate::{
             Alert, Clause, Finding, Phase, Priority, Rule, Severity, Side, Subject, Test, Unit,
             unit_of,
         },
-        time::{Moment, short_duration},
+        time::{Moment, coarse_age, short_duration},
         value::{Value, tidy},
         verdict::{Quality, Verdict},
     },
@@ -68,6 +68,8 @@ pub struct AlertRow {
     pub reason: String,
     /// When the newest value that it rests on was seen.
     pub seen: Option<Moment>,
+    /// When the figure was seen, where it is not that of now.
+    pub was: Option<Moment>,
     /// Who looks after it.
     pub acknowledged: Option<Acknowledgement>,
     /// Why it makes no noise, where it makes none.
@@ -104,6 +106,27 @@ impl AlertRow {
     /// Whether what it looks at is not configured here: it watches nothing.
     pub fn is_off(&self) -> bool {
         self.phase == Phase::Unknown && self.quality == Quality::Unconfigured
+    }
+
+    /// The state with what it rests on, in words: the figure where it is that of now,
+    /// otherwise why it is not known, and what it was when.
+    pub fn told(&self, now: Moment) -> String {
+        let word = self.word();
+        let figure = self.measured.as_ref().filter(|_| self.was.is_none());
+        match (figure, self.quality.usable()) {
+            (Some(measured), true) => format!("{word} {measured}"),
+            (Some(_), false) => format!("{word}: {}", self.reason),
+            (None, _) => match self.then(now) {
+                Some(then) => format!("{word}: {}; {then}", self.reason),
+                None => format!("{word}: {}", self.reason),
+            },
+        }
+    }
+
+    /// `it was 412 ms 3m ago`, where the figure is not that of now.
+    pub fn then(&self, now: Moment) -> Option<String> {
+        let (was, value) = (self.was?, self.value.as_ref()?);
+        Some(format!("it was {value} {} ago", coarse_age(now.since(was))))
     }
 
     /// The state in one word, as loud as it is.
@@ -193,8 +216,8 @@ fn build(world: &World, rule: &Rule, alert: &Alert) -> AlertRow {
     let timing = state.timing(rule);
     let clause = rule.when.clauses.first();
     let unit = clause.map_or(Unit::Unknown, |clause| unit_of(&clause.subject));
-    let known = alert.finding.as_ref().filter(|finding| finding.value.is_some());
-    let known = known.or(alert.last_known.as_ref());
+    let current = alert.finding.as_ref().filter(|finding| finding.value.is_some());
+    let known = current.or(alert.last_known.as_ref());
     let value = known.and_then(|finding| finding.value.as_ref());
     let limit = known.and_then(|finding| finding.threshold.as_ref()).and_then(Value::as_number);
     let decided = state.handling.priorities.get(&rule.id);
@@ -223,6 +246,7 @@ fn build(world: &World, rule: &Rule, alert: &Alert) -> AlertRow {
             .then(|| timing.keep.saturating_sub(alert.observed_good)),
         reason: reason(world, state, rule, alert),
         seen: alert.finding.as_ref().and_then(|finding| finding.seen),
+        was: known.filter(|_| current.is_none()).and_then(|known| known.seen),
         acknowledged: state.handling.acknowledged.get(&rule.id).cloned(),
         muted: state.muted(rule),
         flapping: alert.flapping.is_on(),
@@ -258,7 +282,7 @@ fn reason(world: &World, state: &AlertsState, rule: &Rule, alert: &Alert) -> Str
     if let Some(why) = &finding.why {
         parts.push(why.clone());
     }
-    if let Some(covered) = finding.covered {
+    if let Some(covered) = finding.covered.filter(|_| finding.bad.is_some()) {
         let covered = Duration::from_secs(covered.as_secs());
         parts.push(format!("of the last {} only", short_duration(covered)));
     }
@@ -321,6 +345,18 @@ fn sign(op: Op) -> &'static str {
     }
 }
 
+/// An amount of memory in the unit that makes it a number one can read.
+fn bytes(number: f64) -> String {
+    let (divisor, unit) = match number.abs() {
+        ..1e3 => (1.0, "B"),
+        ..1e6 => (1e3, "kB"),
+        ..1e9 => (1e6, "MB"),
+        ..1e12 => (1e9, "GB"),
+        _ => (1e12, "TB"),
+    };
+    format!("{} {unit}", tidy(number / divisor))
+}
+
 /// A figure with its unit, as one reads it.
 pub fn in_unit(value: &Value, unit: Unit) -> String {
     let number = match value {
@@ -331,8 +367,7 @@ pub fn in_unit(value: &Value, unit: Unit) -> String {
         Unit::Milliseconds if number >= 10_000.0 => format!("{} s", tidy(number / 1_000.0)),
         Unit::Milliseconds => format!("{} ms", tidy(number)),
         Unit::Seconds => short_duration(Duration::from_secs(number.max(0.0) as u64)),
-        Unit::Bytes if number >= 1e9 => format!("{} GB", tidy(number / 1e9)),
-        Unit::Bytes => format!("{} MB", tidy(number / 1e6)),
+        Unit::Bytes => bytes(number),
         Unit::Ratio => format!("{} %", tidy(number * 100.0)),
         Unit::Count | Unit::Unknown => tidy(number),
     };

@@ -1,9 +1,6 @@
 //! Telling people who do not look at the screen: what is to be sent, and what became of it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,9 +13,12 @@ use crate::{
         notification::{AlertNotice, NoticeState, Notification},
         outbox::{Change, Outbox},
         rule::{Phase, Severity},
-        time::short_duration,
+        time::{Moment, short_duration},
     },
 };
+
+/// A critical alert that nobody looks after rings again after this.
+const RING_AGAIN: Duration = Duration::from_secs(300);
 
 /// What is told, and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,8 +26,9 @@ pub struct Telling {
     outbox: Outbox,
     /// The alerts that were active when this was looked at last.
     active: BTreeMap<String, AlertNotice>,
-    /// The alerts that the bell has rung for.
-    rung: BTreeSet<Arc<str>>,
+    /// When the bell rang last for each alert that calls, or did of late.
+    #[serde(default)]
+    rung: BTreeMap<Arc<str>, Moment>,
     /// What could not be delivered, by target.
     pub trouble: BTreeMap<String, Delivery>,
     /// Which console of the machine sends.
@@ -39,7 +40,7 @@ impl Default for Telling {
         Self {
             outbox: Outbox::new("", "", crate::domain::outbox::Policy::default()),
             active: BTreeMap::new(),
-            rung: BTreeSet::new(),
+            rung: BTreeMap::new(),
             trouble: BTreeMap::new(),
             sender: Sender::Nobody,
         }
@@ -89,7 +90,7 @@ pub fn tell(world: &mut World) -> Tell {
     let now = world.now;
     let active = active(world);
     let mut telling = std::mem::take(&mut world.alerts.telling);
-    let ring = telling.rings(&active);
+    let ring = telling.rings(&active, now);
     let mut told = Tell { ring, ..Tell::default() };
     if !world.catalog.notify.targets.is_empty() {
         let before: Vec<String> = telling.active.keys().cloned().collect();
@@ -105,13 +106,19 @@ pub fn tell(world: &mut World) -> Tell {
 }
 
 impl Telling {
-    /// Whether the bell is to ring: once for each critical alert that calls.
-    fn rings(&mut self, active: &[AlertRow]) -> bool {
+    /// Whether the bell is to ring: for each critical alert that calls, and again while
+    /// nobody looks after it. One that comes and goes rings no more often than that.
+    fn rings(&mut self, active: &[AlertRow], now: Moment) -> bool {
         let calls = |row: &&AlertRow| row.calls() && row.severity == Severity::Critical;
-        let calling: BTreeSet<Arc<str>> =
-            active.iter().filter(calls).map(|row| Arc::clone(&row.rule)).collect();
-        let ring = calling.iter().any(|rule| !self.rung.contains(rule));
-        self.rung = calling;
+        self.rung.retain(|_, rang| now.since(*rang) < RING_AGAIN);
+        let due: Vec<Arc<str>> = active
+            .iter()
+            .filter(calls)
+            .filter(|row| !self.rung.contains_key(&row.rule))
+            .map(|row| Arc::clone(&row.rule))
+            .collect();
+        let ring = !due.is_empty();
+        self.rung.extend(due.into_iter().map(|rule| (rule, now)));
         ring
     }
 

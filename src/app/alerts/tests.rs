@@ -2,6 +2,10 @@
 
 mod people;
 
+mod shared;
+
+mod truth;
+
 mod telling;
 
 use std::{sync::Arc, time::Duration};

@@ -2,12 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
 use super::say;
 use crate::{
     app::{
-        alerts::{self, Acknowledgement, Change, Kept, Maintenance, Silence},
+        alerts::{
+            self, About, Acknowledgement, Change, Decision, Deeds, Kept, Maintenance, Silence,
+        },
         command::{AlertCommand, Begun},
         msg::{Effect, Notice},
         rows,
@@ -22,6 +24,9 @@ use crate::{
 
 /// How often what is kept of the alerts is renewed while one of them is not ok.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// A wall clock that runs back by more than this was set.
+const SET_BACK: SignedDuration = SignedDuration::from_secs(5);
 
 /// Says and keeps what changed.
 pub(super) fn changed(world: &mut World, changes: &[Change], effects: &mut Vec<Effect>) {
@@ -62,8 +67,12 @@ pub(super) fn tick(world: &mut World, before: Moment, effects: &mut Vec<Effect>)
     changed(world, &changes, effects);
     crate::app::escalation::follow(world);
     tell(world, effects);
+    let set_back = before.wall.duration_since(world.now.wall) > SET_BACK;
+    if set_back {
+        shared(world, Deeds::default(), effects);
+    }
     let ended = world.alerts.handling.expire(world.now.wall);
-    let keep = !ended.is_empty() || renews(world, before);
+    let keep = !ended.is_empty() || set_back || renews(world, before);
     for text in ended {
         say(world, Notice::warning(text), effects);
     }
@@ -88,10 +97,20 @@ fn renews(world: &World, before: Moment) -> bool {
 
 /// Takes over what an earlier console kept.
 pub(super) fn restored(world: &mut World, kept: Kept, effects: &mut Vec<Effect>) {
-    match alerts::restore(world, kept) {
-        Ok(Some(text)) => say(world, Notice::info(text), effects),
-        Ok(None) => {}
-        Err(why) => say(world, Notice::warning(why), effects),
+    let restored = alerts::restore(world, kept);
+    for text in restored.said {
+        say(world, Notice::info(text), effects);
+    }
+    for text in restored.remarks {
+        say(world, Notice::warning(text), effects);
+    }
+    effects.push(Effect::Draw);
+}
+
+/// Takes over what people did at other consoles.
+pub(super) fn shared(world: &mut World, deeds: Deeds, effects: &mut Vec<Effect>) {
+    for text in alerts::take_over(world, deeds) {
+        say(world, Notice::info(format!("elsewhere: {text}")), effects);
     }
     effects.push(Effect::Draw);
 }
@@ -144,14 +163,20 @@ fn handle(world: &mut World, command: AlertCommand) -> Result<String, String> {
                 return Err(format!("{rule} does not fire: there is nothing to acknowledge"));
             }
             let text = format!("{by} looks after {rule} for {}: {reason}", short_duration(lasting));
-            let acknowledgement = Acknowledgement { by, reason, at: now, until: until(lasting) };
+            let at = alerts::decided_at(world, &About::Acknowledged(Arc::clone(&id)));
+            let acknowledgement = Acknowledgement { by, reason, at, until: until(lasting) };
             world.alerts.handling.acknowledged.insert(id, acknowledgement);
             Ok(text)
         }
         AlertCommand::Unacknowledge(rule) => {
             let id = known(world, &rule)?;
+            let about = About::Acknowledged(Arc::clone(&id));
+            let at = alerts::decided_at(world, &about);
             match world.alerts.handling.acknowledged.remove(&id) {
-                Some(of) => Ok(format!("nobody looks after {rule} any more; {} did", of.by)),
+                Some(of) => {
+                    world.alerts.handling.end(about, at, Some(of.until), by);
+                    Ok(format!("nobody looks after {rule} any more; {} did", of.by))
+                }
                 None => Err(format!("nobody has acknowledged {rule}")),
             }
         }
@@ -167,38 +192,44 @@ fn handle(world: &mut World, command: AlertCommand) -> Result<String, String> {
                 "{by} silenced {matcher} ({count} rules) for {}: {reason}",
                 short_duration(lasting)
             );
+            let at = alerts::decided_at(world, &About::Silence(matcher.clone()));
             world.alerts.handling.silences.retain(|of| of.matcher != matcher);
-            let silence = Silence { matcher, by, reason, until: until(lasting) };
+            let silence = Silence { matcher, by, reason, at, until: until(lasting) };
             world.alerts.handling.silences.push(silence);
             Ok(text)
         }
-        AlertCommand::Unsilence(matcher) => {
-            let silences = &mut world.alerts.handling.silences;
-            let before = silences.len();
-            silences.retain(|of| of.matcher != matcher);
-            if silences.len() < before {
-                return Ok(format!("{matcher} is no longer silenced"));
-            }
-            let all: Vec<&str> = silences.iter().map(|of| of.matcher.as_str()).collect();
-            Err(match all.as_slice() {
-                [] => "nothing is silenced".to_owned(),
-                all => format!("{matcher} is not silenced; {} is", all.join(", ")),
-            })
-        }
+        AlertCommand::Unsilence(matcher) => unsilence(world, &matcher, by),
         AlertCommand::Maintenance { lasting, reason } => {
             let text = format!("maintenance by {by} for {}: {reason}", short_duration(lasting));
+            let at = alerts::decided_at(world, &About::Maintenance);
             world.alerts.handling.maintenance =
-                Some(Maintenance { by, reason, until: until(lasting) });
+                Some(Maintenance { by, reason, at, until: until(lasting) });
             Ok(text)
         }
-        AlertCommand::EndMaintenance => match world.alerts.handling.maintenance.take() {
-            Some(_) => Ok("the maintenance window is over".to_owned()),
-            None => Err("there is no maintenance window".to_owned()),
-        },
+        AlertCommand::EndMaintenance => {
+            let at = alerts::decided_at(world, &About::Maintenance);
+            let Some(of) = world.alerts.handling.maintenance.take() else {
+                return Err("there is no maintenance window".to_owned());
+            };
+            world.alerts.handling.end(About::Maintenance, at, Some(of.until), by);
+            Ok("the maintenance window is over".to_owned())
+        }
         AlertCommand::Priority { rule, priority } => decide(world, &rule, priority, &by),
-        AlertCommand::Taken { level, who } => taken(world, level, who, now),
+        AlertCommand::Taken { level, who } => taken(world, level, who),
         AlertCommand::Begin(_) => Ok(String::new()),
     }
+}
+
+/// Starts or stops the clock of a level. Returns whether it runs now.
+pub(super) fn contacted(world: &mut World, level: u8) -> bool {
+    let about = About::Contacted(level);
+    let now = Moment { wall: alerts::decided_at(world, &about), ..world.now };
+    let running = world.escalation.toggle(level, now);
+    if !running {
+        let by = world.actions.operator.clone();
+        world.alerts.handling.end(about, now.wall, None, by);
+    }
+    running
 }
 
 fn known(world: &World, rule: &str) -> Result<Arc<str>, String> {
@@ -208,15 +239,34 @@ fn known(world: &World, rule: &str) -> Result<Arc<str>, String> {
 
 fn decide(world: &mut World, rule: &str, priority: Priority, by: &str) -> Result<String, String> {
     let id = known(world, rule)?;
-    world.alerts.handling.priorities.insert(id, priority);
-    Ok(format!("{by} decided that {rule} is {}", priority.word()))
+    let at = alerts::decided_at(world, &About::Priority(Arc::clone(&id)));
+    let decision = Decision { by: by.to_owned(), priority, at };
+    world.alerts.handling.priorities.insert(id, decision);
+    Ok(format!("{by} decided that {rule} is {}, until it is over", priority.word()))
 }
 
-fn taken(world: &mut World, level: u8, who: String, now: Timestamp) -> Result<String, String> {
+fn unsilence(world: &mut World, matcher: &str, by: String) -> Result<String, String> {
+    let about = About::Silence(matcher.to_owned());
+    let at = alerts::decided_at(world, &about);
+    let silences = &mut world.alerts.handling.silences;
+    if let Some(position) = silences.iter().position(|of| of.matcher == matcher) {
+        let of = silences.remove(position);
+        world.alerts.handling.end(about, at, Some(of.until), by);
+        return Ok(format!("{matcher} is no longer silenced"));
+    }
+    let all: Vec<&str> = silences.iter().map(|of| of.matcher.as_str()).collect();
+    Err(match all.as_slice() {
+        [] => "nothing is silenced".to_owned(),
+        all => format!("{matcher} is not silenced; {} is", all.join(", ")),
+    })
+}
+
+fn taken(world: &mut World, level: u8, who: String) -> Result<String, String> {
     if !world.catalog.contacts.iter().any(|contact| contact.level == level) {
         return Err(format!("there is no level {level}"));
     }
     let text = format!("level {level}: {who} took it");
-    world.escalation.take(level, who, now);
+    let at = alerts::decided_at(world, &About::Taken);
+    world.escalation.take(level, who, at);
     Ok(text)
 }

@@ -390,8 +390,7 @@ fn contacted(state: &mut State, effects: &mut Vec<Effect>) {
         say(world, Notice::warning("select a level in the escalation pane first"), effects);
         return;
     };
-    let now = world.now;
-    let running = world.escalation.toggle(row.spec.level, now);
+    let running = alerts::contacted(world, row.spec.level);
     effects.push(Effect::KeepAlerts(Box::new(crate::app::alerts::kept(world))));
     let text = if running {
         format!("level {} ({}) was contacted; the clock runs", row.spec.level, row.spec.name)

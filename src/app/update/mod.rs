@@ -99,6 +99,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
             effects.push(Effect::Draw);
         }
         Event::AlertsKept(kept) => alerts::restored(&mut state.world, *kept, &mut effects),
+        Event::DeedsElsewhere(deeds) => alerts::shared(&mut state.world, *deeds, &mut effects),
         Event::Gap { blind_for } => gap(&mut state.world, blind_for, &mut effects),
     }
     effects

@@ -207,5 +207,23 @@ pub struct PostgresSource {
     pub long_query: Duration,
     /// The operator's own statements: each must be a single SELECT of one row, and each
     /// column becomes a reading of that name.
-    pub queries: Vec<String>,
+    pub queries: Vec<Statement>,
+}
+
+/// A statement of the operator's own.
+#[derive(Clone, Debug, Default)]
+pub struct Statement {
+    /// The statement.
+    pub sql: String,
+    /// How long its answer holds; zero asks with every look.
+    pub every: Duration,
+    /// The names that its columns seem to have: known before it ever ran.
+    pub columns: Vec<String>,
+}
+
+impl From<&str> for Statement {
+    /// A statement that is asked with every look.
+    fn from(sql: &str) -> Self {
+        Self { sql: sql.to_owned(), ..Self::default() }
+    }
 }

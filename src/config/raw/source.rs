@@ -234,8 +234,41 @@ source! {
         #[serde(default = "thirty_seconds")]
         pub long_query: DurationText,
         /// Your own statements: each a single SELECT of one row, whose columns become readings.
+        /// One that costs more than a look should is asked less often:
+        /// `{ sql = "SELECT …", every = "5m" }`.
         #[serde(default)]
-        pub queries: Vec<String>,
+        pub queries: Vec<RawStatement>,
+    }
+}
+
+/// A statement of the operator's own.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(extend("x-expects" = "a statement such as \"SELECT count(*) AS waiting FROM jobs\", or { sql = \"SELECT …\", every = \"5m\" }"))]
+pub enum RawStatement {
+    /// Asked with every look.
+    Always(String),
+    /// Asked less often.
+    Seldom(RawSeldom),
+}
+
+/// A statement that is asked less often than the rest.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawSeldom {
+    /// The statement.
+    pub sql: String,
+    /// How often; its answer holds in between, up to an hour.
+    pub every: DurationText,
+}
+
+impl RawStatement {
+    /// The statement.
+    pub fn sql(&self) -> &str {
+        match self {
+            Self::Always(sql) => sql,
+            Self::Seldom(seldom) => &seldom.sql,
+        }
     }
 }
 

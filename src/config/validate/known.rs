@@ -192,7 +192,7 @@ impl Known {
             // A column without a name of its own is not known before its statement ran.
             RawSource::Postgres(postgres) => {
                 let open = !postgres.queries.is_empty();
-                let named = postgres.queries.iter().flat_map(|query| columns(query));
+                let named = postgres.queries.iter().flat_map(|query| columns(query.sql()));
                 (POSTGRES.into_iter().chain(named).collect(), Vec::new(), open)
             }
             RawSource::Command(command) => {
@@ -237,7 +237,7 @@ impl Known {
 
 /// The names that a statement gives its columns: what follows each AS. Types of casts are
 /// among them, which only makes a slip there pass.
-fn columns(query: &str) -> impl Iterator<Item = &str> {
+pub(super) fn columns(query: &str) -> impl Iterator<Item = &str> {
     let words = || query.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     let words = || words().filter(|word| !word.is_empty());
     words()

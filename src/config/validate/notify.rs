@@ -1,6 +1,6 @@
 //! Where alerts are told.
 
-use std::time::Duration;
+use std::{path::Path as FilePath, time::Duration};
 
 use url::Url;
 
@@ -8,10 +8,14 @@ use super::{Cx, Path, source::not_configured, value::written};
 use crate::{
     config::{
         profile::{
-            Address, Bell, NotifyConfig, NotifyKind, NotifyTarget, Text, Webhook, WebhookFormat,
+            Address, Bell, NotifyConfig, NotifyKind, NotifyTarget, Program, Text, Webhook,
+            WebhookFormat,
         },
         raw::{
-            notify::{RawBell, RawFormat, RawNotify, RawSeverity, RawTarget, RawWebhook, Telling},
+            notify::{
+                RawBell, RawFormat, RawNotify, RawNotifyCommand, RawSeverity, RawTarget,
+                RawWebhook, Telling,
+            },
             value::{DurationText, TextValue},
         },
         secret::{Secret, redact},
@@ -115,13 +119,7 @@ impl Cx<'_> {
                 self.limits_of(path, &webhook.timeout, &webhook.retry_for),
             ),
             RawTarget::Command(command) => (
-                self.program(
-                    path,
-                    &command.argv,
-                    command.directory.as_deref(),
-                    &command.environment,
-                )
-                .map(|command| NotifyKind::Command(Box::new(command))),
+                self.teller(path, command).map(|program| NotifyKind::Command(Box::new(program))),
                 self.limits_of(path, &command.timeout, &command.retry_for),
             ),
             RawTarget::Bell(bell) => {
@@ -141,6 +139,10 @@ impl Cx<'_> {
     }
 
     fn severities(&mut self, path: &Path, raw: &[RawSeverity]) -> Option<Vec<Severity>> {
+        if raw.is_empty() && self.is_written(&path.index(0)) {
+            // What cannot be read has been reported.
+            return None;
+        }
         if raw.is_empty() {
             self.error(
                 path,
@@ -260,6 +262,34 @@ impl Cx<'_> {
                 let url = self.web_address(path, &text, "webhook")?;
                 Some(Address { shown: redact(url.as_str()), url })
             }
+        }
+    }
+
+    fn teller(&mut self, path: &Path, raw: &RawNotifyCommand) -> Option<Program> {
+        let directory = raw.directory.as_deref();
+        let program = self.program(path, &raw.argv, directory, &raw.environment)?;
+        self.program_is_there(&path.key("argv"), program.argv.first()?);
+        Some(program)
+    }
+
+    /// Says of a program that is not there: the first message would be the first to know.
+    fn program_is_there(&mut self, path: &Path, program: &str) {
+        let named = FilePath::new(program);
+        let there = if named.is_absolute() {
+            named.exists()
+        } else if program.contains('/') {
+            // Relative to a directory that may be made later.
+            true
+        } else {
+            let Some(places) = self.request.environment.get("PATH") else { return };
+            std::env::split_paths(places).any(|place| place.join(program).exists())
+        };
+        if !there {
+            self.warning(
+                path,
+                format!("there is no program {program} here: nobody would be told"),
+                "install it, or write its whole path",
+            );
         }
     }
 

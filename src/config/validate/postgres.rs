@@ -1,11 +1,13 @@
 //! Postgres servers.
 
+use std::time::Duration;
+
 use url::Url;
 
 use super::{Cx, Path, http::is_local, redis::decoded};
 use crate::config::{
-    profile::{PostgresSource, SslMode},
-    raw::source::{RawPostgres, RawSslMode},
+    profile::{PostgresSource, SslMode, Statement},
+    raw::source::{RawPostgres, RawSslMode, RawStatement},
     secret::Secret,
 };
 
@@ -26,6 +28,9 @@ const FOREIGN: [&str; 14] = [
     "client_encoding",
     "options",
 ];
+
+/// The longest that the answer of a statement may hold.
+const LONGEST_HELD: Duration = Duration::from_secs(3_600);
 
 /// What may stand in place of an `sslmode` that is not offered.
 const SSL_MODES: &str = "sslmode = \"verify-full\", \"require\", \"prefer\" or \"disable\"; with ca_file for a root of your own";
@@ -198,10 +203,10 @@ impl Cx<'_> {
     }
 
     /// The operator's own statements: one SELECT each. The session is read-only as well.
-    fn own_queries(&mut self, path: &Path, queries: &[String]) -> Option<Vec<String>> {
+    fn own_queries(&mut self, path: &Path, queries: &[RawStatement]) -> Option<Vec<Statement>> {
         let mut out = Vec::new();
-        for (position, query) in queries.iter().enumerate() {
-            let query = query.trim().trim_end_matches(';').trim_end();
+        for (position, raw) in queries.iter().enumerate() {
+            let query = raw.sql().trim().trim_end_matches(';').trim_end();
             let word = query.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or("");
             let path = path.index(position);
             if !word.eq_ignore_ascii_case("select") && !word.eq_ignore_ascii_case("with") {
@@ -216,11 +221,28 @@ impl Cx<'_> {
                     "only one statement may stand here",
                     "make each its own entry of the list",
                 );
-            } else {
-                out.push(query.to_owned());
+            } else if let Some(every) = self.asked_every(&path, raw) {
+                let columns = super::known::columns(query).map(str::to_owned).collect();
+                out.push(Statement { sql: query.to_owned(), every, columns });
             }
         }
         (out.len() == queries.len()).then_some(out)
+    }
+
+    /// How long the answer of a statement holds.
+    fn asked_every(&mut self, path: &Path, raw: &RawStatement) -> Option<Duration> {
+        let RawStatement::Seldom(seldom) = raw else { return Some(Duration::ZERO) };
+        let path = path.key("every");
+        let every = self.duration(&path, &seldom.every)?;
+        if every > LONGEST_HELD {
+            self.error(
+                &path,
+                "an answer that is older than an hour says nothing of now",
+                "write 1h or less",
+            );
+            return None;
+        }
+        Some(every)
     }
 }
 

@@ -32,7 +32,7 @@ pub fn rules(cx: &mut Cx<'_>, raw: &RawConfig, catalog: &mut Catalog) {
         let path = Path::root("rule").key(name);
         let Some(rule) = cx.rule(&path, name, rule) else { continue };
         if cx.rule_names(&path, &rule) {
-            cx.rule_can_fire(&path, &rule, catalog);
+            cx.rule_can_fire(&path, &rule, raw, catalog);
         }
         for (position, other) in rule.inhibited_by.iter().enumerate() {
             let at = path.key("inhibited_by").index(position);
@@ -213,7 +213,7 @@ impl Cx<'_> {
     }
 
     /// Says of a rule that can never fire, or fires on a single look against its word.
-    fn rule_can_fire(&mut self, path: &Path, rule: &Rule, catalog: &Catalog) {
+    fn rule_can_fire(&mut self, path: &Path, rule: &Rule, raw: &RawConfig, catalog: &Catalog) {
         let interval_of = |name: &SeriesName| {
             Some(catalog.sources.get(&SourceId::from(name.source.as_ref()))?.interval)
         };
@@ -232,6 +232,7 @@ impl Cx<'_> {
                 ),
             );
         }
+        self.rule_makes_sense(path, rule, raw, slowest);
         for clause in &rule.when.clauses {
             if let Some((message, cure)) = never(clause, rule, slowest) {
                 self.error(&path.key("when"), format!("this can never fire: {message}"), cure);

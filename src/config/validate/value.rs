@@ -220,7 +220,7 @@ impl Cx<'_> {
     }
 }
 
-fn parse_range(text: &str) -> Option<StatusRange> {
+pub(super) fn parse_range(text: &str) -> Option<StatusRange> {
     let text = text.trim();
     let (from, to) = match text.split_once('-') {
         Some((from, to)) => (from.trim().parse().ok()?, to.trim().parse().ok()?),

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-
 use super::{
     Band,
-    expression::{Clause, Join, SeriesName, Side, Subject, Test, When},
+    age::{absent, age, never_seen},
+    expression::{Clause, Function, Join, SeriesName, Side, Subject, Test, When},
     finding::Finding,
     series::{Look, Point, Series, SeriesStore},
     spike::{median, spike},
@@ -31,12 +30,7 @@ pub struct Data<'a> {
     pub marker_age: Option<Duration>,
     /// Fewer events than this are too few for a ratio.
     pub min_events: u64,
-    /// How much the server's clock is ahead of the console's.
-    pub clock_ahead: SignedDuration,
 }
-
-/// A point in time this far in the future is no rounding: one of the clocks is wrong.
-const FUTURE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Evaluates a condition.
 pub fn evaluate(when: &When, data: &Data<'_>, now: Moment) -> Finding {
@@ -68,24 +62,46 @@ fn one(clause: &Clause, data: &Data<'_>, now: Moment) -> Finding {
         Test::Itself => finding,
         Test::Against(op, constant) => {
             finding.threshold = Some(constant.clone());
-            if let Some(value) = &finding.value
-                && finding.quality.usable()
-            {
-                finding.bad = compare(*op, value, constant);
-                let too_low = clause.subject.is_total()
-                    && matches!(op, Op::Less | Op::LessOrEqual | Op::Equal);
-                if let (Some(watched), Some(true), true) = (finding.covered, finding.bad, too_low) {
-                    // A count of half a window is too low for that alone.
-                    let watched = short_duration(whole_seconds(watched));
-                    finding.bad = None;
-                    finding.why = Some(format!("only the last {watched} were watched"));
-                } else if finding.bad.is_none() {
-                    finding.why = Some(format!("{value} cannot be compared with {constant}"));
-                }
-            }
+            compared(&mut finding, &clause.subject, *op, constant);
             finding
         }
         Test::Expected(side) => expected(finding, *side, data),
+    }
+}
+
+/// Compares a figure with a constant, as far as the figure carries.
+fn compared(finding: &mut Finding, subject: &Subject, op: Op, constant: &Value) {
+    let Some(value) = finding.value.clone().filter(|_| finding.quality.usable()) else { return };
+    finding.bad = compare(op, &value, constant);
+    if let (Some(watched), true) = (finding.covered, subject.is_total()) {
+        let certain = match (op, finding.bad) {
+            (Op::Greater | Op::GreaterOrEqual, Some(bad)) => bad,
+            (Op::Less | Op::LessOrEqual, Some(bad)) => !bad,
+            // It may still grow to anything that is more.
+            (Op::Equal | Op::NotEqual, Some(_)) => {
+                compare(Op::Greater, &value, constant) == Some(true)
+            }
+            _ => false,
+        };
+        // What can fall again is no lower bound, but it is not whole either.
+        let falls = matches!(subject, Subject::Window(Function::Sum, ..));
+        if let (Value::Number(number), false) = (&value, falls) {
+            finding.value = Some(Value::AtLeast(*number));
+        }
+        if !certain {
+            let watched = short_duration(whole_seconds(watched));
+            finding.bad = None;
+            finding.quality = Quality::NoTraffic;
+            finding.why = Some(format!("only the last {watched} were watched"));
+        }
+        return;
+    }
+    if finding.bad.is_none() && finding.why.is_some() && matches!(value, Value::AtLeast(_)) {
+        // It is waited for.
+        finding.quality = Quality::Waiting;
+    }
+    if finding.bad.is_none() && finding.why.is_none() {
+        finding.why = Some(format!("{value} cannot be compared with {constant}"));
     }
 }
 
@@ -114,7 +130,7 @@ fn expected(mut finding: Finding, side: Side, data: &Data<'_>) -> Finding {
     finding
 }
 
-fn whole_seconds(duration: Duration) -> Duration {
+pub(super) fn whole_seconds(duration: Duration) -> Duration {
     Duration::from_secs(duration.as_secs())
 }
 
@@ -144,9 +160,13 @@ fn figure(subject: &Subject, data: &Data<'_>, now: Moment) -> Finding {
         Subject::Used { part, limit } => with_series(part, data, now, |_, used| {
             with_series(limit, data, now, |_, limit| share_used(used, limit))
         }),
-        Subject::Age(name) => {
-            with_series(name, data, now, |_, look| age(look, now, data.clock_ahead))
-        }
+        Subject::Part { part, whole } => with_series(part, data, now, |_, part| {
+            with_series(whole, data, now, |_, whole| share_part(part, whole, data.min_events))
+        }),
+        Subject::Age(name) => match never_seen(name, data, now) {
+            Some(finding) => finding,
+            None => with_series(name, data, now, |series, look| age(look, now, series.clock_ahead)),
+        },
         Subject::Absent(name, limit) => absent(name, *limit, data, now),
         Subject::Change(inner, over) => change(inner, *over, data, now),
         Subject::Spike(name) => {
@@ -234,85 +254,20 @@ fn share_used(used: &Look, limit: &Look) -> Finding {
     }
 }
 
-fn age(look: &Look, now: Moment, clock_ahead: SignedDuration) -> Finding {
-    let then = match &look.point {
-        Point::Value(value) => point_in_time(value),
+/// One count as a share of the count that it is a part of, where there are enough of them.
+fn share_part(part: &Look, whole: &Look, min_events: u64) -> Finding {
+    let count = |look: &Look| match &look.point {
+        Point::Value(Value::Number(count)) if *count >= 0.0 => Some(*count),
         _ => None,
     };
-    let Some(then) = then else {
-        return Finding::unknown(Quality::Error, "the value is no point in time");
-    };
-    let server_now = now.wall.saturating_add(clock_ahead).unwrap_or(now.wall);
-    let age = server_now.duration_since(then);
-    if age < -FUTURE {
-        let ahead = tidy(-age.as_secs_f64());
-        return Finding::unknown(
-            Quality::Error,
-            format!("the value lies {ahead} s in the future: compare the clocks"),
-        );
-    }
-    Finding::known(None, Value::Number(age.as_secs_f64().max(0.0)), 1)
-}
-
-/// A point in time, as services write it: RFC 3339, or seconds or milliseconds since 1970.
-fn point_in_time(value: &Value) -> Option<Timestamp> {
-    match value {
-        Value::Text(text) => text.trim().parse().ok(),
-        Value::Number(number) if *number > 1e12 => Timestamp::from_millisecond(*number as i64).ok(),
-        Value::Number(number) if *number > 1e9 => {
-            Timestamp::from_millisecond((*number * 1_000.0) as i64).ok()
+    match (count(part), count(whole)) {
+        (Some(_), Some(whole)) if (whole as u64) < min_events.max(1) => {
+            window::too_few(whole as u64, min_events)
         }
-        _ => None,
-    }
-}
-
-/// Whether nothing was seen for `limit`. Silence before the console began to watch is no
-/// evidence, and neither is a silence that is our own: those only delay the answer.
-fn absent(name: &SeriesName, limit: Duration, data: &Data<'_>, now: Moment) -> Finding {
-    let Some(series) = data.series.get(name) else {
-        return Finding::unknown(Quality::Unconfigured, format!("there is no series {name}"));
-    };
-    if let Some(trouble) = &series.trouble
-        && trouble.quality == Quality::Unconfigured
-    {
-        // Nobody looks: that nothing is seen says nothing.
-        return Finding::unknown(trouble.quality, trouble.why.clone());
-    }
-    if let Some(trouble) = &series.trouble
-        && trouble.quality == Quality::Error
-        && name.reading.as_ref() != "up"
-    {
-        // Whoever may not look cannot say that nothing happened.
-        return Finding::unknown(trouble.quality, trouble.why.clone());
-    }
-    let newest = series
-        .looks()
-        .rev()
-        .find(|look| look.at.mono <= now.mono && matches!(look.point, Point::Value(_)));
-    let watched_from = match (series.began, series.blind_until) {
-        (Some(began), Some(blind)) if blind.mono > began.mono => Some(blind),
-        (began, _) => began,
-    };
-    let seen = newest.map(|look| look.at);
-    let silent_since = match (seen, watched_from) {
-        (Some(seen), Some(from)) if from.mono > seen.mono => from,
-        (Some(seen), _) => seen,
-        (None, Some(from)) => from,
-        (None, None) => {
-            return Finding::unknown(Quality::Waiting, format!("{name} was not seen yet"));
+        (Some(part), Some(whole)) => {
+            Finding::known(None, Value::Number(part / whole), whole as u64)
         }
-    };
-    let silence = now.since(silent_since);
-    let bad = silence >= limit;
-    let value = Value::Number(silence.as_secs_f64());
-    // Silence is seen with every evaluation anew.
-    let seen = seen.filter(|_| !bad);
-    let finding = Finding { seen, ..Finding::known(Some(bad), value, 0) };
-    let finding = Finding { threshold: Some(Value::Number(limit.as_secs_f64())), ..finding };
-    match newest {
-        Some(_) => finding,
-        None if bad => Finding { why: Some(format!("{name} was never seen")), ..finding },
-        None => Finding { bad: None, quality: Quality::Waiting, ..finding },
+        _ => Finding::unknown(Quality::NoTraffic, "one of the two is no count"),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::domain::{
 ///          | "count" "(" series op constant "," window ")"
 ///          | "share" "(" series op constant "," window ")"
 ///          | "ratio" "(" part "," whole "," window ")"    of two counters
+///          | "ratio" "(" part "," whole ")"               of the newest values of two counts
 ///          | "hit_rate" "(" hits "," misses "," window ")"
 ///          | "used" "(" part "," limit ")"                of two gauges, their newest values
 ///          | "age" "(" series ")"                         the reading is a point in time
@@ -113,6 +114,14 @@ pub enum Subject {
         /// What may be used. Zero means that nothing limits it.
         limit: SeriesName,
     },
+    /// The newest value of one count over that of another that it is a part of: captures that
+    /// worked of all captures of a day.
+    Part {
+        /// How many of them.
+        part: SeriesName,
+        /// How many there are. Few of them say nothing.
+        whole: SeriesName,
+    },
     /// The time since the point in time that the newest value is, by the server's clock.
     Age(SeriesName),
     /// Whether nothing was seen for so long.
@@ -196,6 +205,7 @@ impl Subject {
             Self::CountOf(passing, _) | Self::ShareOf(passing, _) => vec![&passing.series],
             Self::Ratio { part, other, .. } => vec![part, other],
             Self::Used { part, limit } => vec![part, limit],
+            Self::Part { part, whole } => vec![part, whole],
             Self::Change(inner, _) => inner.series(),
         }
     }
@@ -212,7 +222,9 @@ impl Subject {
     /// How far it looks back.
     pub fn reach(&self) -> Duration {
         match self {
-            Self::Latest(_) | Self::Used { .. } | Self::Age(_) => Duration::ZERO,
+            Self::Latest(_) | Self::Used { .. } | Self::Part { .. } | Self::Age(_) => {
+                Duration::ZERO
+            }
             Self::Window(_, _, window)
             | Self::CountOf(_, window)
             | Self::ShareOf(_, window)

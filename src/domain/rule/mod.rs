@@ -4,6 +4,7 @@
 //! [`evaluate()`], and its alert moved by [`Alert::step`]. All of it is arithmetic on what
 //! it is given: live, in a replay and in a rules test the same engine runs.
 
+mod age;
 mod alert;
 mod evaluate;
 mod expression;

@@ -112,6 +112,15 @@ fn values(token: &str) -> Result<Option<Run>, String> {
         }
     }
     let Some((first, rest)) = number(token) else { return Ok(None) };
+    let written = &token[..token.len() - rest.len()];
+    let named = written.contains(['n', 'N']);
+    if named && !rest.is_empty() {
+        // Prometheus reads NaNx3 as a name; what it would mean is not said anywhere.
+        return Err(format!("{written} cannot be repeated; write {written} {written}"));
+    }
+    if !named && first.is_infinite() {
+        return Err(format!("{written} is too large for a number; write Inf where that is meant"));
+    }
     let first = Some(Point::from_float(first));
     if rest.is_empty() {
         return Ok(Some(Run { first, step: Some(0.0), values: 1 }));
@@ -119,6 +128,9 @@ fn values(token: &str) -> Result<Option<Run>, String> {
     let (step, rest) = match rest.strip_prefix('x') {
         Some(_) => (0.0, rest),
         None => match number(rest) {
+            Some((step, _)) if !step.is_finite() => {
+                return Err("a step is a number".to_owned());
+            }
             Some((step, after)) if rest.starts_with(['+', '-']) => (step, after),
             _ => return Ok(None),
         },
@@ -227,6 +239,12 @@ mod tests {
             ("\"a b\"", 0),
             ("1 \"on", 2),
             ("true+1x2", 0),
+            ("1 NaNx3", 2),
+            ("-Infx2", 0),
+            ("NaN+1x2", 0),
+            ("0+NaNx2", 0),
+            ("1 1e400", 2),
+            ("0-1e999x3", 0),
         ];
         for (text, offset) in cases {
             assert_eq!(parse(text).unwrap_err().offset, offset, "{text}");

@@ -174,6 +174,10 @@ fn arguments(cursor: &mut Cursor<'_>, name: &str, start: usize) -> Read<Subject>
             cursor.require(",", "`,` and the second counter")?;
             let other = series(cursor)?;
             let of_rest = name == "hit_rate";
+            cursor.skip_space();
+            if !of_rest && cursor.rest().starts_with(')') {
+                return Ok(Subject::Part { part, whole: other });
+            }
             let window = window(cursor)?;
             if window > LONGEST_WINDOW {
                 let longest = short_duration(LONGEST_WINDOW);
@@ -198,6 +202,7 @@ fn arguments(cursor: &mut Cursor<'_>, name: &str, start: usize) -> Read<Subject>
                     | Subject::Absent(..)
                     | Subject::Spike(_)
                     | Subject::Used { .. }
+                    | Subject::Part { .. }
                     | Subject::Age(_)
             ) {
                 let message = "only a value or a figure over a window can change".to_owned();

@@ -87,7 +87,9 @@ impl Sight<'_> {
                 let (part, other) = (grown(part)?, grown(other)?);
                 Some(part / if *of_rest { part + other } else { other })
             }
-            Subject::Used { part, limit } => Some(self.newest(part)? / self.newest(limit)?),
+            Subject::Part { part, whole: limit } | Subject::Used { part, limit } => {
+                Some(self.newest(part)? / self.newest(limit)?)
+            }
             Subject::CountOf(..)
             | Subject::ShareOf(..)
             | Subject::Age(_)
@@ -151,8 +153,8 @@ fn over(
     let n = range.len() as f64;
     Some(match function {
         Function::Count => n,
-        Function::Sum => values().sum(),
-        Function::Avg => values().sum::<f64>() / n,
+        Function::Sum => Sum::of(values()).total(),
+        Function::Avg => mean(values(), version),
         // A NaN gives way to any number.
         Function::Max => {
             values().fold(first, |max, v| if v > max || max.is_nan() { v } else { max })
@@ -165,6 +167,62 @@ fn over(
         }
         Function::Increase => return extrapolated(range, now, window, version),
     })
+}
+
+/// A sum with what rounding lost of it (Kahan's, in Neumaier's form), as `kahanSumInc` of
+/// Prometheus: without it the last digits differ, and with them what is equal.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    sum: f64,
+    lost: f64,
+}
+
+impl Sum {
+    fn of(values: impl Iterator<Item = f64>) -> Self {
+        values.fold(Self::default(), Self::plus)
+    }
+
+    fn plus(self, value: f64) -> Self {
+        let sum = self.sum + value;
+        let lost = if sum.is_infinite() {
+            0.0
+        } else if self.sum.abs() >= value.abs() {
+            self.lost + ((self.sum - sum) + value)
+        } else {
+            self.lost + ((value - sum) + self.sum)
+        };
+        Self { sum, lost }
+    }
+
+    fn total(self) -> f64 {
+        if self.sum.is_infinite() { self.sum } else { self.sum + self.lost }
+    }
+}
+
+/// `avg_over_time`: version 2 moves a mean from value to value, version 3 divides the sum
+/// where that does not overflow.
+fn mean(values: impl Iterator<Item = f64> + Clone, version: Version) -> f64 {
+    if version == Version::Three {
+        let sum = Sum::of(values.clone());
+        if !sum.sum.is_infinite() {
+            return (sum.sum + sum.lost) / values.count() as f64;
+        }
+    }
+    let mut mean = Sum::default();
+    for (before, value) in values.enumerate() {
+        // The mean of what has no bounds stays so, until the other end or nothing is added.
+        let stays = value.is_finite() || (value.is_infinite() && (value > 0.0) == (mean.sum > 0.0));
+        if mean.sum.is_infinite() && stays {
+            continue;
+        }
+        let count = (before + 1) as f64;
+        let centre = match version {
+            Version::Two => mean.sum,
+            Version::Three => mean.sum + mean.lost,
+        };
+        mean = mean.plus(value / count - centre / count);
+    }
+    mean.total()
 }
 
 /// `quantile_over_time`: linear between the two nearest ranks.

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::expression::SeriesName;
@@ -57,6 +58,15 @@ pub struct Series {
     pub began: Option<Moment>,
     /// Looks before this were made before a gap in which nothing was seen.
     pub blind_until: Option<Moment>,
+    /// Since when its source answers and has never had such a value.
+    #[serde(default)]
+    pub lacking: Option<Moment>,
+    /// How far any rule looks back on it.
+    #[serde(default)]
+    pub reach: Duration,
+    /// How much the clock of its server is ahead of the console's.
+    #[serde(default)]
+    pub clock_ahead: SignedDuration,
 }
 
 /// All series that some rule looks at.
@@ -107,12 +117,24 @@ impl Series {
             return;
         }
         self.trouble = None;
+        self.lacking = None;
         self.looks.push_back(Look { at, point });
         // One look before the reach stays: counters are compared with it.
         while self.looks.len() > 2
             && (self.looks.len() > CAPACITY || at.since(self.looks[1].at) > reach)
         {
             self.looks.pop_front();
+        }
+    }
+
+    /// There is no believable value just now. `answers` says that the source answered, and has
+    /// no such value.
+    pub fn fail(&mut self, at: Moment, trouble: Trouble, answers: bool) {
+        self.trouble = Some(trouble);
+        if answers && self.looks.is_empty() {
+            self.lacking.get_or_insert(at);
+        } else {
+            self.lacking = None;
         }
     }
 
@@ -128,9 +150,10 @@ impl Series {
 
     /// The looks in `(now - window, now]`.
     pub fn within(&self, now: Moment, window: Duration) -> impl DoubleEndedIterator<Item = &Look> {
-        self.looks
-            .iter()
-            .filter(move |look| look.at.mono <= now.mono && now.since(look.at) < window)
+        // The looks are in order of time.
+        let end = self.looks.partition_point(|look| look.at.mono <= now.mono);
+        let start = self.looks.partition_point(|look| now.since(look.at) >= window);
+        self.looks.range(start.min(end)..end)
     }
 
     /// The newest look at or before the beginning of the window.
@@ -175,6 +198,11 @@ impl SeriesStore {
     /// Takes a series in.
     pub fn insert(&mut self, name: SeriesName, series: Series) {
         self.all.insert(name, series);
+    }
+
+    /// Keeps only the series of some names.
+    pub fn retain(&mut self, keeps: impl Fn(&SeriesName) -> bool) {
+        self.all.retain(|name, _| keeps(name));
     }
 
     /// Takes a series out.

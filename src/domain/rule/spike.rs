@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::series::Series;
-use crate::domain::{counter, time::Moment};
+use crate::domain::{counter, reading::stale_after, time::Moment};
 
 /// How far back it looks.
 pub const REACH: Duration = Duration::from_secs(61 * 60);
@@ -35,25 +35,28 @@ pub struct Spike {
 }
 
 /// Looks for a spike. None with less than half an hour of history: there is no usual yet.
+/// Minutes that were not watched count as nothing, not as none.
 pub fn spike(series: &Series, now: Moment) -> Option<Spike> {
-    let counts = minutes(series, now);
+    let minutes = minutes(series, now);
+    let counts: Vec<f64> = minutes.iter().flatten().copied().collect();
     if counts.len() < ENOUGH {
         return None;
     }
     let usual = median(&counts);
     let spread = median(&counts.iter().map(|count| (count - usual).abs()).collect::<Vec<_>>());
     let limit = (usual + 5.0 * 1.482_6 * spread).max(3.0 * usual).max(FLOOR);
-    let recent = counts.iter().take(RECENT).filter(|count| **count > limit).count();
+    let recent = minutes.iter().take(RECENT).flatten();
     Some(Spike {
-        found: recent >= OF_RECENT,
+        found: recent.filter(|count| **count > limit).count() >= OF_RECENT,
         last: counts.first().copied().unwrap_or(0.0),
         limit,
         minutes: counts.len(),
     })
 }
 
-/// The growth in each minute, newest first, as far as all of it was watched.
-fn minutes(series: &Series, now: Moment) -> Vec<f64> {
+/// The growth in each minute, newest first, as far as all of it was watched; none for a
+/// minute of which a part was not.
+fn minutes(series: &Series, now: Moment) -> Vec<Option<f64>> {
     let looks: Vec<(Moment, f64)> = series
         .within(now, REACH + MINUTE)
         .filter_map(|look| {
@@ -62,14 +65,30 @@ fn minutes(series: &Series, now: Moment) -> Vec<f64> {
         .collect();
     let Some((first, _)) = looks.first() else { return Vec::new() };
     let watched = (now.since(*first).as_secs() / 60).min(u64::from(USUAL)) as usize;
-    let mut counts = vec![0.0; watched];
+    let mut counts = vec![Some(0.0); watched];
+    let minute = |at: Moment| (now.since(at).as_secs() / 60) as usize;
     for pair in looks.windows(2) {
-        let minute = (now.since(pair[1].0).as_secs() / 60) as usize;
-        if let Some(count) = counts.get_mut(minute) {
-            *count += counter::growth(pair[0].1, pair[1].1);
+        let ((from, before), (to, after)) = (pair[0], pair[1]);
+        let (oldest, newest) = (minute(from), minute(to));
+        if is_blind(series, from, to) {
+            counts.iter_mut().take(oldest + 1).skip(newest).for_each(|count| *count = None);
+            continue;
+        }
+        // Looks that are further apart than a minute: nobody knows in which of them it grew.
+        let grown = counter::growth(before, after);
+        let share = grown / (oldest - newest).max(1) as f64;
+        for count in counts.iter_mut().take(oldest.max(newest + 1)).skip(newest).flatten() {
+            *count += share;
         }
     }
     counts
+}
+
+/// Whether nobody looked between two looks, for longer than looks are apart.
+fn is_blind(series: &Series, from: Moment, to: Moment) -> bool {
+    let gap = series.blind_until;
+    to.since(from) > stale_after(series.interval).max(MINUTE)
+        || gap.is_some_and(|gap| from.mono <= gap.mono && gap.mono < to.mono)
 }
 
 /// The median; of an even number, the mean of the two in the middle.

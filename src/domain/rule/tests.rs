@@ -51,6 +51,24 @@ fn steps(rule: Rule, series: &[(&str, &str)], marker: Option<u32>) -> Vec<Step> 
     trial::run(&trial).trajectories.remove("r").unwrap()
 }
 
+/// The steps of one rule, a minute apart, on a series with another time between its values.
+fn steps_apart(rule: Rule, apart: Duration, values: &str) -> Vec<Step> {
+    let values = notation::parse(values).unwrap();
+    let until = apart * (values.len() as u32 - 1);
+    let name = SeriesName::parse("a.b").unwrap();
+    let trial = Trial {
+        name: String::new(),
+        every: MINUTE,
+        until,
+        mode: Mode::Own,
+        rules: vec![rule],
+        series: vec![Input { name, every: apart, values }],
+        marker: None,
+        expect: Vec::new(),
+    };
+    trial::run(&trial).trajectories.remove("r").unwrap()
+}
+
 /// A letter for each step: unknown, ok, pending, firing, recovering.
 fn letters(steps: &[Step]) -> String {
     steps
@@ -110,13 +128,7 @@ fn of_what_nobody_looks_at_silence_says_nothing() {
     series.trouble = Some(Trouble { quality, why: "not configured: set A".to_owned() });
     let mut store = SeriesStore::default();
     store.insert(name, series);
-    let data = Data {
-        series: &store,
-        bands: &[],
-        marker_age: None,
-        min_events: MIN_EVENTS,
-        clock_ahead: SignedDuration::ZERO,
-    };
+    let data = Data { series: &store, bands: &[], marker_age: None, min_events: MIN_EVENTS };
     let when = When::parse("absent(a.b, 5m)").unwrap();
     let found = evaluate(&when, &data, Moment::at_seconds(3_600.0));
     assert_eq!((found.bad, found.quality), (None, Quality::Unconfigured));
@@ -172,13 +184,7 @@ fn store(points: &[(u64, Point)]) -> SeriesStore {
 }
 
 fn found(when: &str, store: &SeriesStore, second: u64) -> Finding {
-    let data = Data {
-        series: store,
-        bands: &[],
-        marker_age: None,
-        min_events: MIN_EVENTS,
-        clock_ahead: SignedDuration::ZERO,
-    };
+    let data = Data { series: store, bands: &[], marker_age: None, min_events: MIN_EVENTS };
     evaluate(&When::parse(when).unwrap(), &data, Moment::at_seconds(second as f64))
 }
 
@@ -237,7 +243,28 @@ fn a_history_shorter_than_the_window_proves_only_the_worse() {
     alert.phase = Phase::Firing;
     let timing = rule("increase(a.b, 1h) > 20", 0, 0).timing(MINUTE, Mode::Own);
     let few = found("increase(a.b, 1h) > 20", &store, 120);
-    assert_eq!(few.bad, Some(false));
+    assert_eq!((few.bad, few.quality), (None, Quality::NoTraffic));
+    assert_eq!(few.value, Some(Value::AtLeast(9.0)), "so many at least, and more before");
+    assert_eq!(few.why.as_deref(), Some("only the last 2m were watched"));
+    // Nothing is known of it before the window was watched whole: that is no good news.
+    let mut fresh = Alert::default();
+    fresh.step(few.clone(), Moment::at_seconds(120.0), &timing);
+    assert_eq!(fresh.phase, Phase::Unknown);
+    let cases = [
+        ("increase(a.b, 1h) >= 9", Some(true)),
+        ("increase(a.b, 1h) < 9", Some(false)),
+        ("increase(a.b, 1h) < 10", None),
+        ("increase(a.b, 1h) <= 8", Some(false)),
+        ("increase(a.b, 1h) == 9", None),
+        ("increase(a.b, 1h) == 8", Some(false)),
+        ("increase(a.b, 1h) != 8", Some(true)),
+        ("increase(a.b, 1h) != 10", None),
+        // A mean of less is a mean all the same.
+        ("avg(a.b, 1h) > 5", Some(false)),
+    ];
+    for (when, bad) in cases {
+        assert_eq!(found(when, &store, 120).bad, bad, "{when}");
+    }
     alert.step(few, Moment::at_seconds(120.0), &timing);
     assert_eq!(alert.phase, Phase::Firing, "that it is over is not known yet");
 }
@@ -332,4 +359,63 @@ proptest! {
             }
         }
     }
+}
+
+/// Live, every look is evaluated when it is made: a test with rare steps credits as much.
+#[test]
+fn looks_between_two_steps_are_credited() {
+    let ten = Duration::from_secs(10);
+    let story = |values: &str| letters(&steps_apart(rule("a.b > 5", 3, 0), ten, values));
+    assert_eq!(story("9x30"), "pppFFF", "three minutes are three minutes");
+    assert_eq!(story("9x12 1 9x17"), "pppppp", "one good look between two steps starts it over");
+}
+
+#[test]
+fn each_series_has_the_clock_of_its_own_server() {
+    let series = |ahead: i64| {
+        let mut series = Series::new(MINUTE, Moment::at_seconds(0.0));
+        let point = Point::Value(Value::Text(Arc::from("2025-12-31T23:50:00Z")));
+        series.add(Moment::at_seconds(0.0), point, MINUTE);
+        series.clock_ahead = SignedDuration::from_mins(ahead);
+        series
+    };
+    let mut store = SeriesStore::default();
+    store.insert(SeriesName::parse("a.then").unwrap(), series(0));
+    store.insert(SeriesName::parse("b.then").unwrap(), series(30));
+    assert_eq!(found("age(a.then) > 25m", &store, 0).bad, Some(false));
+    let skewed = found("age(b.then) > 25m", &store, 0);
+    assert_eq!(skewed.bad, Some(true));
+    assert_eq!(skewed.why.as_deref(), Some("the server's clock is 1800 s ahead of ours"));
+    let both = found("age(a.then) > 25m or age(b.then) > 25m", &store, 0);
+    assert_eq!((both.bad, both.value), (Some(true), Some(Value::Number(2_400.0))));
+}
+
+/// Its source answers, and has never had it: after its time, that is bad.
+#[test]
+fn what_was_never_seen_is_unknown_and_then_too_long_ago() {
+    let name = SeriesName::parse("a.b").unwrap();
+    let at = |second: f64| Moment::at_seconds(second);
+    let lacks = || Trouble { quality: Quality::Error, why: "b: is null".to_owned() };
+    let mut series = Series::new(MINUTE, at(0.0));
+    let look = |series: &Series, second: u64| {
+        let mut store = SeriesStore::default();
+        store.insert(name.clone(), series.clone());
+        found("age(a.b) > 30m", &store, second)
+    };
+    assert_eq!(look(&series, 3_600).bad, None, "nobody has answered yet");
+    series.fail(at(60.0), lacks(), true);
+    let waits = look(&series, 1_800);
+    assert_eq!((waits.bad, waits.quality), (None, Quality::Waiting));
+    assert!(waits.why.unwrap().contains("never seen in 29m: b: is null"));
+    series.fail(at(1_800.0), lacks(), true);
+    assert_eq!(look(&series, 1_860).bad, None, "30 minutes are not more than 30");
+    let never = look(&series, 1_861);
+    assert_eq!((never.bad, never.quality), (Some(true), Quality::Fresh));
+    // Whoever fails does not say that it never was.
+    series.fail(at(1_870.0), Trouble { quality: Quality::Stale, why: "down".to_owned() }, false);
+    assert_eq!(look(&series, 9_000).bad, None);
+    // What was seen once is held, not never seen.
+    series.add(at(9_000.0), Point::Value(Value::Number(1_767_225_600.0)), MINUTE);
+    series.fail(at(9_060.0), lacks(), true);
+    assert_eq!(look(&series, 90_000).bad, None);
 }

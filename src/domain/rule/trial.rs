@@ -1,8 +1,10 @@
 //! Rules tried on made-up series: what they would have said at every step.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
-
-use jiff::SignedDuration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     Alert, Data, Mode, Phase, Rule, Series, SeriesName, SeriesStore, Subject, Test, evaluate,
@@ -90,6 +92,9 @@ pub struct Outcome {
 /// The most steps of one test.
 pub const MOST_STEPS: u32 = 100_000;
 
+/// The most evaluations of one test: some seconds of work.
+pub const MOST_WORK: u64 = 1_000_000;
+
 /// Runs a test.
 pub fn run(trial: &Trial) -> Outcome {
     let trajectories = trajectories(trial);
@@ -113,10 +118,19 @@ fn trajectories(trial: &Trial) -> BTreeMap<Arc<str>, Vec<Step>> {
     let mut alerts: Vec<Alert> = trial.rules.iter().map(|_| Alert::default()).collect();
     let mut fed = vec![0_usize; trial.series.len()];
     let mut out: BTreeMap<Arc<str>, Vec<Step>> = BTreeMap::new();
-    let steps = trial.until.as_nanos() / trial.every.as_nanos().max(1);
-    let steps = u32::try_from(steps).unwrap_or(u32::MAX).min(MOST_STEPS);
-    for step in 0..=steps {
+    for step in 0..=steps(trial) {
         let at = trial.every.saturating_mul(step);
+        while let Some(earlier) = next_value(trial, &fed).filter(|next| *next < at) {
+            let news = feed(trial, &mut store, &mut fed, earlier);
+            if trial.mode == Mode::Own {
+                // As it is live: each look is evaluated when it is made.
+                for (rule, alert) in trial.rules.iter().zip(&mut alerts) {
+                    if rule.when.series().any(|name| news.contains(name)) {
+                        evaluated(trial, rule, alert, &store, earlier);
+                    }
+                }
+            }
+        }
         feed(trial, &mut store, &mut fed, at);
         for (rule, alert) in trial.rules.iter().zip(&mut alerts) {
             let step = evaluated(trial, rule, alert, &store, at);
@@ -126,8 +140,34 @@ fn trajectories(trial: &Trial) -> BTreeMap<Arc<str>, Vec<Step>> {
     out
 }
 
-/// Feeds every value that is due.
-fn feed(trial: &Trial, store: &mut SeriesStore, fed: &mut [usize], now: Duration) {
+fn steps(trial: &Trial) -> u32 {
+    let steps = trial.until.as_nanos() / trial.every.as_nanos().max(1);
+    u32::try_from(steps).unwrap_or(u32::MAX).min(MOST_STEPS)
+}
+
+/// How often rules are evaluated in all, at most: at every step, and at every value.
+pub fn work(trial: &Trial) -> u64 {
+    let values: usize = trial.series.iter().map(|input| input.values.len()).sum();
+    (u64::from(steps(trial)) + values as u64).saturating_mul(trial.rules.len() as u64)
+}
+
+/// When the next value is due.
+fn next_value(trial: &Trial, fed: &[usize]) -> Option<Duration> {
+    let due = |(input, fed): (&Input, &usize)| {
+        let place = u32::try_from(*fed).unwrap_or(u32::MAX);
+        (*fed < input.values.len()).then(|| input.every.saturating_mul(place))
+    };
+    trial.series.iter().zip(fed).filter_map(due).min()
+}
+
+/// Feeds every value that is due; returns the series that had one.
+fn feed(
+    trial: &Trial,
+    store: &mut SeriesStore,
+    fed: &mut [usize],
+    now: Duration,
+) -> BTreeSet<SeriesName> {
+    let mut news = BTreeSet::new();
     for (input, fed) in trial.series.iter().zip(fed) {
         let Some(series) = store.get_mut(&input.name) else { continue };
         while let Some(value) = input.values.get(*fed) {
@@ -139,10 +179,12 @@ fn feed(trial: &Trial, store: &mut SeriesStore, fed: &mut [usize], now: Duration
                 let answers = trial.rules.iter().any(|rule| is_yes_or_no(rule, &input.name));
                 let point = if answers { yes_or_no(point) } else { point.clone() };
                 series.add(moment(at), point, super::LONGEST);
+                news.insert(input.name.clone());
             }
             *fed += 1;
         }
     }
+    news
 }
 
 /// Whether a rule compares the values of a series with yes or no, as `redis.up == false` does.
@@ -187,7 +229,6 @@ fn evaluated(
                 bands: &rule.bands,
                 marker_age: trial.marker.and_then(|marker| at.checked_sub(marker)),
                 min_events: rule.min_events,
-                clock_ahead: SignedDuration::ZERO,
             };
             evaluate(&rule.when, &data, now)
         }

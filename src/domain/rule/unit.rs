@@ -35,6 +35,7 @@ pub fn of(subject: &Subject) -> Unit {
         Subject::ShareOf(..)
         | Subject::Ratio { .. }
         | Subject::Used { .. }
+        | Subject::Part { .. }
         | Subject::Change(..) => Unit::Ratio,
         Subject::Age(_) | Subject::Absent(..) => Unit::Seconds,
         Subject::Spike(_) => Unit::Count,

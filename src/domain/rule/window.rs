@@ -208,9 +208,9 @@ pub(super) fn share_of(
     }
 }
 
-fn too_few(n: u64, needed: u64) -> Finding {
+pub(super) fn too_few(n: u64, needed: u64) -> Finding {
     let why = match n {
-        0 => "no traffic in the window".to_owned(),
+        0 => "no traffic: there is nothing to take a share of".to_owned(),
         _ => format!("n = {n}, too few: {needed} are needed"),
     };
     Finding { n: Some(n), ..Finding::unknown(Quality::NoTraffic, why) }

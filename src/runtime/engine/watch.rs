@@ -7,7 +7,7 @@ use tokio::{sync::mpsc, time::Instant};
 use super::{Engine, STOP_WITHIN};
 use crate::{
     app::{
-        alerts::{self, Kept},
+        alerts,
         msg::{Effect, Event},
         state::State,
     },
@@ -17,12 +17,13 @@ use crate::{
     runtime::{
         clock::Clock,
         kept::{self, Keeper},
+        shared,
     },
 };
 
 /// What goes on only where a console watches.
 pub(super) struct Watch {
-    alerts: Keeper<Kept>,
+    alerts: Option<shared::Keeper>,
     outbox: Keeper<Outbox>,
     notifier: Option<Notifier>,
 }
@@ -34,7 +35,7 @@ impl Engine {
         let (dir, target) = (&self.profile.state_dir, self.profile.catalog.target());
         let events = &self.outlets.events;
         self.watch = Some(Watch {
-            alerts: Keeper::new(kept::file(dir, &target), events.clone()),
+            alerts: self.alerts.take().map(|file| shared::Keeper::start(file, events.clone())),
             outbox: Keeper::new(kept::outbox_file(dir, &target), events.clone()),
             notifier: self.demo.is_none().then(|| telling(&self.profile, self.clock, events)),
         });
@@ -54,7 +55,11 @@ impl Engine {
         }
         let Some(watch) = &self.watch else { return };
         match effect {
-            Effect::KeepAlerts(kept) => watch.alerts.keep(*kept),
+            Effect::KeepAlerts(kept) => {
+                if let Some(alerts) = &watch.alerts {
+                    alerts.keep(*kept);
+                }
+            }
             Effect::KeepOutbox(outbox) => watch.outbox.keep(*outbox),
             Effect::Notify(message) => {
                 if let Some(notifier) = &watch.notifier {
@@ -67,13 +72,18 @@ impl Engine {
 
     /// Gives what still waits a moment to be delivered, and keeps what was not.
     pub(super) async fn stop_watch(&mut self, state: &mut State) {
-        if let Some(Watch { notifier: Some(notifier), outbox: keeper, .. }) = self.watch.take() {
-            let missed = notifier.stop(STOP_WITHIN).await;
-            if let Some(outbox) = alerts::take_back(&mut state.world, &missed)
-                && let Err(error) = keeper.keep_now(&outbox)
-            {
-                tracing::warn!(%error, "what was told cannot be kept");
-            }
+        let Some(Watch { alerts: keeper, outbox, notifier }) = self.watch.take() else { return };
+        if let Some(keeper) = keeper
+            && let Err(error) = keeper.finish(alerts::kept(&state.world)).await
+        {
+            tracing::warn!(%error, "the alerts cannot be kept");
+        }
+        let Some(notifier) = notifier else { return };
+        let missed = notifier.stop(STOP_WITHIN).await;
+        if let Some(told) = alerts::take_back(&mut state.world, &missed)
+            && let Err(error) = outbox.keep_now(&told)
+        {
+            tracing::warn!(%error, "what was told cannot be kept");
         }
     }
 

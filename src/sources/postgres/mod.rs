@@ -16,6 +16,8 @@ mod counters;
 
 mod link;
 
+mod own;
+
 mod queries;
 
 mod refusal;
@@ -44,7 +46,6 @@ use crate::{
     net::{
         progress::{Progress, Stage},
         tls,
-        words::clip,
     },
 };
 
@@ -53,9 +54,6 @@ const MOST_SESSIONS: usize = 20;
 
 /// How long the size of the database is taken as known: finding it looks at every file.
 const SIZE_EVERY: Duration = Duration::from_secs(300);
-
-/// The most columns that one of the operator's statements may have.
-const MOST_COLUMNS: usize = 50;
 
 /// A server.
 pub(super) struct Postgres {
@@ -67,8 +65,8 @@ pub(super) struct Postgres {
     asking: bool,
     before: Option<Sample>,
     size: Option<(Instant, Result<f64, String>)>,
-    /// The columns that the operator's statements had when they last worked.
-    columns: Vec<Vec<String>>,
+    /// What the operator's statements answered last.
+    answers: Vec<own::Answer>,
 }
 
 impl Postgres {
@@ -83,7 +81,7 @@ impl Postgres {
             asking: false,
             before: None,
             size: None,
-            columns: vec![Vec::new(); config.queries.len()],
+            answers: config.queries.iter().map(own::Answer::new).collect(),
         }
     }
 
@@ -247,30 +245,6 @@ impl Postgres {
         Ok(())
     }
 
-    /// One of the operator's statements: its columns become readings. Where it fails, they
-    /// are missing; the rest of the poll is still good.
-    async fn take_query(&mut self, at: usize, facts: &mut Facts) -> Result<(), Failure> {
-        let statement = self.config.queries[at].clone();
-        let reason = match self.ask(&statement).await {
-            Ok(answer) => match queries::rows(&answer).as_slice() {
-                [row] => {
-                    self.columns[at] = take_row(row, facts);
-                    return Ok(());
-                }
-                [] => "the statement found no row".to_owned(),
-                rows => format!("the statement found {} rows, not one", rows.len()),
-            },
-            Err(failure) if self.session.is_none() => return Err(failure),
-            Err(failure) => failure.to_string(),
-        };
-        for column in &self.columns[at] {
-            facts.missing.push((Arc::from(column.as_str()), reason.clone()));
-        }
-        let start = clip(&sessions::without_literals(&statement), 60);
-        facts.remarks.push(format!("query {} ({start}): {reason}", at + 1));
-        Ok(())
-    }
-
     fn take_security(&self, facts: &mut Facts) {
         let Some(session) = &self.session else { return };
         match (session.security, self.config.sslmode) {
@@ -321,26 +295,6 @@ fn take_replication(row: &Row<'_>, sees_all: bool, facts: &mut Facts) {
     put(facts, "standbys", Some(standbys), "");
     put(facts, "replication_lag_bytes", bytes, reason);
     put(facts, "replication_lag_seconds", seconds, reason);
-}
-
-/// The columns of a row as readings; those that are null are missing.
-fn take_row(row: &tokio_postgres::SimpleQueryRow, facts: &mut Facts) -> Vec<String> {
-    let mut names = Vec::new();
-    for (at, column) in row.columns().iter().enumerate().take(MOST_COLUMNS) {
-        let name = clip(column.name(), 63);
-        let reading: Arc<str> = Arc::from(name.as_str());
-        match row.try_get(at).ok().flatten() {
-            Some("t") => drop(facts.readings.insert(reading, Value::Bool(true))),
-            Some("f") => drop(facts.readings.insert(reading, Value::Bool(false))),
-            Some(text) => drop(facts.readings.insert(reading, Value::from_text(&clip(text, 200)))),
-            None => {
-                facts.readings.remove(&reading);
-                facts.missing.push((reading, "is null".to_owned()));
-            }
-        }
-        names.push(name);
-    }
-    names
 }
 
 /// Where the server is, without secrets.

@@ -71,7 +71,10 @@ fn from_server(code: &str, said: &str, config: &PostgresSource) -> Failure {
         SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
             FailureKind::NotAuthorised
         }
-        SqlState::INVALID_CATALOG_NAME => FailureKind::Misconfigured,
+        SqlState::INVALID_CATALOG_NAME
+        | SqlState::UNDEFINED_TABLE
+        | SqlState::UNDEFINED_COLUMN
+        | SqlState::UNDEFINED_FUNCTION => FailureKind::Misconfigured,
         SqlState::INSUFFICIENT_PRIVILEGE => FailureKind::Forbidden,
         SqlState::QUERY_CANCELED => FailureKind::Timeout,
         SqlState::LOCK_NOT_AVAILABLE => FailureKind::Busy,

@@ -67,7 +67,7 @@ async fn look(
     };
     for query in &config.queries {
         // To prepare it would not be enough: only a plan asks for the right to its tables.
-        let explain = format!("EXPLAIN {}", query.trim().trim_end_matches(';'));
+        let explain = format!("EXPLAIN {}", query.sql.trim().trim_end_matches(';'));
         let said = match session.ask(&explain).await {
             Ok(_) => None,
             Err(error) => Some(clip(&session.failure(&error, config).await.message, 300)),

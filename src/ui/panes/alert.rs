@@ -61,7 +61,10 @@ fn summary(context: &Context<'_>, row: &AlertRow, width: u16) -> Section {
         (None, _) => String::new(),
     };
     let over = row.over_in.map(|left| format!("in {}, where it stays well", clock(left)));
-    let figure = notes::figure(row).unwrap_or_else(|| format!("{} not known", dash(theme)));
+    let mut figure = notes::figure(row).unwrap_or_else(|| format!("{} not known", dash(theme)));
+    if let Some(was) = row.was {
+        figure.push_str(&format!(", {}", context.ago(was)));
+    }
     let figure_style = if row.quality.usable() { theme.strong() } else { figure::faded(theme) };
     let badge = Badge::new(row.quality, context.world.now, row.seen);
     let n = row.n.filter(|n| *n > 1).map(|n| format!("{n} values")).unwrap_or_default();

@@ -48,7 +48,7 @@ impl Tone {
 pub(super) fn figure(row: &AlertRow) -> Option<String> {
     let measured = row.measured.as_ref()?;
     Some(match measured.split_once(" is ") {
-        _ if row.quality.usable() => measured.clone(),
+        _ if row.was.is_none() => measured.clone(),
         Some((reading, value)) => format!("{reading} was {value}"),
         None => format!("was {measured}"),
     })
@@ -57,7 +57,7 @@ pub(super) fn figure(row: &AlertRow) -> Option<String> {
 /// The figure without its limit; where it is not known to be so now, the last known one.
 pub(super) fn figure_alone(row: &AlertRow) -> Option<String> {
     let value = row.value.as_ref()?;
-    Some(if row.quality.usable() { value.clone() } else { format!("was {value}") })
+    Some(if row.was.is_none() { value.clone() } else { format!("was {value}") })
 }
 
 /// The shortest words for what must not be missed beside a row; none where there is nothing.

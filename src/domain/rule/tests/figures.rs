@@ -20,12 +20,14 @@ fn figures_over_a_window() {
         ("avg(a.b, 2m) > 5", b("0 4 8"), 'F', Some(6.0), Fresh),
         ("sum(a.b, 2m) > 11", b("0 4 8"), 'F', Some(12.0), Fresh),
         ("count(a.b, 5m) < 3", b("1 _ 1 _ 1"), 'o', Some(3.0), Fresh),
+        ("count(a.b, 5m) > 3", b("1 _ 1 _ 1"), 'u', Some(3.0), NoTraffic),
+        ("count(a.b, 4m) > 3", b("1 _ 1 _ 1"), 'o', Some(2.0), Fresh),
         ("count(a.b >= 500, 5m) > 1", b("500 200 503 NaN 200"), 'F', Some(2.0), Fresh),
         // Exactly five are not more than five.
         ("increase(a.b, 5m) > 5", b("0+1x5"), 'o', Some(5.0), Fresh),
         ("increase(a.b, 5m) > 5", b("0+1x4 6"), 'F', Some(6.0), Fresh),
         // A counter that restarts counts from zero; nothing is lost and nothing is negative.
-        ("increase(a.b, 5m) > 5", b("100 101 2 3"), 'o', Some(4.0), Fresh),
+        ("increase(a.b, 3m) > 5", b("100 101 2 3"), 'o', Some(4.0), Fresh),
         ("increase(a.b, 5m) > 5", b("7"), 'u', None, NoTraffic),
         // Below twenty values a 95th percentile is the maximum under another name.
         ("p95(a.b, 30m) > 5", b("9x18"), 'u', None, NoTraffic),
@@ -86,6 +88,27 @@ fn a_spike_needs_a_usual_and_three_minutes() {
     assert_eq!(story(&format!("{quiet} 180 280")).pop(), Some('o'), "two minutes are no spike");
     assert_eq!(story(&format!("{quiet} 180 280 380")).pop(), Some('F'));
     assert_eq!(story("0x40 5 10 15").pop(), Some('o'), "ten in a minute are never a spike");
+    // Forty minutes in which nobody looked are no forty minutes of nothing: what grew in them
+    // is no spike, and of the usual too little is known.
+    assert_eq!(story("0+100x10 _x40 5100+100x8").pop(), Some('u'));
+    assert_eq!(story("0+100x45 _x8 5400+100x8").pop(), Some('o'), "as much as ever");
+    // Looks that are minutes apart: nobody knows in which of them it grew.
+    let slow = steps_apart(rule("spike(a.b)", 0, 0), MINUTE * 4, "0+400x14 6200 7000");
+    let last = slow.last().unwrap();
+    assert_eq!((last.state, last.value), (Phase::Ok, Some(200.0)), "twice the usual is none");
+}
+
+#[test]
+fn a_share_of_two_counts_needs_enough_of_them() {
+    let story = |part: &str, whole: &str| {
+        let series = [("p.good", part), ("p.all", whole)];
+        let few = Rule { min_events: 5, ..rule("ratio(p.good, p.all) < 95%", 0, 0) };
+        letters(&steps(few, &series, None))
+    };
+    assert_eq!(story("19 18", "20x1"), "oF");
+    assert_eq!(story("0x1", "0 4"), "uu", "none of none, and none of four");
+    assert_eq!(story("0x1", "5x1"), "FF");
+    assert_eq!(story("-1x1", "20x1"), "uu", "less than nothing is no count");
 }
 
 #[test]

@@ -5,6 +5,6 @@
 mod common;
 
 mod bici;
-mod bici_standin;
 mod console;
 mod redcube;
+mod standin;

@@ -232,6 +232,7 @@ impl Demo {
         let cast = match options.system {
             System::Mixed | System::ExoDrive => rental::start(&mut ground, &mut tasks).await?,
             System::Bici => standin::bici::start(&mut ground, &mut tasks).await?,
+            System::RedCube => standin::redcube::start(&mut ground, &mut tasks).await?,
         };
         let Ground { stage, ward, site, .. } = ground;
         let redis = if site.is_program() { "redis-server" } else { "embedded" };

@@ -66,6 +66,30 @@ impl Plan {
         format!("postgres://{owner}:{}@127.0.0.1:{port}/{database}", self.password)
     }
 
+    /// The words that a client of Postgres takes to find a database. Holds the password.
+    pub(super) fn link(&self, database: &str) -> String {
+        let (owner, port) = (self.owner, self.port.number());
+        format!(
+            "host=127.0.0.1 port={port} user={owner} password={} dbname={database}",
+            self.password
+        )
+    }
+
+    /// Where its programs are.
+    pub(super) fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    /// The port that it listens on.
+    pub(super) fn port(&self) -> u16 {
+        self.port.number()
+    }
+
+    /// The password of its owner.
+    pub(super) fn password(&self) -> &str {
+        &self.password
+    }
+
     fn data(&self) -> PathBuf {
         self.ward.directory().join("postgres")
     }

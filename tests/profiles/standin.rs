@@ -29,6 +29,16 @@ impl Standin {
         self.demo.as_ref().unwrap()
     }
 
+    /// Carries statements out in one of its databases.
+    pub fn sql(&self, url: &str, statements: &str) {
+        self.runtime.block_on(async {
+            let config: tokio_postgres::Config = url.parse().unwrap();
+            let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(statements).await.unwrap();
+        });
+    }
+
     /// Asks one of its addresses, with a bearer token.
     pub fn ask(&self, method: Method, url: &str, token: &str) -> Value {
         self.runtime.block_on(async {

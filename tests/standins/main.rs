@@ -6,3 +6,4 @@
 
 mod exodrive;
 mod harness;
+mod redcube;

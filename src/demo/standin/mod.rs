@@ -3,6 +3,7 @@
 pub(super) mod bici;
 pub(super) mod exodrive;
 pub(super) mod mixed;
+pub(super) mod redcube;
 
 use super::fault::{Fault, Scenario, Script};
 
@@ -16,11 +17,13 @@ pub enum System {
     ExoDrive,
     /// A voice agent on Render, with its Redis and its Postgres.
     Bici,
+    /// Services under docker compose, with their Redis and their Postgres.
+    RedCube,
 }
 
 impl System {
     /// Every system.
-    pub const ALL: &[Self] = &[Self::Mixed, Self::ExoDrive, Self::Bici];
+    pub const ALL: &[Self] = &[Self::Mixed, Self::ExoDrive, Self::Bici, Self::RedCube];
 
     /// The profile that watches it.
     pub fn profile(self) -> &'static str {
@@ -28,6 +31,7 @@ impl System {
             Self::Mixed => "demo",
             Self::ExoDrive => "exodrive",
             Self::Bici => "bici",
+            Self::RedCube => "redcube",
         }
     }
 
@@ -42,6 +46,7 @@ impl System {
             Self::Mixed => mixed::FAULTS,
             Self::ExoDrive => exodrive::FAULTS,
             Self::Bici => bici::FAULTS,
+            Self::RedCube => redcube::FAULTS,
         }
     }
 
@@ -65,6 +70,7 @@ impl System {
             Self::Mixed => mixed::SCRIPT,
             Self::ExoDrive => exodrive::SCRIPT,
             Self::Bici => bici::SCRIPT,
+            Self::RedCube => redcube::SCRIPT,
         }
     }
 }

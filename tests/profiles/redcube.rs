@@ -16,12 +16,14 @@ profile = "redcube"
 [defaults]
 interval = "1s"
 timeout = "900ms"
+[source.content_health]
+interval = "1s"
 [source.feature]
 interval = "1s"
 [source.backups]
 interval = "1s"
 [action.feature_off]
-proof_within = "6s"
+proof_within = "8s"
 cooldown = "0s"
 [action.image_back]
 proof_within = "10s"
@@ -136,7 +138,8 @@ fn a_flag_counts_once_the_service_has_it_and_a_backup_once_it_is_whole() {
     // The compose file does not hand the flag on: all ends well, and nothing is off.
     assert_eq!(console.run("feature_off"), "refuted");
     desk.cube.demo().toggle("flag-wired");
-    assert_eq!(console.run("feature_off"), "confirmed");
+    let outcome = console.run("feature_off");
+    assert_eq!(outcome, "confirmed", "{}", console.journal());
 
     desk.cube.demo().toggle("dump-cut");
     assert_eq!(console.run_at_once("backup"), "failed");

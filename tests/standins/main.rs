@@ -4,6 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod exodrive;
 mod harness;
 mod redcube;
+mod stories;

@@ -54,7 +54,11 @@ fn carry_out(pty: &mut Pty, action: &str, target: Option<&str>) {
             pty.send("y");
         }
     }
-    pty.wait_for_text("CONFIRMED");
+    // The message of the run before may still be there; the dialog is closed only by hand.
+    pty.wait_for("the run to be confirmed", |screen| {
+        let text = screen.contents();
+        text.contains("CONFIRMED") && text.contains("Close")
+    });
     // Escape and the key after it are one key where they come together.
     pty.send("\x1b");
     pty.wait_until_quiet(Duration::from_millis(300));

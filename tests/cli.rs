@@ -36,7 +36,8 @@ fn what_cannot_be_meant_is_wrong_usage_and_never_ignored() {
         "--headless --for 1s check",
         "--headless demo",
         "demo --config x.toml --headless --for 1s",
-        "demo --profile exodrive --headless --for 1s",
+        "demo --profile exodriv --headless --for 1s",
+        "demo --profile exodrive --set vars.EXODRIVE_URL=https://x --headless --for 1s",
         "demo --set source.redis.url=redis://production --headless --for 1s",
     ] {
         let output = watchfloor(line);

@@ -11,7 +11,7 @@ use std::{
 use redis::aio::MultiplexedConnection;
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
-use watchfloor::demo::{Demo, Options, Scenario};
+use watchfloor::demo::{Demo, Options, Scenario, System};
 
 /// How long anything may take to come about.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -24,7 +24,8 @@ struct Harness {
 
 async fn start(embedded_redis: bool) -> Harness {
     let scenario = Scenario::Calm;
-    start_with(Options { scenario, seed: 7, embedded_redis, postgres: false }).await
+    start_with(Options { scenario, seed: 7, embedded_redis, postgres: false, ..Options::default() })
+        .await
 }
 
 async fn start_with(options: Options) -> Harness {
@@ -501,7 +502,8 @@ async fn nothing_is_left_after_dropping() {
 #[ignore = "the next test starts it as a process of its own"]
 async fn hold_a_demo() {
     let Ok(file) = std::env::var("WATCHFLOOR_TEST_HOLD") else { return };
-    let options = Options { scenario: Scenario::RedisOutage, ..Options::default() };
+    let scenario = System::Mixed.scenario("redis-outage").unwrap();
+    let options = Options { scenario, ..Options::default() };
     let demo = Demo::start(options).await.unwrap();
     std::fs::write(file, serde_json::to_string(&demo.variables()).unwrap()).unwrap();
     std::future::pending::<()>().await;

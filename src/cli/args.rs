@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as Group, CommandFactory, Parser, Subcommand, ValueEnum};
 
-use crate::runtime::doctor::Only;
+use crate::{demo::System, runtime::doctor::Only};
 
 /// The version, with the commit it was built from.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("WATCHFLOOR_COMMIT"), ")");
@@ -55,20 +55,35 @@ impl Args {
 }
 
 /// The demo reaches nothing but itself, whatever is configured: of the configuration only
-/// the display can be chosen.
+/// the display can be chosen, and how fast things go.
 fn demo_is_closed(common: &Common) -> Result<(), clap::Error> {
+    let profile = common.profile.as_deref();
+    if let Some(name) = profile.filter(|name| System::of_profile(name).is_none()) {
+        let known: Vec<&str> = System::ALL.iter().map(|system| system.profile()).collect();
+        let known = known.join(", ");
+        return Err(usage(format!("the demo has no stand-in for {name:?}; there are {known}")));
+    }
     let refused = if common.config.is_some() {
-        "--config"
-    } else if common.profile.is_some() {
-        "--profile"
-    } else if common.set.iter().any(|set| !set.trim_start().starts_with("display.")) {
-        "--set of anything but display.…"
+        "--config".to_owned()
+    } else if common.set.iter().any(|set| !leads_nowhere(set)) {
+        format!("--set of anything but display.… and keys that end in {}", PACES.join(", "))
     } else {
         return Ok(());
     };
     Err(usage(format!(
         "the demo takes no {refused}: it watches its own service, and never reaches another one"
     )))
+}
+
+/// Keys that say how fast things go, or what counts as a fault. None of them holds an
+/// address, a program or a secret.
+const PACES: [&str; 7] =
+    [".interval", ".timeout", ".for", ".when", ".proof_within", ".cooldown", ".down_after"];
+
+/// Whether something that is set cannot make the demo reach anything.
+fn leads_nowhere(set: &str) -> bool {
+    let key = set.split('=').next().unwrap_or_default().trim();
+    key.starts_with("display.") || PACES.iter().any(|pace| key.ends_with(pace))
 }
 
 fn usage(message: String) -> clap::Error {
@@ -308,7 +323,7 @@ impl Live {
 pub(super) struct Demo {
     #[command(flatten)]
     pub(super) live: Live,
-    /// What happens in it
+    /// What happens in it: story, calm, or the name of a fault
     #[arg(long, value_name = "NAME", default_value = "story")]
     pub(super) scenario: String,
     /// Decides the traffic: the same number, the same customers
@@ -393,14 +408,22 @@ mod tests {
         for line in [
             "demo --config x.toml",
             "--config x.toml demo",
-            "demo --profile exodrive",
+            "demo --profile nobody",
+            "demo --set source.redis.url=x.interval",
+            "demo --set action.rollback.url=x",
             "demo --set source.redis.url=redis://production",
             "demo --set display.utc=true --set vars.EXODRIVE_URL=https://production",
         ] {
             let refused = parsed(line).map(|_| line).unwrap_err();
-            assert!(refused.contains("the demo takes no --"), "{line}: {refused}");
+            let said = refused.contains("the demo takes no --") || refused.contains("no stand-in");
+            assert!(said, "{line}: {refused}");
         }
-        for line in ["demo", "demo --set display.utc=true", "demo --read-only --utc"] {
+        for line in [
+            "demo",
+            "demo --set display.utc=true",
+            "demo --read-only --utc",
+            "demo --profile exodrive --set rule.latency.for=2s",
+        ] {
             assert!(parsed(line).is_ok(), "{line}");
         }
     }

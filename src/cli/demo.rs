@@ -1,6 +1,7 @@
 //! `demo`: the console on an embedded service.
 
 use std::{
+    path::Path,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
@@ -9,14 +10,14 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    USAGE,
+    UNAVAILABLE, USAGE,
     args::{Common, Demo},
     configuration, live, logging, out,
 };
 use crate::{
     actions::Actions,
     config::{self, Request},
-    demo::{self, Options, Scenario},
+    demo::{Demo as Running, DemoError, Options, System},
     domain::time::Moment,
     runtime,
     terminal::hooks::ContainedPanics,
@@ -26,35 +27,50 @@ use crate::{
 const END_WITHIN: Duration = Duration::from_secs(3);
 
 /// Starts the service and the console on it. Needs nothing: no file, no network, no
-/// other program; and takes no configuration, so that it can never reach a real system.
+/// other program; and takes no configuration, so that it can never reach a real system. With
+/// the name of a profile it stands in for the system of that profile, and needs the servers
+/// that this one has.
 pub(super) fn run(
     common: &Common,
     options: &Demo,
     panics: ContainedPanics,
 ) -> color_eyre::Result<ExitCode> {
-    let Some(scenario) = Scenario::named(&options.scenario) else {
-        let names: Vec<&str> = Scenario::ALL.iter().map(|scenario| scenario.name()).collect();
-        let names = names.join(", ");
+    // The command line has let no other name through.
+    let system = common.profile.as_deref().and_then(System::of_profile).unwrap_or_default();
+    let Some(scenario) = system.scenario(&options.scenario) else {
+        let names = system.scenarios().join(", ");
         out::error(&format!("there is no scenario {:?}; choose one of {names}", options.scenario));
         return Ok(ExitCode::from(USAGE));
     };
     let settings = Options {
+        system,
         scenario,
         seed: options.seed,
         embedded_redis: options.embedded_only,
         postgres: !options.embedded_only,
     };
     let tokio = live::tokio()?;
-    let mut demo = tokio.block_on(demo::Demo::start(settings))?;
+    let mut demo = match tokio.block_on(Running::start(settings)) {
+        Ok(demo) => demo,
+        Err(missing @ DemoError::Missing { .. }) => {
+            let without = "or start with --embedded-only, which goes on without these programs";
+            out::error(&format!("{missing}, {without}"));
+            return Ok(ExitCode::from(UNAVAILABLE));
+        }
+        Err(error) => return Err(error.into()),
+    };
     let state = StateDir::create()?;
     demo.log_to(&state.path.join("requests.log"))?;
     let mut request = Request {
         config: None,
-        profile: Some("demo".to_owned()),
+        profile: Some(system.profile().to_owned()),
         extra_vars: demo.variables(),
+        search_path: demo.programs().map(search_path),
         isolated: true,
         ..configuration::request(common)
     };
+    // Nobody shall take this for the system that it stands in for.
+    request.set.push("service.environment=demo".to_owned());
     request.set.push(format!("state.dir={}", state.path.display()));
     let loaded = match configuration::load(common, &request) {
         Ok(loaded) => loaded,
@@ -72,9 +88,15 @@ pub(super) fn run(
     done
 }
 
+/// The search path with the programs first that stand in for others.
+fn search_path(programs: &Path) -> String {
+    let usual = std::env::var("PATH").unwrap_or_default();
+    format!("{}:{usual}", programs.display())
+}
+
 /// What is still under way acts on a service that is gone, and writes into a directory that
 /// is about to be: it is ended, and that is said.
-fn end_actions(state_dir: &std::path::Path) {
+fn end_actions(state_dir: &Path) {
     let began = Instant::now();
     let now = Arc::new(move || Moment { mono: began.elapsed(), wall: Timestamp::now() });
     let Ok((actions, _)) = Actions::open(state_dir, now) else { return };
@@ -95,8 +117,8 @@ fn forget_the_dead() {
         let pid = name
             .to_str()
             .and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse::<u32>().ok());
-        let dead = pid.is_some_and(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists());
-        if dead && std::path::Path::new("/proc/self").exists() {
+        let dead = pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists());
+        if dead && Path::new("/proc/self").exists() {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }

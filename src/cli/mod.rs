@@ -37,6 +37,9 @@ use crate::{config::secret::redact, terminal::hooks};
 /// Wrong usage, as sysexits has it.
 const USAGE: u8 = 64;
 
+/// Something that is needed is not there, as sysexits has it.
+const UNAVAILABLE: u8 = 69;
+
 /// A configuration that cannot be used, as sysexits has it.
 const CONFIGURATION: u8 = 78;
 

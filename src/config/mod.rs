@@ -70,6 +70,9 @@ pub struct Request {
     pub home: Option<PathBuf>,
     /// The date that `${today}` stands for; otherwise it is looked up.
     pub today: Option<jiff::civil::Date>,
+    /// The value of `PATH` that every configured program is started with and looked for in,
+    /// where its own configuration does not set one.
+    pub search_path: Option<String>,
     /// Takes nothing that is not named here: no usual file, no `WATCHFLOOR_…` variable, and
     /// variables only from [`extra_vars`](Self::extra_vars). For the demonstration, which
     /// must never reach a real system.

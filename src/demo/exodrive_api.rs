@@ -7,6 +7,7 @@ use axum::{
     body::Bytes,
     extract::{Path, Query, State},
     http::{HeaderMap, StatusCode, header},
+    middleware::{Next, from_fn_with_state},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
@@ -17,8 +18,9 @@ use super::{
     cars,
     limit::{Allowance, Tier},
     request::{self, Answer, Ask, Caller, iso},
+    standin::exodrive::CAPTURES_STUCK,
     warming,
-    world::World,
+    world::{CRON_SECRET, World},
 };
 
 type Service = State<Arc<World>>;
@@ -29,9 +31,11 @@ pub(super) const SESSION_COOKIE: &str = "sb-exodrive-auth-token";
 /// Violations handed out at most, and in the summary.
 const MOST_SHOWN: usize = 100;
 const MOST_RECENT: usize = 10;
+/// Results of captures listed at most.
+const MOST_RESULTS: i64 = 100;
 
 /// The routes.
-pub(super) fn routes() -> Router<Arc<World>> {
+pub(super) fn routes(world: Arc<World>) -> Router<Arc<World>> {
     Router::new()
         .route("/api/demo/redis", get(demo_redis))
         .route("/api/cars", get(listing))
@@ -40,7 +44,33 @@ pub(super) fn routes() -> Router<Arc<World>> {
         .route("/api/fleet", get(fleet))
         .route("/api/admin/cache-warm", get(last_warming).post(warm))
         .route("/api/admin/rate-limit-monitoring", get(violations).delete(forget_violations))
+        .route("/api/admin/process-payment-captures", get(captures_run).post(capture))
         .fallback(not_found)
+        .layer(from_fn_with_state(world, at_the_edge))
+}
+
+/// What the platform lets through to the service: not those whom its firewall keeps out, and
+/// nobody while the project is paused.
+async fn at_the_edge(
+    State(world): Service,
+    headers: HeaderMap,
+    request: axum::extract::Request,
+    next: Next,
+) -> Response {
+    let refusal = world.platform().refusal(address(&headers));
+    match refusal.and_then(|status| StatusCode::from_u16(status).ok()) {
+        Some(status) => (status, [("x-vercel-mitigated", "deny")], "Forbidden").into_response(),
+        None => next.run(request).await,
+    }
+}
+
+/// The address that a request comes from, as its proxy says.
+fn address(headers: &HeaderMap) -> &str {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    text("x-forwarded-for")
+        .and_then(|list| list.split(',').next())
+        .or_else(|| text("x-real-ip"))
+        .map_or("127.0.0.1", str::trim)
 }
 
 /// Paths that do not exist answer with a page, as they do there; the administrative
@@ -53,11 +83,7 @@ async fn not_found() -> Response {
 
 /// Who sent the request, as the service sees it behind its proxy.
 fn caller(world: &World, headers: &HeaderMap) -> Caller {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let address = text("x-forwarded-for")
-        .and_then(|list| list.split(',').next())
-        .or_else(|| text("x-real-ip"))
-        .map_or("127.0.0.1", str::trim);
+    let address = address(headers);
     let all: Map<String, Value> = headers
         .iter()
         .map(|(name, value)| (name.to_string(), json!(String::from_utf8_lossy(value.as_bytes()))))
@@ -92,9 +118,12 @@ fn session(world: &World, headers: &HeaderMap) -> Session {
 }
 
 fn has_admin_token(world: &World, headers: &HeaderMap) -> bool {
+    bearer(headers) == Some(world.credentials.admin_token.as_str())
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     given.and_then(|value| value.strip_prefix("Bearer "))
-        == Some(world.credentials.admin_token.as_str())
 }
 
 /// The refusal of a request without the session of an administrator.
@@ -214,6 +243,42 @@ async fn demo_redis(State(world): Service, headers: HeaderMap) -> Response {
     });
     let message = if available { "Redis demo" } else { "Redis is not configured" };
     Json(json!({ "success": true, "message": message, "results": results })).into_response()
+}
+
+/// Says that it runs, whatever becomes of the payments: a look at it proves nothing. This is
+/// what the platform's cron asks for.
+async fn captures_run() -> Json<Value> {
+    Json(json!({
+        "message": "Payment capture processor is running",
+        "timestamp": iso(Timestamp::now()),
+    }))
+}
+
+/// Captures what is due. The secret is asked for only where one is set: without it, anybody
+/// may capture.
+async fn capture(State(world): Service, headers: HeaderMap) -> Response {
+    let secret = world.platform().served_variable(CRON_SECRET).map(str::to_owned);
+    if secret.is_some() && bearer(&headers) != secret.as_deref() {
+        let body = request::error("UNAUTHORIZED", "Unauthorized", &world.dice.hex());
+        return json_text(StatusCode::UNAUTHORIZED, body);
+    }
+    let captured = match world.bookings.get() {
+        Some(bookings) => bookings.capture().await,
+        None => Err("the database is not there".to_owned()),
+    };
+    match captured {
+        Ok(count) => {
+            world.fault(CAPTURES_STUCK, false);
+            let results: Vec<Value> =
+                (0..count.min(MOST_RESULTS)).map(|_| json!({ "success": true })).collect();
+            Json(json!({ "success": true, "processed_count": count, "results": results }))
+                .into_response()
+        }
+        Err(why) => {
+            let body = request::error("DATABASE_ERROR", &why, &world.dice.hex());
+            json_text(StatusCode::INTERNAL_SERVER_ERROR, body)
+        }
+    }
 }
 
 async fn last_warming(State(world): Service, headers: HeaderMap) -> Response {

@@ -10,6 +10,8 @@
 //! counters, limits, outages and answers are real.
 
 mod agent;
+mod bookings;
+mod calls;
 mod cars;
 mod chance;
 mod exodrive_api;
@@ -17,12 +19,14 @@ mod fault;
 mod limit;
 mod monitoring_api;
 mod platform;
-mod platform_api;
 mod postgres;
 mod redis_server;
+mod rental;
 mod request;
 mod request_log;
 mod resp;
+mod stage;
+mod standin;
 mod store;
 mod story;
 mod traffic;
@@ -34,22 +38,23 @@ use std::{
     collections::BTreeMap,
     fmt, io,
     net::{Ipv4Addr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use axum::Router;
-use tokio::{net::TcpListener, sync::broadcast, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::{broadcast, oneshot},
+    task::JoinSet,
+};
 
-pub use fault::{FAULTS, Fault, Scenario};
+pub use fault::{Fault, Scenario};
+pub use standin::System;
 
-use agent::Agent;
-use fault::COLD_CACHE;
-use redis_server::Site;
-use store::Store;
+use redis_server::{Site, on_path};
+use stage::Stage;
 use ward::Ward;
-use world::{CACHE_PREFIXES, Credentials, World};
 
 /// How long an orderly end may take before the rest is cut off.
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
@@ -57,6 +62,8 @@ const ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// How the demo is to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// What it stands in for.
+    pub system: System,
     /// What happens without anybody's doing.
     pub scenario: Scenario,
     /// Decides the traffic.
@@ -69,7 +76,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { scenario: Scenario::Story, seed: 1, embedded_redis: false, postgres: true }
+        Self {
+            system: System::Mixed,
+            scenario: Scenario::Story,
+            seed: 1,
+            embedded_redis: false,
+            postgres: true,
+        }
     }
 }
 
@@ -92,70 +105,162 @@ pub enum DemoError {
     /// The address of the Redis is not understood.
     #[error("cannot connect to the Redis: {0}")]
     Client(#[from] redis::RedisError),
+    /// A program that a stand-in is made of is not installed.
+    #[error("{what}; install it (Debian: apt-get install {package})")]
+    Missing {
+        /// What is missing, and what was looked for.
+        what: String,
+        /// The package that brings it.
+        package: &'static str,
+    },
+    /// A Postgres could not be started, or not be filled.
+    #[error("cannot start a Postgres: {0}")]
+    Postgres(String),
+    /// A directory or a program of the stand-in could not be written.
+    #[error("cannot prepare the stand-in: {0}")]
+    Files(#[source] io::Error),
     /// The operating system gives no random numbers.
     #[error("no random numbers from the system: {0}")]
     Random(#[source] io::Error),
 }
 
+/// Turns a fault on or off; false where that changes nothing.
+type Throw = dyn Fn(&str, bool) -> bool + Send + Sync;
+
 /// A running demo. Dropping it stops everything it started; [`Demo::stop`] also waits.
 pub struct Demo {
-    world: Arc<World>,
-    variables: BTreeMap<String, String>,
+    system: System,
+    stage: Arc<Stage>,
+    cast: Cast,
     redis: &'static str,
-    no_postgres: Option<String>,
     tasks: JoinSet<()>,
     ward: Option<Arc<Ward>>,
 }
 
-impl Demo {
-    /// Starts the service and its Redis, well within a second; a Postgres follows in the
-    /// background. Has to be called from within a tokio runtime.
-    ///
-    /// # Errors
-    /// Where a port cannot be listened on or the system gives no random numbers.
-    pub async fn start(options: Options) -> Result<Self, DemoError> {
+/// What a system adds to the ground that it stands on.
+struct Cast {
+    throw: Arc<Throw>,
+    variables: BTreeMap<String, String>,
+    no_postgres: Option<String>,
+    /// Where the programs are that it brings.
+    programs: Option<PathBuf>,
+}
+
+/// What every system stands on: a Redis, an address, and whatever keeps both from outliving
+/// the demo.
+struct Ground {
+    options: Options,
+    stage: Arc<Stage>,
+    ward: Option<Arc<Ward>>,
+    site: Site,
+    listener: Option<TcpListener>,
+    address: SocketAddr,
+}
+
+impl Ground {
+    async fn prepare(options: Options) -> Result<Self, DemoError> {
         // Without a watcher nothing is started that could be left behind.
         let ward = Ward::new().ok().map(Arc::new);
-        let redis_ward = ward.clone().filter(|_| !options.embedded_redis);
+        let embedded = options.embedded_redis;
+        if options.system != System::Mixed && !embedded && on_path("redis-server").is_none() {
+            let what = "redis-server is in no directory of PATH".to_owned();
+            return Err(DemoError::Missing { what, package: "redis-server" });
+        }
+        let redis_ward = ward.clone().filter(|_| !embedded);
         let password = chance::unguessable(32).map_err(DemoError::Random)?;
         let site = Site::start(redis_ward, password).await.map_err(DemoError::Redis)?;
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
             .await
             .map_err(DemoError::Listen)?;
         let address = listener.local_addr().map_err(DemoError::Listen)?;
-
-        let store = |name| Ok::<_, DemoError>(Store::new(redis::Client::open(site.url())?, name));
-        let (api, agent) = (store("exodrive-api")?, store("bici-agent")?);
-        let credentials = credentials().map_err(DemoError::Random)?;
-        let mut variables = variables(address, &site, &credentials);
-        let world = Arc::new(World::new(api, Agent::new(agent), credentials, options.seed));
-        warming::warm(&world, &warming::Plan::EVERYTHING).await;
-        traffic::prepare(&world).await;
-        world.agent.check().await;
-
-        let redis = if site.is_program() { "redis-server" } else { "embedded" };
-        let mut tasks = JoinSet::new();
-        tasks.spawn(serve(listener, Arc::clone(&world)));
-        tasks.spawn(site.supervise(Arc::clone(&world)));
-        tasks.spawn(traffic::run(Arc::clone(&world), options.seed));
-        tasks.spawn(keep_house(Arc::clone(&world)));
-        let telling = Arc::clone(&world);
-        tasks.spawn(async move { story::tell(options.scenario, &telling).await });
-        let no_postgres = match postgres_plan(options, ward.clone()) {
-            Ok(plan) => {
-                variables.insert("DEMO_POSTGRES_URL".to_owned(), plan.url());
-                tasks.spawn(plan.run(Arc::clone(&world)));
-                None
-            }
-            Err(reason) => Some(reason),
-        };
-        Ok(Self { world, variables, redis, no_postgres, tasks, ward })
+        let stage = Arc::new(Stage::new(options.system.faults()));
+        Ok(Self { options, stage, ward, site, listener: Some(listener), address })
     }
 
-    /// The values of the variables that the demo's profile uses: addresses, identifiers
-    /// and secrets. The secrets open nothing but this demo.
+    /// Where the system answers.
+    fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A way to the Redis, not used yet.
+    fn redis(&self) -> Result<redis::Client, DemoError> {
+        Ok(redis::Client::open(self.site.url())?)
+    }
+
+    /// A Postgres that can be started, or why there is none.
+    fn postgres(&self, owner: &'static str) -> Result<postgres::Plan, String> {
+        if !self.options.postgres {
+            return Err("it was not asked for".to_owned());
+        }
+        postgres::Plan::make(self.ward.clone(), owner)
+    }
+
+    /// The demo of a mixture goes on without Postgres; a system that has one does not, unless
+    /// that was asked for.
+    fn without_postgres(&self, reason: String) -> Result<String, DemoError> {
+        if self.options.system == System::Mixed || !self.options.postgres {
+            return Ok(reason);
+        }
+        Err(DemoError::Missing { what: reason, package: "postgresql" })
+    }
+
+    /// Waits for a Postgres, where the system is nothing without it.
+    async fn wait_for(
+        &self,
+        ready: oneshot::Receiver<Result<(), String>>,
+    ) -> Result<(), DemoError> {
+        if self.options.system == System::Mixed {
+            return Ok(());
+        }
+        match ready.await {
+            Ok(done) => done.map_err(DemoError::Postgres),
+            Err(_) => Err(DemoError::Postgres("it was given up".to_owned())),
+        }
+    }
+}
+
+impl Demo {
+    /// Starts the service and its Redis, well within a second; a Postgres follows in the
+    /// background, but is waited for where a system is stood in for. Has to be called from
+    /// within a tokio runtime.
+    ///
+    /// # Errors
+    /// Where a port cannot be listened on or the system gives no random numbers; for a
+    /// stand-in, also where a program that it is made of is missing.
+    pub async fn start(options: Options) -> Result<Self, DemoError> {
+        let mut ground = Ground::prepare(options).await?;
+        let mut tasks = JoinSet::new();
+        let cast = match options.system {
+            System::Mixed | System::ExoDrive => rental::start(&mut ground, &mut tasks).await?,
+            System::Bici => standin::bici::start(&mut ground, &mut tasks).await?,
+            System::RedCube => standin::redcube::start(&mut ground, &mut tasks).await?,
+        };
+        let Ground { stage, ward, site, .. } = ground;
+        let redis = if site.is_program() { "redis-server" } else { "embedded" };
+        tasks.spawn(site.supervise(Arc::clone(&stage)));
+        let (telling, throw) = (Arc::clone(&stage), Arc::clone(&cast.throw));
+        tasks.spawn(async move {
+            let story = options.system.script();
+            story::tell(options.scenario, story, &telling, &*throw).await;
+        });
+        Ok(Self { system: options.system, stage, cast, redis, tasks, ward })
+    }
+
+    /// The values of the variables that the profile uses: addresses, identifiers and secrets.
+    /// The secrets open nothing but this demo.
     pub fn variables(&self) -> BTreeMap<String, String> {
-        self.variables.clone()
+        self.cast.variables.clone()
+    }
+
+    /// The directory of programs that stand in for others of the same name; none where the
+    /// system has no such programs.
+    pub fn programs(&self) -> Option<&Path> {
+        self.cast.programs.as_deref()
+    }
+
+    /// What can go wrong in it.
+    pub fn faults(&self) -> &'static [Fault] {
+        self.system.faults()
     }
 
     /// Writes each request down in this file from now on, and adds its path to the variables.
@@ -163,8 +268,8 @@ impl Demo {
     /// # Errors
     /// The file cannot be opened.
     pub fn log_to(&mut self, path: &Path) -> io::Result<()> {
-        self.world.log.open(path)?;
-        self.variables.insert("DEMO_LOG".to_owned(), path.display().to_string());
+        self.stage.log.open(path)?;
+        self.cast.variables.insert("DEMO_LOG".to_owned(), path.display().to_string());
         Ok(())
     }
 
@@ -175,32 +280,32 @@ impl Demo {
 
     /// Why there will be no Postgres, in words; none where one is coming up or there.
     pub fn no_postgres(&self) -> Option<&str> {
-        self.no_postgres.as_deref()
+        self.cast.no_postgres.as_deref()
     }
 
     /// Turns a fault on, or off where it is on. An unknown name changes nothing.
     pub fn toggle(&self, fault: &str) {
-        let Some(known) = FAULTS.iter().find(|known| known.name == fault) else { return };
-        let on = !self.world.switches.is_on(fault);
-        if self.world.fault(fault, on) {
+        let Some(known) = self.faults().iter().find(|known| known.name == fault) else { return };
+        let on = !self.stage.switches.is_on(fault);
+        if (self.cast.throw)(fault, on) {
             let state = if on { "begins" } else { "ends" };
-            self.world.say(format!("By hand: {} {state}.", known.title));
+            self.stage.say(format!("By hand: {} {state}.", known.title));
         }
     }
 
     /// The names of the faults that are on.
     pub fn active(&self) -> Vec<&'static str> {
-        self.world.switches.active()
+        self.stage.switches.active()
     }
 
     /// What happens in the story from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<StoryLine> {
-        self.world.story.subscribe()
+        self.stage.story.subscribe()
     }
 
     /// Stops everything that was started, and waits for that.
     pub async fn stop(mut self) {
-        self.world.stopping.cancel();
+        self.stage.stopping.cancel();
         let orderly = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(ENDS_WITHIN, orderly).await.is_err() {
             self.tasks.shutdown().await;
@@ -221,82 +326,6 @@ impl fmt::Debug for Demo {
 impl Drop for Demo {
     fn drop(&mut self) {
         // Whatever is not polled again is dropped with its task, and ends what it owns.
-        self.world.stopping.cancel();
+        self.stage.stopping.cancel();
     }
-}
-
-fn postgres_plan(options: Options, ward: Option<Arc<Ward>>) -> Result<postgres::Plan, String> {
-    if !options.postgres {
-        return Err("it was not asked for".to_owned());
-    }
-    postgres::Plan::make(ward)
-}
-
-async fn serve(listener: TcpListener, world: Arc<World>) {
-    let stopping = world.stopping.clone();
-    let routes = Router::new()
-        .merge(exodrive_api::routes())
-        .merge(monitoring_api::routes())
-        .merge(platform_api::routes(Arc::clone(&world)))
-        .with_state(world);
-    let serving = axum::serve(listener, routes);
-    // It only ends when it is told to.
-    let _ = serving.with_graceful_shutdown(stopping.cancelled_owned()).await;
-}
-
-/// The service's own chores: the agent looks after itself, and a cache that is to be cold
-/// is emptied.
-async fn keep_house(world: Arc<World>) {
-    let agent = async {
-        loop {
-            tokio::time::sleep(agent::CHECK_EVERY).await;
-            world.agent.check().await;
-        }
-    };
-    let cache = async {
-        let mut was_cold = false;
-        loop {
-            let changed = world.switches.changed.notified();
-            let cold = world.switches.is_on(COLD_CACHE);
-            if cold && !was_cold && world.store.clear(CACHE_PREFIXES).await.is_err() {
-                world.say("The cache could not be emptied: Redis does not answer.");
-            }
-            was_cold = cold;
-            changed.await;
-        }
-    };
-    let work = async { tokio::join!(agent, cache) };
-    // There is no result: the work ends only by being interrupted.
-    let _ = world.stopping.run_until_cancelled(work).await;
-}
-
-fn credentials() -> io::Result<Credentials> {
-    Ok(Credentials {
-        admin_token: format!("demo-admin-{}", chance::unguessable(24)?),
-        admin_session: format!("demo-session-{}", chance::unguessable(24)?),
-        customer_session: format!("demo-customer-{}", chance::unguessable(24)?),
-        platform_token: format!("demo-platform-{}", chance::unguessable(24)?),
-    })
-}
-
-fn variables(address: SocketAddr, site: &Site, secrets: &Credentials) -> BTreeMap<String, String> {
-    let base = format!("http://{address}");
-    let cookie = |session: &str| format!("{}={session}", exodrive_api::SESSION_COOKIE);
-    let pairs = [
-        ("EXODRIVE_URL", base.clone()),
-        ("EXODRIVE_ADMIN_TOKEN", secrets.admin_token.clone()),
-        ("EXODRIVE_ADMIN_COOKIE", cookie(&secrets.admin_session)),
-        ("EXODRIVE_CUSTOMER_COOKIE", cookie(&secrets.customer_session)),
-        ("EXODRIVE_CAR_ID", cars::id(0)),
-        ("BICI_URL", base.clone()),
-        ("REDIS_URL", site.url()),
-        ("VERCEL_API", format!("{base}{}", platform_api::PREFIX)),
-        ("VERCEL_TOKEN", secrets.platform_token.clone()),
-        ("VERCEL_PROJECT_ID", platform::PROJECT.to_owned()),
-        ("VERCEL_TEAM_ID", platform::TEAM.to_owned()),
-        ("EDGE_CONFIG_ID", platform::EDGE_CONFIG.to_owned()),
-        ("ROLLBACK_TO", platform::GOOD.to_owned()),
-        ("PROMOTE_TO", platform::GOOD.to_owned()),
-    ];
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -18,15 +18,14 @@ use serde_json::{Value, json};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{
-    agent::{AlertFilter, CHECK_EVERY, in_ms, praise},
+    agent::{Agent, AlertFilter, CHECK_EVERY, in_ms, praise},
     request::iso,
-    world::World,
 };
 
-type Service = State<Arc<World>>;
+type Service = State<Arc<Agent>>;
 
 /// The routes.
-pub(super) fn routes() -> Router<Arc<World>> {
+pub(super) fn routes() -> Router<Arc<Agent>> {
     Router::new()
         .route("/api/monitoring/health", get(health))
         .route("/api/monitoring/health/redis", get(health_redis))
@@ -40,16 +39,25 @@ pub(super) fn routes() -> Router<Arc<World>> {
         .route("/api/monitoring/stream", get(stream_events))
 }
 
-async fn health(State(world): Service) -> Response {
-    let status = world.agent.health();
+async fn health(State(agent): Service) -> Response {
+    let status = agent.health();
     let code = if status == "critical" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    let details = json!({ "redis": { "connected": world.agent.connected() } });
-    let body = json!({ "status": status, "details": details, "metrics": world.agent.metrics() });
+    let details = json!({ "redis": { "connected": agent.connected() } });
+    let body = json!({ "status": status, "details": details, "metrics": agent.metrics() });
     (code, Json(body)).into_response()
 }
 
-async fn health_redis(State(world): Service) -> Json<Value> {
-    let (connected, test) = match world.agent.ping().await {
+async fn health_redis(State(agent): Service) -> Json<Value> {
+    if !agent.enabled() {
+        return Json(json!({
+            "status": "disabled",
+            "timestamp": iso(Timestamp::now()),
+            "redis": { "enabled": false, "connected": false },
+            "metrics": agent.metrics(),
+            "alerts": active(&agent),
+        }));
+    }
+    let (connected, test) = match agent.ping().await {
         Ok(took) => (true, json!({ "status": "healthy", "latency": in_ms(took) })),
         Err(_) => (false, json!({ "status": "unhealthy", "error": "Connection timeout" })),
     };
@@ -63,29 +71,29 @@ async fn health_redis(State(world): Service) -> Json<Value> {
             "enabled": true,
             "connected": connected,
             "connectionTest": test,
-            "lastHealthCheck": world.agent.last_check(),
+            "lastHealthCheck": agent.last_check(),
         },
-        "metrics": world.agent.metrics(),
-        "alerts": active(&world),
+        "metrics": agent.metrics(),
+        "alerts": active(&agent),
     }))
 }
 
-fn active(world: &World) -> Vec<Value> {
-    world.agent.alerts(&AlertFilter { resolved: Some(false), ..AlertFilter::default() })
+fn active(agent: &Agent) -> Vec<Value> {
+    agent.alerts(&AlertFilter { resolved: Some(false), ..AlertFilter::default() })
 }
 
-async fn metrics(State(world): Service) -> Json<Value> {
-    let active = active(&world);
-    let total = world.agent.alerts(&AlertFilter::default()).len();
+async fn metrics(State(agent): Service) -> Json<Value> {
+    let active = active(&agent);
+    let total = agent.alerts(&AlertFilter::default()).len();
     Json(json!({
         "timestamp": iso(Timestamp::now()),
-        "metrics": world.agent.metrics(),
+        "metrics": agent.metrics(),
         "alerts": { "active": active, "total": total },
     }))
 }
 
-async fn performance(State(world): Service) -> Json<Value> {
-    Json(world.agent.performance())
+async fn performance(State(agent): Service) -> Json<Value> {
+    Json(agent.performance())
 }
 
 async fn reset() -> Response {
@@ -94,7 +102,7 @@ async fn reset() -> Response {
 }
 
 async fn alerts(
-    State(world): Service,
+    State(agent): Service,
     Query(query): Query<HashMap<String, String>>,
 ) -> Json<Value> {
     let filter = AlertFilter {
@@ -102,7 +110,7 @@ async fn alerts(
         severity: query.get("severity").cloned(),
         kind: query.get("type").cloned(),
     };
-    let alerts = world.agent.alerts(&filter);
+    let alerts = agent.alerts(&filter);
     let resolved = alerts.iter().filter(|alert| alert["resolved"] == true).count();
     let of = |severity: &str| alerts.iter().filter(|alert| alert["severity"] == severity).count();
     let by_severity = json!({
@@ -117,9 +125,9 @@ async fn alerts(
     Json(json!({ "alerts": alerts, "summary": summary }))
 }
 
-async fn connection(State(world): Service) -> Response {
+async fn connection(State(agent): Service) -> Response {
     let now = iso(Timestamp::now());
-    match world.agent.exercise().await {
+    match agent.exercise().await {
         Ok([set, get, delete]) => {
             let operations = json!({
                 "set": in_ms(set), "get": in_ms(get), "delete": in_ms(delete),
@@ -133,30 +141,30 @@ async fn connection(State(world): Service) -> Response {
         Err(_) => {
             let body = json!({
                 "status": "disconnected", "timestamp": now, "connected": false,
-                "error": "Connection timeout",
+                "error": if agent.enabled() { "Connection timeout" } else { "Redis is disabled" },
             });
             (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
         }
     }
 }
 
-async fn cache(State(world): Service) -> Json<Value> {
-    let mut caching = world.agent.performance()["caching"].take();
+async fn cache(State(agent): Service) -> Json<Value> {
+    let mut caching = agent.performance()["caching"].take();
     let rate = caching["hitRate"].as_f64().unwrap_or(0.0);
     caching["efficiency"] = json!(praise(rate));
     Json(json!({ "timestamp": iso(Timestamp::now()), "cache": caching }))
 }
 
-async fn webhook(State(world): Service) -> Json<Value> {
-    let metrics = world.agent.metrics();
-    let connected = world.agent.connected();
+async fn webhook(State(agent): Service) -> Json<Value> {
+    let metrics = agent.metrics();
+    let connected = agent.connected();
     Json(json!({
-        "status": if connected { "ok" } else { "error" },
-        "redis_enabled": true,
+        "status": if connected || !agent.enabled() { "ok" } else { "error" },
+        "redis_enabled": agent.enabled(),
         "redis_connected": connected,
         "cache_hit_rate": metrics["hitRate"],
         "avg_response_time": metrics["averageResponseTime"],
-        "active_alerts": active(&world).len(),
+        "active_alerts": active(&agent).len(),
         "timestamp": iso(Timestamp::now()),
     }))
 }
@@ -164,16 +172,16 @@ async fn webhook(State(world): Service) -> Json<Value> {
 /// Every five seconds an unnamed event, and one for every alert that is raised or resolved;
 /// no identifiers, no retry time, no heartbeat. It ends with the service.
 async fn stream_events(
-    State(world): Service,
+    State(agent): Service,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let start = tokio::time::Instant::now() + CHECK_EVERY;
     let ticks = tokio::time::interval_at(start, CHECK_EVERY);
-    let state = (Arc::clone(&world), world.agent.events(), ticks);
-    Sse::new(stream::unfold(state, |(world, mut events, mut ticks)| async move {
+    let state = (Arc::clone(&agent), agent.events(), ticks);
+    Sse::new(stream::unfold(state, |(agent, mut events, mut ticks)| async move {
         let event = loop {
             tokio::select! {
-                () = world.stopping.cancelled() => return None,
-                _ = ticks.tick() => break Event::default().data(snapshot(&world).to_string()),
+                () = agent.stage().stopping.cancelled() => return None,
+                _ = ticks.tick() => break Event::default().data(snapshot(&agent).to_string()),
                 event = events.recv() => match event {
                     Ok(event) => break Event::default().event(event.name).data(event.data.to_string()),
                     Err(RecvError::Lagged(_)) => {}
@@ -181,15 +189,15 @@ async fn stream_events(
                 },
             }
         };
-        Some((Ok(event), (world, events, ticks)))
+        Some((Ok(event), (agent, events, ticks)))
     }))
 }
 
-fn snapshot(world: &World) -> Value {
+fn snapshot(agent: &Agent) -> Value {
     json!({
         "timestamp": iso(Timestamp::now()),
-        "metrics": world.agent.metrics(),
-        "alerts": active(world),
-        "health": { "status": world.agent.health() },
+        "metrics": agent.metrics(),
+        "alerts": active(agent),
+        "health": { "status": agent.health() },
     })
 }

@@ -14,10 +14,10 @@ use rustix::process::Signal;
 use tokio::{net::TcpStream, time::sleep};
 
 use super::{
-    fault::{FLAPPING, REDIS_OUTAGE},
+    fault::{FLAPPING, REDIS_OUTAGE, REDIS_SLOW},
     resp,
+    stage::Stage,
     ward::{Gently, Port, Process, Ward},
-    world::World,
 };
 
 /// How long Redis hangs before it dies in an outage.
@@ -25,6 +25,9 @@ const HANGS_FIRST: Duration = Duration::from_secs(6);
 /// How long it hangs and answers while it flaps.
 const FLAP_HANGS: Duration = Duration::from_secs(3);
 const FLAP_ANSWERS: Duration = Duration::from_secs(7);
+/// How long it hangs and answers while it is slow: always too short for anybody to give up.
+const SLOW_HANGS: Duration = Duration::from_millis(160);
+const SLOW_ANSWERS: Duration = Duration::from_millis(10);
 /// How often it is looked after otherwise.
 const LOOK_AFTER: Duration = Duration::from_secs(1);
 /// How long the program may take to listen.
@@ -135,35 +138,41 @@ impl Site {
     }
 
     /// Looks after the server until the service stops, and then ends it.
-    pub(super) async fn supervise(mut self, world: Arc<World>) {
+    pub(super) async fn supervise(mut self, stage: Arc<Stage>) {
         // There is no result: the work ends only by being interrupted.
-        let _ = world.stopping.run_until_cancelled(self.follow_faults(&world)).await;
+        let _ = stage.until_over(self.follow_faults(&stage)).await;
         self.kill().await;
     }
 
-    async fn follow_faults(&mut self, world: &World) {
+    async fn follow_faults(&mut self, stage: &Stage) {
         loop {
-            let mode = Mode::of(world);
+            let mode = Mode::of(stage);
             match mode {
                 Mode::Up => {
                     self.hang(false);
                     if let Err(error) = self.ensure_running().await {
-                        world.say(format!("Redis of the demo does not start: {error}"));
+                        stage.say(format!("Redis of the demo does not start: {error}"));
                     }
-                    mode.lasts(world, LOOK_AFTER).await;
+                    mode.lasts(stage, LOOK_AFTER).await;
                 }
                 Mode::Outage => {
                     self.hang(true);
-                    if self.running.is_none() || mode.lasts(world, HANGS_FIRST).await {
+                    if self.running.is_none() || mode.lasts(stage, HANGS_FIRST).await {
                         self.kill().await;
-                        mode.lasts(world, LOOK_AFTER).await;
+                        mode.lasts(stage, LOOK_AFTER).await;
                     }
                 }
                 Mode::Flapping => {
                     self.hang(true);
-                    mode.lasts(world, FLAP_HANGS).await;
+                    mode.lasts(stage, FLAP_HANGS).await;
                     self.hang(false);
-                    mode.lasts(world, FLAP_ANSWERS).await;
+                    mode.lasts(stage, FLAP_ANSWERS).await;
+                }
+                Mode::Slow => {
+                    self.hang(true);
+                    mode.lasts(stage, SLOW_HANGS).await;
+                    self.hang(false);
+                    mode.lasts(stage, SLOW_ANSWERS).await;
                 }
             }
         }
@@ -184,25 +193,28 @@ enum Mode {
     Up,
     Outage,
     Flapping,
+    Slow,
 }
 
 impl Mode {
-    fn of(world: &World) -> Self {
-        if world.switches.is_on(REDIS_OUTAGE) {
+    fn of(stage: &Stage) -> Self {
+        if stage.switches.is_on(REDIS_OUTAGE) {
             Self::Outage
-        } else if world.switches.is_on(FLAPPING) {
+        } else if stage.switches.is_on(FLAPPING) {
             Self::Flapping
+        } else if stage.switches.is_on(REDIS_SLOW) {
+            Self::Slow
         } else {
             Self::Up
         }
     }
 
     /// Waits for a time; false, at once, where the mode is another before that.
-    async fn lasts(self, world: &World, time: Duration) -> bool {
+    async fn lasts(self, stage: &Stage, time: Duration) -> bool {
         let another = async {
             loop {
-                let changed = world.switches.changed.notified();
-                if Self::of(world) != self {
+                let changed = stage.switches.changed.notified();
+                if Self::of(stage) != self {
                     return;
                 }
                 changed.await;

@@ -11,12 +11,16 @@ use super::{
     cars,
     fault::DEPLOY_REGRESSION,
     limit::{self, Allowance, Tier},
+    standin::exodrive::{ERROR_BURST, SLOW_CARS},
     world::{Violation, World},
 };
 
 /// The lifetimes of the cache are a tenth of what the service uses in production, so that
 /// the hit rate moves while somebody watches.
 const TTL_SCALE: u64 = 10;
+
+/// How long the listing waits for a service that it needs, on a bad day.
+const INVENTORY: Duration = Duration::from_millis(400);
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,12 +112,16 @@ pub(super) struct Answer {
 pub(super) async fn answer(world: &World, ask: &Ask, caller: &Caller) -> Answer {
     let began = Instant::now();
     let answer = unlogged(world, ask, caller).await;
-    world.log.write(&ask.endpoint(), answer.status, &answer.trace, began.elapsed());
+    world.stage.log.write(&ask.endpoint(), answer.status, &answer.trace, began.elapsed());
     answer
 }
 
 async fn unlogged(world: &World, ask: &Ask, caller: &Caller) -> Answer {
     let trace = world.dice.hex();
+    if let Some(status) = world.platform().refusal(&caller.identifier) {
+        let body = error("FORBIDDEN", "Forbidden", &trace);
+        return Answer { status, body, cache: None, allowance: None, trace };
+    }
     let allowance = check_limit(world, &ask.endpoint(), caller).await;
     if let Some(refused) = allowance.filter(|allowance| !allowance.allowed) {
         return Answer {
@@ -124,12 +132,19 @@ async fn unlogged(world: &World, ask: &Ask, caller: &Caller) -> Answer {
             trace,
         };
     }
-    if world.switches.is_on(DEPLOY_REGRESSION) {
+    if world.stage.switches.is_on(DEPLOY_REGRESSION) {
         sleep(milliseconds(world.dice.between(170.0, 320.0))).await;
         if world.dice.happens(0.04) {
             let body = error("INTERNAL_ERROR", "Cannot read properties of undefined", &trace);
             return Answer { status: 500, body, cache: None, allowance, trace };
         }
+    }
+    if world.stage.switches.is_on(ERROR_BURST) && world.dice.happens(0.25) {
+        let body = error("INTERNAL_ERROR", "fetch failed", &trace);
+        return Answer { status: 500, body, cache: None, allowance, trace };
+    }
+    if world.stage.switches.is_on(SLOW_CARS) && matches!(ask, Ask::Listing { .. }) {
+        sleep(INVENTORY).await;
     }
     let (body, cache) = look_up(world, ask).await;
     Answer { status: 200, body, cache, allowance, trace }

@@ -5,25 +5,28 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    fault::{Act, Cue, Scenario},
-    world::World,
+    Throw,
+    fault::{Act, Cue, Scenario, Script},
+    stage::Stage,
 };
 
-/// Plays the scenario until the service stops.
-pub(super) async fn tell(scenario: Scenario, world: &World) {
-    let (cues, repeats) = scenario.script();
-    let play = play(cues, repeats, |cue| {
+/// Plays the scenario until the service stops. `throw` switches a fault, and says whether
+/// that changed anything.
+pub(super) async fn tell(scenario: Scenario, story: Script, stage: &Stage, throw: &Throw) {
+    let cues = scenario.script(story);
+    let repeats = (scenario == Scenario::Story).then_some(story.lasts);
+    let play = play(&cues, repeats, |cue| {
         let happened = match cue.act {
             Act::Say => true,
-            Act::On(fault) => world.fault(fault, true),
-            Act::Off(fault) => world.fault(fault, false),
+            Act::On(fault) => throw(fault, true),
+            Act::Off(fault) => throw(fault, false),
         };
         if happened {
-            world.say(cue.text);
+            stage.say(cue.text);
         }
     });
     // A script that does not repeat ends; nothing follows from that.
-    let _ = world.stopping.run_until_cancelled(play).await;
+    let _ = stage.until_over(play).await;
 }
 
 /// Performs each cue at its time, and all of them again where the script repeats.
@@ -42,11 +45,11 @@ async fn play(cues: &[Cue], repeats: Option<Duration>, mut perform: impl FnMut(&
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::standin::mixed, *};
 
     #[tokio::test(start_paused = true)]
     async fn cues_come_at_their_times_and_the_story_begins_again() {
-        let (cues, repeats) = Scenario::Story.script();
+        let (cues, repeats) = (mixed::SCRIPT.cues, Some(mixed::SCRIPT.lasts));
         let began = Instant::now();
         let mut played = Vec::new();
         let playing = play(cues, repeats, |cue| {
@@ -60,9 +63,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_script_that_does_not_repeat_ends() {
-        let (cues, repeats) = Scenario::RedisOutage.script();
+        let cues = Scenario::Calm.script(mixed::SCRIPT);
         let mut played = 0;
-        play(cues, repeats, |_| played += 1).await;
+        play(&cues, None, |_| played += 1).await;
         assert_eq!(played, cues.len());
     }
 }

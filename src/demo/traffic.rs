@@ -34,21 +34,13 @@ const BOOKINGS: usize = 8;
 /// Where the abuse comes from, and how often.
 const ABUSER: &str = "203.0.113.77";
 const ABUSE_EVERY: Duration = Duration::from_millis(50);
-/// Lookups of the voice agent.
-const AGENT_EVERY: Duration = Duration::from_millis(160);
-const AGENT_KEYS: usize = 60;
 
 /// Sends requests until the service stops.
 pub(super) async fn run(world: Arc<World>, seed: u64) {
-    let work = async {
-        tokio::join!(
-            customers(&world, SmallRng::seed_from_u64(seed)),
-            abuser(&world),
-            agent(&world, SmallRng::seed_from_u64(seed ^ 0xb1c1)),
-        )
-    };
+    let work =
+        async { tokio::join!(customers(&world, SmallRng::seed_from_u64(seed)), abuser(&world),) };
     // There is no result: the work ends only by being interrupted.
-    let _ = world.stopping.run_until_cancelled(work).await;
+    let _ = world.stage.until_over(work).await;
 }
 
 /// What one customer has sent lately.
@@ -110,7 +102,7 @@ async fn customers(world: &Arc<World>, mut rng: SmallRng) {
 }
 
 /// A number below `count`; the larger the skew, the more often a small one.
-fn skewed(rng: &mut SmallRng, count: usize, skew: f64) -> usize {
+pub(super) fn skewed(rng: &mut SmallRng, count: usize, skew: f64) -> usize {
     let place = rng.random::<f64>().powf(skew) * count as f64;
     (place as usize).min(count - 1)
 }
@@ -166,8 +158,8 @@ async fn abuser(world: &Arc<World>) {
     let headers: Value = caller(Tier::Public, ABUSER.to_owned(), "python-requests/2.32").headers;
     let mut page = 1;
     loop {
-        let changed = world.switches.changed.notified();
-        if !world.switches.is_on(RATE_LIMIT_ABUSE) {
+        let changed = world.stage.switches.changed.notified();
+        if !world.stage.switches.is_on(RATE_LIMIT_ABUSE) {
             under_way.abort_all();
             changed.await;
             continue;
@@ -189,38 +181,14 @@ async fn abuser(world: &Arc<World>) {
     }
 }
 
-/// The key of something that the voice agent looks up.
-fn agent_key(number: usize) -> String {
-    const KINDS: &[&str] = &["lead", "org", "ctx", "conv", "sum", "greet", "dashboard"];
-    format!("bici:{}:{}", KINDS[number % KINDS.len()], 4_100 + number)
-}
-
 /// Leaves the traces in Redis of a service that has run for a while: the recent requests of
-/// the customers, and what the agent has looked up. Without them, the first minute would
-/// look like an empty cache.
+/// the customers. Without them, the first minute would look like nobody had ever come.
 pub(super) async fn prepare(world: &World) {
     for who in 0..ADDRESSES + USERS {
         let caller = customer(who);
         // So few that with those to come the customer stays below the limit.
         let before = [52, 41, 30, 19];
         limit::remember(&world.store, caller.tier, &caller.identifier, &before).await;
-    }
-    for number in 0..AGENT_KEYS {
-        let key = agent_key(number);
-        for _ in 0..4 {
-            world.agent.look_up(&key).await;
-        }
-    }
-}
-
-async fn agent(world: &World, mut rng: SmallRng) {
-    loop {
-        sleep(AGENT_EVERY).await;
-        let key = agent_key(skewed(&mut rng, AGENT_KEYS, 1.6));
-        if !world.agent.look_up(&key).await {
-            let luck = world.dice.between(0.7, 1.3);
-            sleep(world.database.query(Instant::now(), luck)).await;
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -11,18 +11,20 @@ use std::{
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::{sync::broadcast, time::Instant};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 
 use super::{
-    StoryLine,
-    agent::Agent,
+    bookings::Bookings,
     chance::Dice,
-    fault::{COLD_CACHE, DEPLOY_REGRESSION, Switches},
+    fault::{COLD_CACHE, DEPLOY_REGRESSION},
     platform::Platform,
-    request_log::RequestLog,
+    stage::Stage,
+    standin::{System, exodrive},
     store::Store,
 };
+
+/// The stored variable that a capture of payments is started with.
+pub(super) const CRON_SECRET: &str = "CRON_SECRET";
 
 /// The prefixes of the service's own cache; the rate limits are not among them.
 pub(super) const CACHE_PREFIXES: &[&str] = &["availability:", "fleet:", "car:"];
@@ -42,30 +44,28 @@ pub(super) struct Credentials {
     pub(super) customer_session: String,
     /// Bearer token of the platform.
     pub(super) platform_token: String,
+    /// What starts a capture of payments.
+    pub(super) cron_secret: String,
 }
 
 /// What the parts of the service share.
 pub(super) struct World {
-    /// Which faults are on.
-    pub(super) switches: Switches,
+    /// What it stands in for.
+    pub(super) system: System,
+    /// The faults, and the end.
+    pub(super) stage: Arc<Stage>,
     /// The service's connection to Redis.
     pub(super) store: Store,
     /// The load of the database.
     pub(super) database: Database,
-    /// The voice agent's side.
-    pub(super) agent: Agent,
+    /// The bookings in Postgres, once it is there.
+    pub(super) bookings: OnceLock<Bookings>,
     /// The hosting platform.
     pub(super) platform: Mutex<Platform>,
     /// Secrets.
     pub(super) credentials: Credentials,
     /// Chance.
     pub(super) dice: Dice,
-    /// What the story says.
-    pub(super) story: broadcast::Sender<StoryLine>,
-    /// The requests, written down.
-    pub(super) log: RequestLog,
-    /// Ends every task.
-    pub(super) stopping: CancellationToken,
     /// What happened when the cache was last warmed.
     pub(super) last_warming: Mutex<Option<Value>>,
     violations: Mutex<[VecDeque<Violation>; INSTANCES]>,
@@ -85,18 +85,25 @@ pub(super) struct Violation {
 
 impl World {
     /// A service at rest.
-    pub(super) fn new(store: Store, agent: Agent, credentials: Credentials, seed: u64) -> Self {
+    pub(super) fn new(
+        system: System,
+        stage: Arc<Stage>,
+        store: Store,
+        credentials: Credentials,
+        seed: u64,
+    ) -> Self {
+        let mut platform = Platform::new(Timestamp::now());
+        platform.preset(CRON_SECRET, &credentials.cron_secret, Timestamp::now());
+        platform.preset("PAYPAL_MODE", "live", Timestamp::now());
         Self {
-            switches: Switches::default(),
+            system,
+            stage,
             store,
             database: Database::default(),
-            agent,
-            platform: Mutex::new(Platform::new(Timestamp::now())),
+            bookings: OnceLock::new(),
+            platform: Mutex::new(platform),
             credentials,
             dice: Dice::new(seed),
-            story: broadcast::channel(64).0,
-            log: RequestLog::default(),
-            stopping: CancellationToken::new(),
             last_warming: Mutex::new(None),
             violations: Mutex::new([VecDeque::new(), VecDeque::new()]),
             requests: AtomicU64::new(0),
@@ -108,15 +115,9 @@ impl World {
         self.platform.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says something in the message line of whoever listens.
-    pub(super) fn say(&self, text: impl Into<String>) {
-        // Nobody listening is fine.
-        let _ = self.story.send(StoryLine { text: text.into() });
-    }
-
     /// Turns a fault on or off; false where it was so already.
     pub(super) fn fault(&self, name: &str, on: bool) -> bool {
-        if !self.switches.set(name, on) {
+        if !self.stage.switches.set(name, on) {
             return false;
         }
         if name == DEPLOY_REGRESSION {
@@ -130,17 +131,23 @@ impl World {
     /// something else.
     pub(super) fn served_changed(&self) {
         let bad = self.platform().serves_bad();
-        self.switches.set(DEPLOY_REGRESSION, bad);
+        self.stage.switches.set(DEPLOY_REGRESSION, bad);
     }
 
     /// Whether the service uses Redis: whether a client object exists, not whether it works.
+    /// Nothing in it reads `DISABLE_REDIS` or `REDIS_BYPASS` from its variables.
     pub(super) fn uses_redis(&self) -> bool {
-        !self.platform().is_set("disable_redis") && !self.platform().is_set("redis_bypass")
+        let reads_edge =
+            self.system == System::Mixed || self.stage.switches.is_on(exodrive::READS_EDGE);
+        let platform = self.platform();
+        let off =
+            reads_edge && (platform.is_set("disable_redis") || platform.is_set("redis_bypass"));
+        !off && platform.has_redis_address()
     }
 
     /// Whether a miss fills the cache.
     pub(super) fn fills_cache(&self) -> bool {
-        !self.switches.is_on(COLD_CACHE)
+        !self.stage.switches.is_on(COLD_CACHE)
     }
 
     /// The instance that serves the next request.

@@ -21,7 +21,7 @@ use crate::{
         summary,
     },
     config::{Loaded, Request, profile::Profile},
-    demo::{Demo, FAULTS},
+    demo::Demo,
     terminal::{
         hooks::ContainedPanics,
         signals::{Signal, Signals},
@@ -105,7 +105,8 @@ impl Console {
             let _ = events.try_send(event);
         }
         if let Some(demo) = &plan.demo {
-            state.demo_faults = FAULTS
+            state.demo_faults = demo
+                .faults()
                 .iter()
                 .map(|fault| (fault.name.into(), fault.title.into(), fault.explains.into()))
                 .collect();

@@ -1,11 +1,15 @@
 //! The profile `bici` against the agent's oddities, on a real Redis.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde_json::Value;
+use watchfloor::demo::System;
 
 use super::{
-    bici_standin::{Deploys, KEY, SERVICE, Standin},
-    common::servers::{RedisServer, wait_until},
+    common::servers::wait_until,
     console::{Place, alerts, check, rows, unanswered},
+    standin::Standin,
 };
 
 /// Everything ten times as fast as in production, and nothing else changed.
@@ -34,47 +38,58 @@ for = "1s"
 [rule.errors]
 for = "1s"
 [action.switch_off]
-proof_within = "5s"
+proof_within = "8s"
 [action.deploy_off]
-proof_within = "6s"
+proof_within = "10s"
 cooldown = "0s"
 "#;
 
 struct Desk {
-    redis: RedisServer,
     agent: Standin,
+    variables: BTreeMap<String, String>,
     place: Place,
 }
 
 fn desk(text: &str) -> Desk {
-    let redis = RedisServer::start(&["--maxmemory", "64mb"]);
-    let agent = Standin::start(redis.port);
-    let address = format!("redis://127.0.0.1:{}", redis.port);
-    let environment = [
-        ("BICI_URL", agent.url.as_str()),
-        ("REDIS_URL", &address),
-        ("RENDER_API", &agent.url),
-        ("RENDER_API_KEY", KEY),
-        ("RENDER_SERVICE_ID", SERVICE),
-        ("ROLLBACK_TO", "dep-1"),
-        ("BICI_INFRASTRUCTURE", "+49 30 1"),
-        ("BICI_INCIDENT_TEAM", "+49 30 2"),
-    ];
+    let agent = Standin::start(System::Bici);
+    let variables = agent.demo().variables();
+    let environment: Vec<(&str, &str)> =
+        variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let place = Place::new(text, &environment);
-    Desk { redis, agent, place }
+    Desk { agent, variables, place }
+}
+
+impl Desk {
+    fn asked(&self, method: Method, path: &str) -> Value {
+        let url = format!("{}{path}", self.variables["BICI_URL"]);
+        self.agent.ask(method, &url, &self.variables["RENDER_API_KEY"])
+    }
+
+    fn platform(&self, method: Method, path: &str) -> Value {
+        self.asked(method, &format!("/v1/services/{}{path}", self.variables["RENDER_SERVICE_ID"]))
+    }
+
+    fn uses_redis(&self) -> bool {
+        self.asked(Method::GET, "/api/monitoring/health/redis")["redis"]["enabled"] == true
+    }
+
+    /// A process that has counted nothing yet.
+    fn starts_anew(&self) {
+        self.platform(Method::POST, "/restart");
+    }
 }
 
 #[test]
 fn an_agent_that_is_well_is_well_whatever_it_says() {
     let desk = desk("profile = \"bici\"");
     // A cold cache: the agent raises an alert that it never takes back.
-    desk.agent.traffic(0, 3);
-    wait_until("the agent worries", || {
-        desk.place.check().1["checks"].to_string().contains("active 1")
-    });
-    desk.agent.traffic(9, 1);
+    desk.agent.demo().toggle("strangers");
+    desk.starts_anew();
+    let active = || desk.asked(Method::GET, "/api/monitoring/alerts?resolved=false");
+    wait_until("the agent worries", || active()["summary"]["active"] == 1);
+    desk.agent.demo().toggle("strangers");
     let (code, document) = desk.place.check();
-    assert_eq!(unanswered(&document), ["\"postgres\": \"unconfigured\" null"]);
+    assert_eq!(unanswered(&document), [""; 0]);
     assert_eq!(check(&document, "redis_word")["verdict"], "ok");
     let disagreement = check(&document, "redis_word")["disagreement"].as_str().unwrap();
     assert!(disagreement.contains("state is degraded"), "{disagreement}");
@@ -87,19 +102,22 @@ fn an_agent_that_is_well_is_well_whatever_it_says() {
 #[test]
 fn nothing_fires_on_an_agent_without_any_traffic() {
     let desk = desk(FAST);
-    let document = desk.place.watch(4).state();
+    desk.agent.demo().toggle("quiet");
+    desk.starts_anew();
+    let document = desk.place.watch(8).state();
     assert_eq!(alerts(&document, &["firing", "pending", "recovering"]), Vec::<&str>::new());
     assert_eq!(document["verdict"], "ok", "{}", document["reasons"]);
-    assert!(desk.agent.asked("/api/monitoring/metrics/performance") > 4);
+    let figures = desk.asked(Method::GET, "/api/monitoring/metrics/performance");
+    assert_eq!(figures["caching"]["hitRate"], 0.0);
+    assert_eq!(figures["errors"]["errorRate"], Value::Null);
 }
 
 #[test]
 fn a_lost_redis_fires_its_rules_and_not_those_of_its_consequences() {
-    let mut desk = desk(FAST);
-    desk.agent.traffic(30, 10);
-    let console = desk.place.watch(7);
-    wait_until("it watches", || desk.agent.asked("/api/monitoring/health") > 4);
-    desk.redis.kill();
+    let desk = desk(FAST);
+    let console = desk.place.watch(22);
+    // It hangs for some seconds before it dies, and the agent looks at it every five.
+    desk.agent.demo().toggle("redis-outage");
     let document = console.state();
     let firing = alerts(&document, &["firing"]);
     assert!(firing.contains(&"redis_down") && firing.contains(&"redis_lost"), "{firing:?}");
@@ -119,24 +137,24 @@ fn a_lost_redis_fires_its_rules_and_not_those_of_its_consequences() {
 #[test]
 fn switching_redis_off_is_confirmed_only_once_it_is_off() {
     let desk = desk(FAST);
-    desk.agent.traffic(30, 10);
     let mut console = desk.place.armed();
     assert_eq!(console.run("switch_off"), "confirmed");
-    assert!(desk.agent.uses_redis(), "a stored variable changes nothing yet");
+    assert!(desk.uses_redis(), "a stored variable changes nothing yet");
     // The platform says 201, and even live: the agent still uses Redis.
-    desk.agent.deploys(Deploys::DoNothing);
+    desk.agent.demo().toggle("deploys-idle");
     assert_eq!(console.run("deploy_off"), "refuted");
-    desk.agent.deploys(Deploys::Fail);
+    desk.agent.demo().toggle("deploys-idle");
+    desk.agent.demo().toggle("deploys-fail");
     assert_eq!(console.run("deploy_off"), "refuted");
-    assert!(desk.agent.uses_redis());
-    desk.agent.deploys(Deploys::Work(Duration::from_secs(1)));
+    assert!(desk.uses_redis());
+    desk.agent.demo().toggle("deploys-fail");
     assert_eq!(console.run("deploy_off"), "confirmed");
-    assert!(!desk.agent.uses_redis());
-    let service = format!("/v1/services/{SERVICE}");
-    let deploy = format!("POST {service}/deploys");
-    let mut expected = vec![format!("PUT {service}/env-vars/REDIS_ENABLED")];
-    expected.extend([deploy.clone(), deploy.clone(), deploy]);
-    assert_eq!(desk.agent.changes(), expected, "each once, nothing repeated");
+    assert!(!desk.uses_redis());
+    let deploys = desk.platform(Method::GET, "/deploys");
+    let ours = deploys.as_array().unwrap().iter().map(|one| &one["deploy"]);
+    let ours: Vec<&Value> =
+        ours.filter(|one| one["trigger"] == "api").map(|one| &one["status"]).collect();
+    assert_eq!(ours, ["live", "build_failed", "deactivated"], "each once, nothing repeated");
     drop(console);
     // Off on purpose is no outage.
     let document = desk.place.watch(4).state();

@@ -154,6 +154,11 @@ impl Console {
         self.outcomes().pop().unwrap()
     }
 
+    /// The journal, for a test that has to say why it failed.
+    pub fn journal(&self) -> String {
+        std::fs::read_to_string(&self.journal).unwrap_or_default()
+    }
+
     /// How the runs ended so far.
     fn outcomes(&self) -> Vec<String> {
         let text = std::fs::read_to_string(&self.journal).unwrap_or_default();

@@ -5,7 +5,7 @@
 mod common;
 
 mod bici;
-mod bici_standin;
 mod console;
 mod exodrive;
 mod redcube;
+mod standin;

@@ -81,7 +81,12 @@ impl Cx<'_> {
                 self.text(&path, value, is_secret_name(name)).map(|text| (name.clone(), text)),
             );
         }
-        (out.len() == raw.len()).then_some(out)
+        let sound = out.len() == raw.len();
+        if let Some(path) = self.request.search_path.as_ref().filter(|_| !raw.contains_key("PATH"))
+        {
+            out.push(("PATH".to_owned(), Text::Plain(path.clone())));
+        }
+        sound.then_some(out)
     }
 
     /// Commands that look right, end with 0 and do not do what they are meant to.

@@ -1,9 +1,11 @@
 //! The voice agent: a second service on the same Redis, which measures itself. Its figures
 //! count from the start of the process, as such figures do.
 
+mod figures;
+
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -11,8 +13,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::{sync::broadcast, time::Instant};
 
+use figures::Totals;
+
+pub(super) use figures::{in_ms, praise};
+
 use super::{
     request::iso,
+    stage::Stage,
+    standin::bici::{AGENT_ALERTS, QUIET, STRANGERS},
     store::{Store, Unavailable},
 };
 
@@ -25,6 +33,9 @@ const KEPT: Duration = Duration::from_secs(120);
 /// The live state of conversations, which is not a cache: others must leave it alone.
 const LIVE_STATE: &[&str] = &["bici:sess:human:4151", "bici:sess:human:4187", "bici:sms:auto:9020"];
 
+/// What it says of its voices.
+const VOICE: &str = "Voice response time above 2000ms";
+
 /// An event of the stream.
 #[derive(Clone, Debug)]
 pub(super) struct Event {
@@ -32,21 +43,6 @@ pub(super) struct Event {
     pub(super) name: &'static str,
     /// The alert.
     pub(super) data: Value,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Totals {
-    hits: u64,
-    misses: u64,
-    operations: u64,
-    errors: u64,
-    spent: Duration,
-    last_error: Option<String>,
-    /// What the last look at itself found: none before the first.
-    ping: Option<Result<Duration, Unavailable>>,
-    checked: Option<Timestamp>,
-    /// Operations and errors at the last look.
-    seen: (u64, u64),
 }
 
 #[derive(Clone, Debug)]
@@ -82,8 +78,19 @@ pub(super) struct AlertFilter {
     pub(super) kind: Option<String>,
 }
 
+/// What becomes of an alert whose cause is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resolves {
+    /// It is resolved.
+    Every,
+    /// It stays active, except where the connection was lost.
+    Connection,
+}
+
 /// The voice agent.
 pub(super) struct Agent {
+    stage: Arc<Stage>,
+    resolves: Resolves,
     store: Store,
     totals: Mutex<Totals>,
     alerts: Mutex<VecDeque<Alert>>,
@@ -91,11 +98,13 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    /// An agent that has done nothing yet.
-    pub(super) fn new(store: Store) -> Self {
+    /// An agent that has done nothing yet, with Redis switched on.
+    pub(super) fn new(stage: Arc<Stage>, store: Store, resolves: Resolves) -> Self {
         Self {
+            stage,
+            resolves,
             store,
-            totals: Mutex::default(),
+            totals: Mutex::new(Totals::new(true)),
             alerts: Mutex::default(),
             events: broadcast::channel(64).0,
         }
@@ -106,12 +115,41 @@ impl Agent {
         self.events.subscribe()
     }
 
+    /// The stage that it is on.
+    pub(super) fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// Starts the process anew: whatever it counted is gone, and so are its alerts.
+    pub(super) fn restart(&self, enabled: bool) {
+        *self.totals() = Totals::new(enabled);
+        self.alerts.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Whether the process uses Redis.
+    pub(super) fn enabled(&self) -> bool {
+        self.totals().enabled
+    }
+
+    /// Whether anybody calls.
+    pub(super) fn is_called(&self) -> bool {
+        !self.stage.switches.is_on(QUIET)
+    }
+
+    /// Whether everybody who calls is unknown to it.
+    pub(super) fn meets_strangers(&self) -> bool {
+        self.stage.switches.is_on(STRANGERS)
+    }
+
     fn totals(&self) -> MutexGuard<'_, Totals> {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks one thing up, and remembers it where it was not there. True for a hit.
     pub(super) async fn look_up(&self, key: &str) -> bool {
+        if !self.enabled() {
+            return false;
+        }
         let began = Instant::now();
         let mut get = redis::pipe();
         get.cmd("GET").arg(key);
@@ -136,17 +174,16 @@ impl Agent {
     }
 
     fn count(&self, began: Instant, worked: bool) {
-        let mut totals = self.totals();
-        totals.operations += 1;
-        totals.spent += began.elapsed();
-        if !worked {
-            totals.errors += 1;
-            totals.last_error = Some("Command timed out".to_owned());
-        }
+        self.totals().operation(began.elapsed(), worked);
     }
 
     /// Looks after itself: refreshes its live state, pings Redis, raises and resolves alerts.
     pub(super) async fn check(&self) {
+        self.alert("voice", "high", self.stage.switches.is_on(AGENT_ALERTS), VOICE);
+        if !self.enabled() {
+            self.totals().checked = Some(Timestamp::now());
+            return;
+        }
         let began = Instant::now();
         let mut commands = redis::pipe();
         for key in LIVE_STATE {
@@ -197,7 +234,7 @@ impl Agent {
                 }
                 Event { name: "alert", data }
             }
-            (Some(alert), false) => {
+            (Some(alert), false) if self.resolves == Resolves::Every || kind == "connection" => {
                 alert.resolved = Some(Timestamp::now());
                 Event { name: "alert-resolved", data: alert.to_json() }
             }
@@ -218,63 +255,34 @@ impl Agent {
         alerts.iter().filter(passes).map(Alert::to_json).collect()
     }
 
-    /// Whether Redis answered at the last look, or has not been looked at yet.
+    /// Whether Redis answered at the last look, or has not been looked at yet. Switched off it
+    /// is not connected, and that is no fault.
     pub(super) fn connected(&self) -> bool {
-        !matches!(self.totals().ping, Some(Err(Unavailable)))
+        self.enabled() && !self.lost()
+    }
+
+    fn lost(&self) -> bool {
+        matches!(self.totals().ping, Some(Err(Unavailable)))
     }
 
     /// The word for its health.
     pub(super) fn health(&self) -> &'static str {
         let active = AlertFilter { resolved: Some(false), ..AlertFilter::default() };
-        match (self.connected(), self.alerts(&active).is_empty()) {
-            (false, _) => "critical",
-            (true, false) => "degraded",
-            (true, true) => "healthy",
+        match (self.lost(), self.alerts(&active).is_empty()) {
+            (true, _) => "critical",
+            (false, false) => "degraded",
+            (false, true) => "healthy",
         }
     }
 
     /// Its figures, flat, under the names that `/metrics` uses.
     pub(super) fn metrics(&self) -> Value {
-        let totals = self.totals().clone();
-        json!({
-            "hits": totals.hits,
-            "misses": totals.misses,
-            "hitRate": totals.hit_rate(),
-            "totalOperations": totals.operations,
-            "operationsPerSecond": totals.per_second(),
-            "averageResponseTime": totals.average_ms(),
-            "connectionLatency": totals.latency_ms(),
-            "errorRate": totals.error_rate(),
-            "totalErrors": totals.errors,
-            "lastError": totals.last_error,
-        })
+        self.totals().flat()
     }
 
     /// Its figures as `/metrics/performance` groups them.
     pub(super) fn performance(&self) -> Value {
-        let totals = self.totals().clone();
-        json!({
-            "timestamp": iso(Timestamp::now()),
-            "caching": {
-                "hitRate": totals.hit_rate(),
-                "hits": totals.hits,
-                "misses": totals.misses,
-                "totalRequests": totals.hits + totals.misses,
-            },
-            "response": {
-                "averageTime": totals.average_ms(),
-                "connectionLatency": totals.latency_ms(),
-            },
-            "operations": {
-                "operationsPerSecond": totals.per_second(),
-                "totalOperations": totals.operations,
-            },
-            "errors": {
-                "errorRate": totals.error_rate(),
-                "totalErrors": totals.errors,
-                "lastError": totals.last_error,
-            },
-        })
+        self.totals().grouped()
     }
 
     /// When it last looked after itself.
@@ -285,6 +293,9 @@ impl Agent {
     /// Writes, reads and removes a key; how long each took.
     pub(super) async fn exercise(&self) -> Result<[Duration; 3], Unavailable> {
         const KEY: &str = "bici:ctx:connection-test";
+        if !self.enabled() {
+            return Err(Unavailable);
+        }
         let (mut set, mut get, mut del) = (redis::pipe(), redis::pipe(), redis::pipe());
         set.cmd("SET").arg(KEY).arg("1").arg("EX").arg(10).ignore();
         get.cmd("GET").arg(KEY).ignore();
@@ -307,48 +318,10 @@ impl Agent {
     }
 }
 
-impl Totals {
-    /// Percent; 0 before the first lookup, as the agent reports it.
-    fn hit_rate(&self) -> f64 {
-        let looked = self.hits + self.misses;
-        if looked == 0 { 0.0 } else { rounded(self.hits as f64 * 100.0 / looked as f64) }
-    }
-
-    /// Percent; not a number before the first operation.
-    fn error_rate(&self) -> Option<f64> {
-        (self.operations > 0).then(|| rounded(self.errors as f64 * 100.0 / self.operations as f64))
-    }
-
-    /// All operations ever, divided by sixty: what the agent calls its rate.
-    fn per_second(&self) -> f64 {
-        rounded(self.operations as f64 / 60.0)
-    }
-
-    fn average_ms(&self) -> f64 {
-        let operations = self.operations.max(1) as f64;
-        rounded(self.spent.as_secs_f64() * 1_000.0 / operations)
-    }
-
-    fn latency_ms(&self) -> Option<f64> {
-        self.ping.and_then(Result::ok).map(in_ms)
-    }
-}
-
-/// Milliseconds with two decimals.
-pub(super) fn in_ms(took: Duration) -> f64 {
-    rounded(took.as_secs_f64() * 1_000.0)
-}
-
-fn rounded(number: f64) -> f64 {
-    (number * 100.0).round() / 100.0
-}
-
-/// The agent's word for a hit rate in percent.
-pub(super) fn praise(hit_rate: f64) -> &'static str {
-    match hit_rate {
-        rate if rate > 80.0 => "excellent",
-        rate if rate > 60.0 => "good",
-        rate if rate > 40.0 => "acceptable",
-        _ => "poor",
+/// Looks after itself until it is interrupted.
+pub(super) async fn look_after(agent: &Agent) {
+    loop {
+        tokio::time::sleep(CHECK_EVERY).await;
+        agent.check().await;
     }
 }

@@ -1,0 +1,141 @@
+//! One story for each profile, in a terminal and with the program itself: a fault is switched
+//! on in the menu, its alert fires, the right action is confirmed, and the alert is over.
+
+use std::time::Duration;
+
+use super::common::pty::Pty;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_watchfloor");
+
+/// A console on a stand-in, armed. `set` makes the profile's waits short, nothing else.
+fn console(profile: &str, set: &[&str]) -> Pty {
+    let mut arguments = vec!["demo", "--profile", profile, "--scenario", "calm"];
+    for one in set {
+        arguments.extend(["--set", one]);
+    }
+    let mut pty = Pty::spawn(PROGRAM, &arguments, &[], (140, 45));
+    pty.wait_for_text("sources answer");
+    pty.send(":arm 10m trying it out\r");
+    pty.wait_for_text("ARMED");
+    pty
+}
+
+/// Switches the fault at this place of the menu.
+fn inject(pty: &mut Pty, place: usize, title: &str) {
+    pty.send("F");
+    pty.wait_for_text("Faults of the demo");
+    pty.wait_for_text(title);
+    for _ in 0..place {
+        pty.send("j");
+    }
+    pty.send("\r");
+    pty.wait_until_quiet(Duration::from_millis(300));
+    // Escape and the key after it are one key where they come together.
+    pty.send("\x1b");
+    pty.wait_until_quiet(Duration::from_millis(300));
+}
+
+/// Starts an action, says why, and confirms it as its guard wants; waits for the outcome.
+fn carry_out(pty: &mut Pty, action: &str, target: Option<&str>) {
+    pty.send(format!(":{action}\r"));
+    pty.wait_for_text("Why?");
+    // What is typed in the first moments is dropped.
+    pty.wait_until_quiet(Duration::from_millis(400));
+    pty.send("trying it out\r");
+    match target {
+        Some(target) => {
+            pty.wait_for_text(&format!("Type {target}"));
+            pty.wait_until_quiet(Duration::from_millis(400));
+            pty.send(format!("{target}\r"));
+        }
+        None => {
+            pty.wait_for_text("send it now");
+            pty.wait_until_quiet(Duration::from_millis(400));
+            pty.send("y");
+        }
+    }
+    // The message of the run before may still be there; the dialog is closed only by hand.
+    pty.wait_for("the run to be confirmed", |screen| {
+        let text = screen.contents();
+        text.contains("CONFIRMED") && text.contains("Close")
+    });
+    // Escape and the key after it are one key where they come together.
+    pty.send("\x1b");
+    pty.wait_until_quiet(Duration::from_millis(300));
+}
+
+/// Waits until an alert fires, which the pane of alerts says.
+fn wait_until_firing(pty: &Pty, title: &str) {
+    pty.wait_for("the alert to fire", |screen| fires(&screen.contents(), title));
+}
+
+/// Waits until it does not any more.
+fn wait_until_over(pty: &Pty, title: &str) {
+    pty.wait_for("the alert to be over", |screen| !fires(&screen.contents(), title));
+}
+
+fn fires(screen: &str, title: &str) -> bool {
+    screen.lines().any(|line| line.to_lowercase().contains("firing") && line.contains(title))
+}
+
+#[test]
+fn exodrive_a_bad_deployment_is_rolled_back() {
+    let mut pty = console(
+        "exodrive",
+        &[
+            "source.cars.interval=1500ms",
+            "source.cars.timeout=1400ms",
+            "source.vercel_project.interval=1500ms",
+            "source.vercel_project.timeout=1400ms",
+            "rule.latency.when=\"avg(cars.total_ms, 10s) > 150ms\"",
+            "rule.latency.for=4s",
+        ],
+    );
+    inject(&mut pty, 0, "bad deployment");
+    wait_until_firing(&pty, "p95 of the car listing");
+    carry_out(&mut pty, "rollback", Some("exodrive/demo"));
+    wait_until_over(&pty, "p95 of the car listing");
+}
+
+#[test]
+fn bici_a_build_that_does_not_start_is_rolled_back() {
+    let mut pty = console(
+        "bici",
+        &[
+            "source.health.interval=1500ms",
+            "source.health.timeout=1400ms",
+            "source.deploys.interval=1500ms",
+            "source.deploys.timeout=1400ms",
+            "rule.agent_down.for=4s",
+        ],
+    );
+    inject(&mut pty, 0, "bad build");
+    wait_until_firing(&pty, "Agent does not answer");
+    carry_out(&mut pty, "rollback", Some("bici/demo"));
+    wait_until_over(&pty, "Agent does not answer");
+}
+
+#[test]
+fn redcube_a_bad_image_is_replaced_by_the_kept_one() {
+    let mut pty = console(
+        "redcube",
+        &[
+            "source.experiences.interval=2s",
+            "source.experiences.timeout=1900ms",
+            "source.content_health.interval=2s",
+            "source.content_health.timeout=1900ms",
+            "source.content.interval=2s",
+            "source.content.timeout=1900ms",
+            "source.kept.interval=2s",
+            "source.kept.timeout=1900ms",
+            "source.kept_running.interval=2s",
+            "source.kept_running.timeout=1900ms",
+            "rule.experiences_down.for=4s",
+        ],
+    );
+    inject(&mut pty, 0, "bad image");
+    wait_until_firing(&pty, "Experiences are not listed");
+    carry_out(&mut pty, "image_back", None);
+    carry_out(&mut pty, "rollback_content", Some("redcube/demo"));
+    wait_until_over(&pty, "Experiences are not listed");
+}

@@ -24,9 +24,9 @@ use watchfloor::{
 
 #[test]
 fn no_chord_means_two_things_in_one_place() {
-    for context in help::CONTEXTS.iter().copied() {
+    for context in help::CONTEXTS {
         let mut seen = BTreeSet::new();
-        for binding in BINDINGS.iter().filter(|binding| binding.contexts.contains(&context)) {
+        for binding in BINDINGS.iter().filter(|binding| binding.contexts.contains(context)) {
             for chord in binding.chords {
                 assert!(seen.insert(chord.shown()), "{} twice in {context:?}", chord.shown());
             }

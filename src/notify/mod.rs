@@ -102,6 +102,8 @@ struct Shared {
     /// The last message of each incident while another console sends.
     held_back: Mutex<BTreeMap<String, (Instant, Notification)>>,
     lock: Mutex<Option<Arc<Held>>>,
+    /// What another console owed when this one went without the lock: it was taken over then.
+    taken: Mutex<Vec<Owed>>,
     /// What waits at a desk has changed.
     stirred: Arc<Notify>,
     /// Since when this console watches.
@@ -128,6 +130,7 @@ impl Notifier {
             desks: Mutex::default(),
             held_back: Mutex::default(),
             lock: Mutex::default(),
+            taken: Mutex::default(),
             stirred: Arc::default(),
             since: (place.clock)().wall,
             sender: watch::Sender::new(Sender::Nobody),
@@ -271,9 +274,15 @@ impl Shared {
         self.sender.send_replace(sender);
         let now = Instant::now();
         let held_back = std::mem::take(&mut *held_back);
+        let mut taken = locked(&self.taken);
+        let known = std::mem::take(&mut *taken);
         for (name, open) in locked(&self.desks).iter() {
             let mut held_back = held_back.clone();
             for owed in before.owed(name, self.since) {
+                taken.push(Owed { target: name.clone(), message: owed.clone() });
+                if known.contains(&taken[taken.len() - 1]) {
+                    continue;
+                }
                 let message = match held_back.remove(&owed.dedup_key) {
                     Some((_, mut newer)) if newer.at.wall >= owed.at.wall => {
                         newer.instead_of(owed);

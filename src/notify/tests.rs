@@ -1,7 +1,10 @@
 //! Who sends, with the clock of the test.
 
 use super::*;
-use crate::{config::profile::Program, domain::notification::Severity};
+use crate::{
+    config::profile::Program,
+    domain::{delivery::Outcome, notification::Severity},
+};
 
 fn config() -> NotifyConfig {
     let argv = vec!["true".to_owned()];
@@ -47,6 +50,30 @@ async fn a_console_that_is_stopped_while_it_holds_the_lock_is_not_relied_on() {
     // It ends.
     drop(held);
     sender.wait_for(|sender| *sender == Sender::Here).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_for_a_stopped_console_is_not_sent_again_when_it_ends() {
+    let state = tempfile::tempdir().unwrap();
+    let path = lock::place(state.path(), "shop", "test");
+    let now = Moment::at_seconds(0.0);
+    let Tried::Ours(held, _) = lock::take(&path, now.wall) else { panic!("free") };
+    held.owe(vec![Owed { target: "desk".to_owned(), message: samples::message(&["a"]) }]);
+    let place = Place {
+        service: "shop".to_owned(),
+        environment: "test".to_owned(),
+        state_dir: state.path().to_owned(),
+        clock: Arc::new(move || now),
+    };
+    let (notifier, mut reports) = Notifier::spawn(config(), place);
+    // The holder is stopped: what it owes is sent without the lock.
+    let report = reports.recv().await.unwrap();
+    assert_eq!(report.outcome, Outcome::Delivered);
+    // It ends, and the same stands in its file.
+    drop(held);
+    notifier.sender().wait_for(|sender| *sender == Sender::Here).await.unwrap();
+    assert_eq!(notifier.waiting(), 0);
+    assert!(timeout(Duration::from_secs(60), reports.recv()).await.is_err(), "sent again");
 }
 
 #[tokio::test(start_paused = true)]

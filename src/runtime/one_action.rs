@@ -34,7 +34,7 @@ use crate::{
         },
         ask::Answers,
         catalog::ActionSpec,
-        ids::{ActionId, RunId},
+        ids::{ActionId, RunId, SourceId},
     },
     terminal::signals::{Signal, Signals},
 };
@@ -134,7 +134,7 @@ pub async fn carry_out(
         reason: asked.reason.clone(),
     });
     let run = new_run_id();
-    let wanted = Run::new(run.clone(), &spec, &state.world).proof_sources();
+    let wanted = wanted(&run, &spec, &state);
     profile.sources.retain(|id, _| wanted.contains(id));
     let (actions_to, actions) = mpsc::channel(256);
     let (events_to, events) = mpsc::channel(256);
@@ -173,6 +173,9 @@ impl Session<'_> {
         if let Some(ended) = self.wait_for_readings(spec).await {
             return ended;
         }
+        if let Some(why) = self.forbidden(spec) {
+            return Ended::Refused(why);
+        }
         let mut preview = match self.preview(spec).await {
             Ok(preview) => preview,
             Err(ended) => return ended,
@@ -204,6 +207,12 @@ impl Session<'_> {
             && let Some(ended) = self.count_down().await
         {
             return ended;
+        }
+        if let Some(why) = self.forbidden(spec) {
+            return Ended::Refused(why);
+        }
+        for open in reach::unsure(&self.state.world, spec) {
+            self.note(open);
         }
         self.start(spec, &preview);
         self.follow().await
@@ -260,7 +269,7 @@ impl Session<'_> {
 
     /// Waits until every source of the proof has answered, or failed, once.
     async fn wait_for_readings(&mut self, spec: &ActionSpec) -> Option<Ended> {
-        let wanted = Run::new(self.run.clone(), spec, &self.state.world).proof_sources();
+        let wanted = wanted(&self.run, spec, &self.state);
         let until = Instant::now() + BEFORE;
         loop {
             let sources = &self.state.world.sources;
@@ -388,6 +397,13 @@ impl Session<'_> {
         }
         Ended::Over(Box::new(run))
     }
+}
+
+/// The sources that are asked: those of the proof, and those that may speak against it.
+fn wanted(run: &RunId, spec: &ActionSpec, state: &State) -> Vec<SourceId> {
+    let mut sources = Run::new(run.clone(), spec, &state.world).proof_sources();
+    sources.extend(reach::sources(&state.world, spec));
+    sources
 }
 
 fn stopped() -> Ended {

@@ -13,6 +13,19 @@ guard = "G1"
 cooldown = "0s"
 argv = ["echo", "all is well"]
 
+[source.load]
+kind = "command"
+argv = ["cat", "@/load"]
+readings = { load = { output = "number" } }
+
+[action.held]
+kind = "command"
+guard = "G1"
+cooldown = "0s"
+shell = true
+argv = ["echo x >> @/held"]
+refuse_when = ["load.load > 80"]
+
 [action.sad]
 kind = "command"
 guard = "G1"
@@ -210,4 +223,27 @@ fn the_journal_is_verified_and_shown() {
     let (code, said, _) = place.tell(&["journal", "verify"]);
     assert_eq!(code, 1);
     assert!(said.starts_with("BROKEN") && said.contains("line 5"), "{said}");
+}
+
+#[test]
+fn what_must_not_be_started_now_is_refused_without_the_screen_too() {
+    let place = place();
+    let load = place.path("load");
+    for (written, code, words, held) in [
+        (Some("99"), 2, "not while load.load > 80: it is 99", false),
+        (Some("7"), 3, "", true),
+        // It cannot be seen: said, and no reason to refuse.
+        (None, 3, "it is not known whether load.load > 80", true),
+    ] {
+        let _ = fs::remove_file(place.path("held"));
+        match written {
+            Some(number) => fs::write(&load, number).unwrap(),
+            None => fs::remove_file(&load).unwrap(),
+        }
+        let (exit, said, why) = place.tell(&["run", "held"]);
+        let all = format!("{said}{why}");
+        assert_eq!(exit, code, "{written:?}: {all}");
+        assert!(all.contains(words), "{written:?}: {all}");
+        assert_eq!(place.path("held").exists(), held, "{written:?}");
+    }
 }

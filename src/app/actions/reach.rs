@@ -24,15 +24,34 @@ pub fn objection(world: &World, spec: &ActionSpec) -> Option<String> {
     })
 }
 
+/// The sources that have to be asked for all of this.
+pub fn sources(world: &World, spec: &ActionSpec) -> Vec<SourceId> {
+    let catalog = &world.catalog;
+    let named = spec.refuse_when.iter().filter_map(|when| when.source.as_deref());
+    let mut sources: Vec<SourceId> = named.map(SourceId::from).collect();
+    if let Some(load) = &spec.load {
+        let caches = catalog.caches.iter().filter(|cache| cache.id == load.cache);
+        sources.extend(caches.map(|cache| cache.source.clone()));
+        let databases =
+            catalog.databases.iter().filter(|row| Some(&row.id) == load.database.as_ref());
+        sources.extend(databases.map(|database| database.source.clone()));
+    }
+    sources
+}
+
+/// The conditions that cannot be decided, which refuse nothing.
+pub fn unsure(world: &World, spec: &ActionSpec) -> Vec<String> {
+    let open = |when| match decide(world, &nowhere(), when, None) {
+        Decision::Open(why) => Some(format!("it is not known whether {when}: {why}")),
+        Decision::Holds(_) | Decision::DoesNot(_) => None,
+    };
+    spec.refuse_when.iter().filter_map(open).collect()
+}
+
 /// Adds what the console knows to what was measured.
 pub fn consider(world: &World, spec: &ActionSpec, preview: &mut Preview) {
-    let unsure =
-        spec.refuse_when.iter().filter_map(|when| match decide(world, &nowhere(), when, None) {
-            Decision::Open(why) => Some(format!("it is not known whether {when}: {why}")),
-            Decision::Holds(_) | Decision::DoesNot(_) => None,
-        });
     let mut findings: Vec<String> = spec.load.iter().flat_map(|load| said(world, load)).collect();
-    findings.extend(unsure);
+    findings.extend(unsure(world, spec));
     findings.append(&mut preview.findings);
     preview.findings = findings;
 }

@@ -11,7 +11,7 @@ use crate::{
         nearest::suggestion,
         profile::{Form, Gap, Spot},
         raw::{
-            action::{RawAction, RawHttpAction},
+            action::{RawAction, RawCommandAction, RawHttpAction},
             ask::{RawAsk, RawCandidates, RawDeny},
             value::{Headers, TextValue},
         },
@@ -200,6 +200,12 @@ impl Cx<'_> {
                 "with shell = true a value would be read by the shell".to_owned(),
                 "pass it by [….environment], and write \"$NAME\" in the script",
             )),
+            (Spot::Argument(_), _, RawAction::Command(command)) if is_script(command, gap) => {
+                Some((
+                    "a value would be read as a part of the script".to_owned(),
+                    "pass it by [….environment], and write \"$NAME\" in the script",
+                ))
+            }
             (Spot::Argument(0), ..) => Some((
                 "the program itself cannot be asked for".to_owned(),
                 "write it down, and ask for its arguments",
@@ -249,6 +255,22 @@ fn place_of(path: &Path, at: &Spot) -> Path {
         Spot::Stdin => path.key("stdin"),
         Spot::Pattern(position) => path.key("delete").index(*position),
     }
+}
+
+/// Programs that read an argument behind `-c` or `-e` as a script.
+const INTERPRETERS: [&str; 10] =
+    ["sh", "bash", "dash", "zsh", "ksh", "python", "python3", "perl", "ruby", "node"];
+
+/// Whether a text is a script for somebody who reads it: behind `sh -c`, also behind `sudo` or
+/// `env`, and all that is handed to the shell of another host.
+fn is_script(command: &RawCommandAction, gap: &Gap) -> bool {
+    let Spot::Argument(position) = gap.at else { return false };
+    let before = command.argv.get(..position).unwrap_or_default();
+    let names = || before.iter().map(|word| word.rsplit('/').next().unwrap_or(word));
+    let is_option =
+        |word: &String| word.starts_with('-') && word.ends_with(['c', 'e']) && word.len() < 5;
+    let reads = names().any(|name| INTERPRETERS.contains(&name));
+    names().any(|name| name == "ssh") || (reads && before.last().is_some_and(is_option))
 }
 
 /// Whether scheme, host and port are written down, and the values come behind them.

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 use super::{Came, Ended, Session, stopped};
 use crate::{
     app::{
-        actions::{dialog, why_not},
+        actions::{dialog, reach, why_not},
         msg::{Effect, Event},
     },
     domain::{
@@ -36,6 +36,11 @@ impl Session<'_> {
             return self.state.world.catalog.why_unavailable(&spec.id).map(str::to_owned);
         }
         why_not(&self.state.world, spec)
+    }
+
+    /// Why it must not be started as things are now: its conditions, once they can be seen.
+    pub(super) fn forbidden(&self, spec: &ActionSpec) -> Option<String> {
+        self.objection(spec).or_else(|| reach::objection(&self.state.world, spec))
     }
 
     /// What its guard demands and was not given.

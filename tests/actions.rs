@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod common;
+
 #[path = "actions/command.rs"]
 mod command;
 #[path = "actions/http.rs"]
@@ -12,6 +14,8 @@ mod journal;
 mod launch;
 #[path = "actions/redis.rs"]
 mod redis;
+#[path = "actions/sql.rs"]
+mod sql;
 
 use std::{
     fs,

@@ -28,6 +28,8 @@ mod redis;
 
 mod run;
 
+mod sql;
+
 mod supervise;
 
 mod verdict;

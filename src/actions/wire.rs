@@ -1,6 +1,8 @@
 //! What a runner is handed on its standard input: everything it needs to carry out exactly
 //! one run, secrets included. It never touches the disk or a command line.
 
+mod sql;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use secrecy::zeroize::Zeroize;
@@ -82,6 +84,7 @@ enum Kind {
         environment: Vec<(String, Words)>,
         stdin: Option<Words>,
     },
+    Sql(sql::Sql),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -206,6 +209,7 @@ impl Kind {
                 environment: named(&command.environment),
                 stdin: command.stdin.as_ref().map(Words::of),
             },
+            ActionKind::Sql(action) => Self::Sql(sql::Sql::of(action)),
         }
     }
 
@@ -246,6 +250,7 @@ impl Kind {
                     stdin: stdin.as_ref().map(Words::restore),
                 }))
             }
+            Self::Sql(action) => ActionKind::Sql(Box::new(action.restore())),
         })
     }
 

@@ -7,6 +7,7 @@ mod probe;
 mod program;
 mod prometheus;
 mod source;
+mod sql;
 mod sse;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -23,6 +24,7 @@ pub use self::source::{
     Extract, HttpSource, PostgresSource, PressureConfig, ReadingConfig, RedisAddress, RedisSource,
     SourceKind, SslMode, StatusRange, UpstashSource, ViolationsConfig,
 };
+pub use self::sql::SqlAction;
 pub use self::sse::SseSource;
 use super::secret::Secret;
 use crate::domain::{
@@ -132,6 +134,8 @@ pub enum ActionKind {
     Redis(Box<RedisAction>),
     /// A program.
     Command(Box<CommandAction>),
+    /// SQL statements in one transaction.
+    Sql(Box<SqlAction>),
 }
 
 /// One HTTP request.

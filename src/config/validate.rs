@@ -17,6 +17,7 @@ mod prometheus;
 mod redis;
 mod rule;
 mod source;
+mod sql;
 mod sse;
 mod text;
 mod value;

@@ -44,6 +44,8 @@ pub mod text;
 
 pub mod keys;
 
+pub mod sql;
+
 pub mod notification;
 
 pub mod delivery;

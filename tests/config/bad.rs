@@ -121,6 +121,15 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "sql",
+        &[
+            "[source.db]\nkind = \"postgres\"\nurl = \"postgres://u@host/db\"\n[action.a]\nkind = \"sql\"\nguard = \"G3\"\nsource = \"db\"\nsslmode = \"require\"\nstatements = [\"UPDATE t SET a = $2; DELETE FROM t\", \"CREATE INDEX CONCURRENTLY i ON t (a)\", \"COMMIT\"]\nproof = [\"result.row == 1\"]\n",
+            "[action.a]\nkind = \"sql\"\nguard = \"G3\"\nsource = \"api\"\nstatements = []\nrows_at_most = -1\nproof = [\"result.rows == 1\"]\n",
+            "[action.a]\nkind = \"sql\"\nguard = \"G3\"\nurl = \"https://h/\"\nstatements = [\"DROP FUNCTION keep_me()\", \"UPDATE t SET a = $3\"]\nparameters = [\"x\", \"y\"]\ncount = \"DELETE FROM t\"\ndeny = [\"keep_*\", \"No!\"]\nproof = [\"result.rows == 1\"]\n",
+            "[action.a]\nkind = \"sql\"\nguard = \"G3\"\nstatements = [\"UPDATE t SET a = 'x\"]\nlock_timeout = \"soon\"\nproof = [\"result.rows == 1\"]\n",
+        ],
+    ),
+    (
         "actions",
         &[
             "[action.a]\nkind = \"http\"\nguard = \"G1\"\nurl = \"https://h/\"\nundo = \"a\"\nkey = \"ctrl\"\nproof = [\"result.x > 0\", \"up == true\"]\n",

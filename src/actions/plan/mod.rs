@@ -10,11 +10,13 @@ pub(super) mod http;
 
 pub(super) mod redis;
 
+pub(super) mod sql;
+
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use self::{command::CommandJob, http::HttpJob, redis::RedisJob};
+use self::{command::CommandJob, http::HttpJob, redis::RedisJob, sql::SqlJob};
 use super::{journal::hex, words};
 use crate::{
     config::profile::{ActionConfig, ActionKind, Text, TlsOptions},
@@ -49,6 +51,8 @@ pub(super) enum Job {
     Redis(RedisJob),
     /// A program to run.
     Command(CommandJob),
+    /// Statements to run in one transaction.
+    Sql(SqlJob),
 }
 
 /// What the kinds of plan have in common while they are made.
@@ -86,6 +90,7 @@ impl Plan {
             ActionKind::Http(action) => http::draft(action, &mut draft).map(Job::Http),
             ActionKind::Redis(action) => redis::draft(action, &mut draft).map(Job::Redis),
             ActionKind::Command(action) => command::draft(action, &mut draft).map(Job::Command),
+            ActionKind::Sql(action) => sql::draft(action, &mut draft).map(Job::Sql),
         };
         Self {
             action: config.id.clone(),

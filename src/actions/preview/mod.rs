@@ -6,6 +6,8 @@ mod http;
 
 mod redis;
 
+mod sql;
+
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -66,6 +68,7 @@ pub(super) async fn measure(
             Some(Job::Http(job)) => http::look(job, &mut found).await,
             Some(Job::Redis(job)) => redis::look(job, groups, &mut found).await?,
             Some(Job::Command(job)) => command::look(job, &mut found),
+            Some(Job::Sql(job)) => sql::look(job, &mut found).await?,
             None => {}
         }
         Ok(preview(plan, found, at))

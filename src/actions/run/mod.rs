@@ -16,6 +16,8 @@ mod redis;
 
 mod reporter;
 
+mod sql;
+
 use std::{
     collections::BTreeMap,
     future::Future,
@@ -334,6 +336,7 @@ async fn carry_out(plan: &Plan, stage: &Stage<'_>) -> Ended {
         Some(Job::Http(job)) => http::run(job, stage).await,
         Some(Job::Redis(job)) => redis::run(job, stage).await,
         Some(Job::Command(job)) => command::run(job, stage).await,
+        Some(Job::Sql(job)) => sql::run(job, stage).await,
         None => Err(Ended::not_sent("it cannot be carried out as configured")),
     };
     ended.unwrap_or_else(|early| early)

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    source::yes,
+    source::{RawSslMode, yes},
     value::{ConditionText, DurationText, Headers, HttpReading, StatusText, TextValue, success},
 };
 use crate::domain::guard::Guard;
@@ -21,6 +21,8 @@ pub enum RawAction {
     Redis(Box<RawRedisAction>),
     /// A program.
     Command(Box<RawCommandAction>),
+    /// SQL statements in one transaction.
+    Sql(Box<RawSqlAction>),
 }
 
 /// How hard it must be to start. What only reads is no action.
@@ -225,6 +227,49 @@ action! {
     }
 }
 
+action! {
+    /// SQL statements, all of them in one transaction or none.
+    pub struct RawSqlAction {
+        /// The source whose server and role are meant, of kind `postgres`.
+        pub source: Option<String>,
+        /// The address in place of a source, `postgres://user@host:5432/database`: for a role
+        /// that may change what the one that looks may not.
+        pub url: Option<TextValue>,
+        /// That role's password.
+        pub password: Option<TextValue>,
+        /// Encryption, over what that address says.
+        pub sslmode: Option<RawSslMode>,
+        /// A PEM file with the only roots to trust.
+        pub ca_file: Option<String>,
+        /// Do not verify the certificate at all.
+        #[serde(default)]
+        pub insecure: bool,
+        /// One statement each, in the order in which they run. `$1` stands for the first of
+        /// `parameters`.
+        pub statements: Vec<String>,
+        /// What the statements are given: bound by the server, never put into their text.
+        #[serde(default)]
+        pub parameters: Vec<TextValue>,
+        /// Where more rows than this would change, everything is rolled back. Rows changed by
+        /// triggers and by cascades count.
+        #[serde(default = "ten")]
+        #[schemars(range(min = 0, max = 1_000_000_000))]
+        pub rows_at_most: u64,
+        /// A SELECT of one number: how many rows would change now, for the dialog.
+        pub count: Option<String>,
+        /// Names of functions that are never dropped, by no statement and by no CASCADE;
+        /// `*` stands for any characters.
+        #[serde(default)]
+        pub deny: Vec<String>,
+        /// How long a statement waits for a lock that somebody else has.
+        #[serde(default = "two_seconds")]
+        pub lock_timeout: DurationText,
+        /// When the server gives up one statement.
+        #[serde(default = "ten_seconds")]
+        pub statement_timeout: DurationText,
+    }
+}
+
 impl RawAction {
     /// What every kind of action has.
     pub fn guarding(&self) -> Guarding<'_> {
@@ -232,6 +277,7 @@ impl RawAction {
             Self::Http(action) => action.guarding(),
             Self::Redis(action) => action.guarding(),
             Self::Command(action) => action.guarding(),
+            Self::Sql(action) => action.guarding(),
         }
     }
 
@@ -241,6 +287,7 @@ impl RawAction {
             Self::Http(_) => "http",
             Self::Redis(_) => "redis",
             Self::Command(_) => "command",
+            Self::Sql(_) => "sql",
         }
     }
 }
@@ -263,4 +310,16 @@ fn half_a_minute() -> DurationText {
 
 fn twenty_thousand() -> u32 {
     20_000
+}
+
+fn ten() -> u64 {
+    10
+}
+
+fn two_seconds() -> DurationText {
+    "2s".into()
+}
+
+fn ten_seconds() -> DurationText {
+    "10s".into()
 }

@@ -80,6 +80,11 @@ fn unavailable(
     let needed = |name: &str| {
         cx.disabled.get(name).map(|why| format!("needs the source {name}, which is {why}"))
     };
+    if let RawAction::Sql(sql) = action
+        && let Some(why) = sql.source.as_deref().and_then(needed)
+    {
+        return Some(why);
+    }
     if let RawAction::Redis(redis) = action {
         let id = SourceId::from(redis.source.as_str());
         let other = sources.get(&id).filter(|source| !matches!(source.kind, SourceKind::Redis(_)));
@@ -174,6 +179,7 @@ fn answer_of(action: &RawAction) -> Known {
         RawAction::Http(http) => Known::only(http.readings.keys().map(String::as_str)),
         RawAction::Redis(_) => Known::only(["deleted", "remaining"]),
         RawAction::Command(_) => Known::only(["exit_code"]),
+        RawAction::Sql(_) => Known::only(["rows", "transaction"]),
     }
 }
 
@@ -235,6 +241,9 @@ impl Cx<'_> {
             RawAction::Command(command) => self
                 .command_action(path, command)
                 .map(|command| ActionKind::Command(Box::new(command))),
+            RawAction::Sql(sql) => {
+                self.sql_action(path, sql, sources).map(|sql| ActionKind::Sql(Box::new(sql)))
+            }
         };
         self.switched_off = false;
         kind

@@ -1,4 +1,7 @@
 //! `${NAME}` and `${NAME:-default}` in texts; `${today+30d}` is a date; `$${` is a literal `${`.
+//!
+//! In the texts of an action that are filled when it is started, `${ask.NAME}` and
+//! `${step.STEP.READING}` stay as they are: they are read by [`template`].
 
 use std::collections::BTreeMap;
 
@@ -9,6 +12,11 @@ use super::{
     secret::Secret,
     tree::{Data, Node, Path, Place},
 };
+use crate::domain::template;
+
+/// Keys of an action, and of a step of one, whose texts may hold places to fill.
+const FILLED: [&str; 8] =
+    ["url", "headers", "body", "argv", "environment", "stdin", "delete", "proof"];
 
 /// A variable that is used and not set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +57,16 @@ pub fn interpolate(root: &mut Node, request: &Request) -> Found {
         }
     }
     walk.found
+}
+
+/// Whether what stands there is filled when an action is started.
+pub fn is_filled(path: &Path) -> bool {
+    let keys: Vec<&str> = path.keys().collect();
+    match keys.as_slice() {
+        ["action", _, part, ..] if *part == "ask" => false,
+        ["action", _, rest @ ..] => rest.iter().any(|key| FILLED.contains(key)),
+        _ => false,
+    }
 }
 
 /// `${today}`, `${today+30d}`: the date in UTC, when the configuration is loaded.
@@ -104,12 +122,14 @@ impl Walk<'_> {
     }
 
     fn text(&mut self, text: &str, path: &Path, place: Place) -> String {
+        let filled = is_filled(path);
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(at) = rest.find("${") {
             let (before, from) = rest.split_at(at);
+            let to_fill = filled && template::is_blank(&from[2..]);
             if let Some(literal) = before.strip_suffix('$') {
-                out.push_str(literal);
+                out.push_str(if to_fill { before } else { literal });
                 out.push_str("${");
                 rest = &from[2..];
                 continue;
@@ -120,7 +140,13 @@ impl Walk<'_> {
                 out.push_str(from);
                 return out;
             };
-            out.push_str(&self.variable(&from[2..end], path, place));
+            if to_fill {
+                out.push_str(&from[..=end]);
+            } else {
+                let value = self.variable(&from[2..end], path, place);
+                // A variable is never read for places to fill.
+                out.push_str(&if filled { template::literal(&value) } else { value });
+            }
             rest = &from[end + 1..];
         }
         out.push_str(rest);
@@ -185,5 +211,50 @@ impl Walk<'_> {
             ),
             cure: Some(format!("where a key takes it, write {{ env = \"{name}\" }}")),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interpolated(source: &str) -> (Node, Found) {
+        let (mut root, errors) = Node::parse(0, source);
+        assert!(errors.is_empty(), "{errors:?}");
+        let vars = [("HOST", "h.example"), ("ODD", "${ask.odd}")];
+        let extra_vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let found = interpolate(&mut root, &Request { extra_vars, ..Request::default() });
+        (root, found)
+    }
+
+    #[test]
+    fn places_to_fill_survive_where_they_are_filled() {
+        let source = r#"
+            [action.roll]
+            url = "https://${HOST}/${ask.id}?to=${step.find.id}"
+            argv = ["$${ask.id}", "$${HOME}", "${ODD}", "${ask.id}"]
+            body = { a = [{ b = "${ask.id}" }] }
+            [[action.roll.step]]
+            stdin = "${ask.id}"
+        "#;
+        let (root, found) = interpolated(source);
+        assert!(found.diagnostics.is_empty() && found.unset.is_empty(), "{:?}", found.diagnostics);
+        let roll = &root.to_json()["action"]["roll"];
+        assert_eq!(roll["url"], "https://h.example/${ask.id}?to=${step.find.id}");
+        let argv = serde_json::json!(["$${ask.id}", "${HOME}", "$${ask.odd}", "${ask.id}"]);
+        assert_eq!(roll["argv"], argv);
+        assert_eq!(roll["body"]["a"][0]["b"], "${ask.id}");
+        assert_eq!(roll["step"][0]["stdin"], "${ask.id}");
+    }
+
+    #[test]
+    fn elsewhere_they_are_names_that_no_variable_can_have() {
+        for line in ["title = \"${ask.id}\"", "ask.url = { title = \"${ask.id}\" }"] {
+            let (_, found) = interpolated(&format!("[action.roll]\n{line}"));
+            assert_eq!(found.diagnostics.len(), 1, "{line}");
+        }
+        let (root, found) = interpolated("[source.a]\nurl = \"$${ask.id}\"");
+        assert!(found.diagnostics.is_empty());
+        assert_eq!(root.to_json()["source"]["a"]["url"], "${ask.id}");
     }
 }

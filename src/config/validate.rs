@@ -2,6 +2,7 @@
 //! reports it and goes on; nothing is built from faulty parts.
 
 mod action;
+mod blank;
 mod command;
 mod condition;
 mod http;

@@ -42,6 +42,8 @@ pub mod violations;
 
 pub mod text;
 
+pub mod template;
+
 pub mod keys;
 
 pub mod sql;

@@ -40,6 +40,11 @@ pub fn actions(
         let path = Path::root("action").key(name);
         let id = ActionId::from(name);
         let Some(spec) = spec(cx, &path, name, action, &mut keys) else { continue };
+        for (place, template) in cx.templates(&path) {
+            let blank = template.blanks().next().map(ToString::to_string).unwrap_or_default();
+            let cure = "a literal `${` is `$${`";
+            cx.error(&place, format!("there is nothing to put in for `{blank}`"), cure);
+        }
         let unset = cx.unset_within(&path);
         let guarding = action.guarding();
         let unused = !guarding.enabled || (guarding.optional && !unset.is_empty());

@@ -14,6 +14,8 @@ mod console;
 mod killed;
 #[path = "runner/one_action.rs"]
 mod one_action;
+#[path = "runner/sequence.rs"]
+mod sequence;
 
 use std::{
     fs,

@@ -70,9 +70,7 @@ impl Actions {
         let standing = self.judge(&record, held, patient);
         let (claim, summary) = match standing {
             Standing::NeverStarted => (Claim::NotSent, never_started(&directory, &record)),
-            Standing::Interrupted => {
-                (Claim::Unclear, "interrupted: its runner was ended before it was over".to_owned())
-            }
+            Standing::Interrupted => (Claim::Unclear, interrupted(&record)),
             _ => return Some(standing),
         };
         let took = Duration::try_from((self.clock)().wall.duration_since(record.intended));
@@ -105,6 +103,12 @@ fn never_started(directory: &Path, record: &Record) -> String {
         (None, None) => "its runner never reported".to_owned(),
     };
     format!("not sent: {why}")
+}
+
+/// How far a run came whose runner was ended.
+fn interrupted(record: &Record) -> String {
+    let step = record.step.as_ref().map(|step| format!(": {}", step.when_cut_off()));
+    format!("interrupted: its runner was ended before it was over{}", step.unwrap_or_default())
 }
 
 /// Reads the events of a runner as they are written.

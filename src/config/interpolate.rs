@@ -15,8 +15,18 @@ use super::{
 use crate::domain::template;
 
 /// Keys of an action, and of a step of one, whose texts may hold places to fill.
-const FILLED: [&str; 8] =
-    ["url", "headers", "body", "argv", "environment", "stdin", "delete", "proof"];
+const FILLED: [&str; 10] = [
+    "url",
+    "headers",
+    "body",
+    "argv",
+    "environment",
+    "stdin",
+    "delete",
+    "proof",
+    "parameters",
+    "set",
+];
 
 /// A variable that is used and not set.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,13 @@
 //! The validated configuration: what the rest of the program is built from.
 
 mod display;
+mod form;
 mod logs;
 mod notify;
 mod probe;
 mod program;
 mod prometheus;
+mod sequence;
 mod source;
 mod sql;
 mod sse;
@@ -13,6 +15,7 @@ mod sse;
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 pub use self::display::{ColorMode, Display};
+pub use self::form::{Gap, Spot};
 pub use self::logs::{LogFields, LogOrigin, LogsSource};
 pub use self::notify::{
     Address, Bell, NotifyCommand, NotifyConfig, NotifyKind, NotifyTarget, Webhook, WebhookFormat,
@@ -20,6 +23,7 @@ pub use self::notify::{
 pub use self::probe::{HostPort, StatuspageSource, TcpSource, TlsSource};
 pub use self::program::{CommandReading, CommandSource, OutputPart, Program};
 pub use self::prometheus::{MetricPart, PrometheusSource, PrometheusTake, Selector};
+pub use self::sequence::{EnvFile, Look, SequenceAction, Step, StepKind, Wait};
 pub use self::source::{
     Extract, HttpSource, PostgresSource, PressureConfig, ReadingConfig, RedisAddress, RedisSource,
     SourceKind, SslMode, StatusRange, UpstashSource, ViolationsConfig,
@@ -136,6 +140,8 @@ pub enum ActionKind {
     Command(Box<CommandAction>),
     /// SQL statements in one transaction.
     Sql(Box<SqlAction>),
+    /// Several steps, one after the other.
+    Sequence(SequenceAction),
 }
 
 /// One HTTP request.
@@ -155,6 +161,9 @@ pub struct HttpAction {
     pub tls: TlsOptions,
     /// Values of the answer, for the proof.
     pub readings: Vec<ReadingConfig>,
+    /// The header in which the name of the run is sent, where the other side takes one to
+    /// know a request again.
+    pub idempotency_key_header: Option<String>,
 }
 
 /// Keys to delete.

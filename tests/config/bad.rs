@@ -130,6 +130,14 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "sequence",
+        &[
+            "[action.a]\nkind = \"sequence\"\nguard = \"G3\"\nproof = [\"result.set_statu == 201\"]\n[[action.a.step]]\nkind = \"http\"\nname = \"set\"\nurl = \"https://h/${step.deploy.id}\"\nverify = [\"stat == 201\", \"api.up == true\"]\n[[action.a.step]]\nkind = \"http\"\nname = \"set\"\nurl = \"https://${step.set.status}/\"\ntimout = \"1m\"\n[[action.a.step]]\nkind = \"command\"\nname = \"Deploy\"\nshell = true\nargv = [\"echo ${step.set.code}\"]\n",
+            "[action.a]\nkind = \"sequence\"\nguard = \"G3\"\nstep = []\n",
+            "[action.a]\nkind = \"sequence\"\nguard = \"G3\"\n[[action.a.step]]\nkind = \"wait\"\nname = \"w\"\nurl = \"https://h/\"\nargv = [\"true\"]\nuntil = []\n[[action.a.step]]\nkind = \"wait\"\nname = \"q\"\nquery = \"DELETE FROM t\"\nuntil = [\"state == before\"]\n[[action.a.step]]\nkind = \"env_file\"\nname = \"e\"\npath = \"none.env\"\nset = { \"A B\" = \"1\" }\n[[action.a.step]]\nkind = \"sequence\"\nname = \"s\"\n",
+        ],
+    ),
+    (
         "actions",
         &[
             "[action.a]\nkind = \"http\"\nguard = \"G1\"\nurl = \"https://h/\"\nundo = \"a\"\nkey = \"ctrl\"\nproof = [\"result.x > 0\", \"up == true\"]\n",

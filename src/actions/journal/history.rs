@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use super::{
-    entry::{Entry, Kind, Line},
+    entry::{Entry, Kind, Line, StepMark},
     who::Who,
 };
 use crate::{
@@ -38,6 +38,8 @@ pub(in crate::actions) struct Record {
     pub(in crate::actions) cancelled: Option<String>,
     /// What the proof said, by whoever looked.
     pub(in crate::actions) outcome: Option<ActionOutcome>,
+    /// The step of a sequence that was last begun or ended.
+    pub(in crate::actions) step: Option<StepMark>,
 }
 
 /// What a second person was asked to agree to.
@@ -157,6 +159,7 @@ impl Record {
             process: None,
             cancelled: None,
             outcome: None,
+            step: None,
         }
     }
 
@@ -176,6 +179,7 @@ impl Record {
                 self.last = self.last.max(Last::Started);
                 self.process.clone_from(&line.entry.process);
             }
+            Kind::Step if line.entry.step.is_some() => self.step.clone_from(&line.entry.step),
             Kind::Cancel => self.cancelled = Some(line.who.name()),
             Kind::Finish => self.finish(line.entry.result.clone().map(RunResult::from)),
             Kind::Outcome => {

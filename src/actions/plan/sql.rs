@@ -25,6 +25,8 @@ pub(in crate::actions) struct SqlJob {
     pub(in crate::actions) deny: Vec<String>,
     /// What the session may do.
     pub(in crate::actions) limits: Limits,
+    /// Whether all parameters are known by now.
+    pub(in crate::actions) known: bool,
 }
 
 /// Works the transaction out.
@@ -54,6 +56,7 @@ pub(super) fn draft(action: &SqlAction, draft: &mut Draft) -> Option<SqlJob> {
             lock: at_least_a_millisecond(action.lock_timeout),
             writes: true,
         },
+        known: true,
     })
 }
 

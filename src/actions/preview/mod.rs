@@ -6,6 +6,8 @@ mod http;
 
 mod redis;
 
+mod sequence;
+
 mod sql;
 
 use std::time::Duration;
@@ -65,15 +67,26 @@ pub(super) async fn measure(
             .map_err(|_| Failure::new(FailureKind::Misconfigured, "no plan could be made"))?;
         let mut found = Findings::default();
         match &plan.job {
-            Some(Job::Http(job)) => http::look(job, &mut found).await,
-            Some(Job::Redis(job)) => redis::look(job, groups, &mut found).await?,
-            Some(Job::Command(job)) => command::look(job, &mut found),
-            Some(Job::Sql(job)) => sql::look(job, &mut found).await?,
+            Some(Job::Sequence(job)) => sequence::look(job, groups, &mut found).await,
+            Some(job) => look(job, groups, &mut found).await?,
             None => {}
         }
         Ok(preview(plan, found, at))
     };
     timeout(LIMIT, work).await.unwrap_or_else(|_| Err(too_slow()))
+}
+
+/// Looks at what one kind of action would meet.
+async fn look(job: &Job, groups: &[PrefixSpec], found: &mut Findings) -> Result<(), Failure> {
+    match job {
+        Job::Http(job) => http::look(job, found).await,
+        Job::Redis(job) => redis::look(job, groups, found).await?,
+        Job::Command(job) => command::look(job, found),
+        Job::Sql(job) => sql::look(job, found).await?,
+        // No step is a sequence itself.
+        Job::Sequence(_) => {}
+    }
+    Ok(())
 }
 
 fn preview(plan: Plan, found: Findings, at: Moment) -> Preview {

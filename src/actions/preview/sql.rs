@@ -74,7 +74,7 @@ async fn statements(
     let mut unseen = Vec::new();
     for (position, asking) in job.statements.iter().enumerate() {
         let number = position + 1;
-        let explains = asking.statement.can_be_explained();
+        let explains = job.known && asking.statement.can_be_explained();
         let outcome = in_look(session, job, async {
             if explains { asking.explain(session).await } else { asking.read(session).await }
         });
@@ -123,7 +123,7 @@ async fn count(
     session: &Session,
     found: &mut Findings,
 ) -> Result<(), tokio_postgres::Error> {
-    let Some(asking) = &job.count else { return Ok(()) };
+    let Some(asking) = job.count.as_ref().filter(|_| job.known) else { return Ok(()) };
     let rows = match in_look(session, job, asking.objects(session)).await? {
         Ok(rows) => rows,
         Err(error) => {

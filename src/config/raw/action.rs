@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::{
     source::{RawSslMode, yes},
+    step::RawStep,
     value::{ConditionText, DurationText, Headers, HttpReading, StatusText, TextValue, success},
 };
 use crate::domain::guard::Guard;
@@ -23,6 +24,8 @@ pub enum RawAction {
     Command(Box<RawCommandAction>),
     /// SQL statements in one transaction.
     Sql(Box<RawSqlAction>),
+    /// Several steps, one after the other.
+    Sequence(Box<RawSequenceAction>),
 }
 
 /// How hard it must be to start. What only reads is no action.
@@ -70,8 +73,8 @@ pub struct Guarding<'a> {
     pub proof_within: &'a DurationText,
     /// How soon it may be run again.
     pub cooldown: &'a DurationText,
-    /// When it is given up.
-    pub timeout: &'a DurationText,
+    /// When it is given up; by its kind where nothing is said.
+    pub timeout: Option<&'a DurationText>,
     /// What it keeps others from doing meanwhile.
     pub locks: &'a [String],
     /// Whether it is there at all.
@@ -81,6 +84,55 @@ pub struct Guarding<'a> {
 }
 
 macro_rules! action {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident, as step $step:ident {
+            $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)*
+        }
+    ) => {
+        action! {
+            $(#[$meta])*
+            pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+        }
+
+        $(#[$meta])*
+        #[derive(Clone, Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $step {
+            /// Its name. Later steps read its answer as `${step.NAME.READING}`, and the proof
+            /// as `result.NAME_READING`.
+            pub name: String,
+            /// When the step is given up.
+            #[serde(default = "half_a_minute")]
+            pub timeout: DurationText,
+            /// What must hold of its own answer; otherwise the sequence stops.
+            #[serde(default)]
+            pub verify: Vec<ConditionText>,
+            $($(#[$field_meta])* pub $field: $type,)*
+        }
+
+        impl $step {
+            /// The same as an action by itself. What guards it belongs to the sequence.
+            pub fn action(&self) -> $name {
+                $name {
+                    title: None,
+                    guard: RawGuard::G1,
+                    key: None,
+                    effects: Vec::new(),
+                    leaves: Vec::new(),
+                    undo: None,
+                    proof: Vec::new(),
+                    proof_within: two_minutes(),
+                    cooldown: one_minute(),
+                    timeout: None,
+                    locks: Vec::new(),
+                    enabled: true,
+                    optional: false,
+                    $($field: self.$field.clone(),)*
+                }
+            }
+        }
+    };
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -111,9 +163,9 @@ macro_rules! action {
             /// How soon after a run it may be run again.
             #[serde(default = "one_minute")]
             pub cooldown: DurationText,
-            /// When the run itself is given up.
-            #[serde(default = "half_a_minute")]
-            pub timeout: DurationText,
+            /// When the run itself is given up: after `30s` where nothing is said, and a
+            /// sequence after the time of all its steps.
+            pub timeout: Option<DurationText>,
             /// What it keeps others on this machine from doing meanwhile, such as
             /// `shop/deploy`; that also keeps off what locks all of `shop`. The action
             /// itself where nothing is said.
@@ -140,7 +192,7 @@ macro_rules! action {
                     proof: &self.proof,
                     proof_within: &self.proof_within,
                     cooldown: &self.cooldown,
-                    timeout: &self.timeout,
+                    timeout: self.timeout.as_ref(),
                     locks: &self.locks,
                     enabled: self.enabled,
                     optional: self.optional,
@@ -152,7 +204,7 @@ macro_rules! action {
 
 action! {
     /// One HTTP request. Never repeated.
-    pub struct RawHttpAction {
+    pub struct RawHttpAction, as step RawHttpStep {
         /// The method.
         #[serde(default = "post")]
         pub method: RawMethod,
@@ -174,6 +226,9 @@ action! {
         /// Do not verify the certificate at all.
         #[serde(default)]
         pub insecure: bool,
+        /// The header in which the name of the run is sent, such as `Idempotency-Key`, where
+        /// the other side knows a request again by it.
+        pub idempotency_key_header: Option<String>,
     }
 }
 
@@ -193,7 +248,7 @@ pub enum RawMethod {
 
 action! {
     /// Keys deleted by pattern, in bounded batches.
-    pub struct RawRedisAction {
+    pub struct RawRedisAction, as step RawRedisStep {
         /// The source whose server is meant, of kind `redis`.
         pub source: String,
         /// The keys: patterns of at least three literal characters and a final `*`.
@@ -211,7 +266,7 @@ action! {
 
 action! {
     /// A program.
-    pub struct RawCommandAction {
+    pub struct RawCommandAction, as step RawCommandStep {
         /// The program and its arguments, passed as they are.
         pub argv: Vec<String>,
         /// Run the one text in `argv` by `sh -c`.
@@ -229,7 +284,7 @@ action! {
 
 action! {
     /// SQL statements, all of them in one transaction or none.
-    pub struct RawSqlAction {
+    pub struct RawSqlAction, as step RawSqlStep {
         /// The source whose server and role are meant, of kind `postgres`.
         pub source: Option<String>,
         /// The address in place of a source, `postgres://user@host:5432/database`: for a role
@@ -270,6 +325,15 @@ action! {
     }
 }
 
+action! {
+    /// Several steps, each begun only when the one before it is done and verified. Nothing is
+    /// undone where one fails.
+    pub struct RawSequenceAction {
+        /// The steps, in their order.
+        pub step: Vec<RawStep>,
+    }
+}
+
 impl RawAction {
     /// What every kind of action has.
     pub fn guarding(&self) -> Guarding<'_> {
@@ -278,6 +342,7 @@ impl RawAction {
             Self::Redis(action) => action.guarding(),
             Self::Command(action) => action.guarding(),
             Self::Sql(action) => action.guarding(),
+            Self::Sequence(action) => action.guarding(),
         }
     }
 
@@ -288,6 +353,7 @@ impl RawAction {
             Self::Redis(_) => "redis",
             Self::Command(_) => "command",
             Self::Sql(_) => "sql",
+            Self::Sequence(_) => "sequence",
         }
     }
 }
@@ -304,7 +370,7 @@ fn one_minute() -> DurationText {
     "1m".into()
 }
 
-fn half_a_minute() -> DurationText {
+pub(super) fn half_a_minute() -> DurationText {
     "30s".into()
 }
 

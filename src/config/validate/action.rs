@@ -1,11 +1,12 @@
 //! Guarded actions.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Cx, Path,
     condition::Setting,
     known::Known,
+    sequence,
     source::{Sources, not_configured},
 };
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
         raw::{
             RawConfig,
             action::{Guarding, RawAction, RawHttpAction, RawMethod, RawRedisAction},
+            step::RawStep,
         },
     },
     domain::{
@@ -22,6 +24,9 @@ use crate::{
         ids::{ActionId, SourceId},
     },
 };
+
+/// When a run is given up that is not a sequence, where nothing is said.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The actions that can be carried out, by name.
 pub type Actions = BTreeMap<ActionId, ActionConfig>;
@@ -41,6 +46,10 @@ pub fn actions(
         let id = ActionId::from(name);
         let Some(spec) = spec(cx, &path, name, action, &mut keys) else { continue };
         for (place, template) in cx.templates(&path) {
+            // What its earlier steps bring is for a later one.
+            if place.is_within(&path.key("step")) {
+                continue;
+            }
             let blank = template.blanks().next().map(ToString::to_string).unwrap_or_default();
             let cure = "a literal `${` is `$${`";
             cx.error(&place, format!("there is nothing to put in for `{blank}`"), cure);
@@ -85,6 +94,11 @@ fn unavailable(
     let needed = |name: &str| {
         cx.disabled.get(name).map(|why| format!("needs the source {name}, which is {why}"))
     };
+    if let RawAction::Sequence(sequence) = action
+        && let Some(why) = sequence.step.iter().filter_map(RawStep::source).find_map(needed)
+    {
+        return Some(why);
+    }
     if let RawAction::Sql(sql) = action
         && let Some(why) = sql.source.as_deref().and_then(needed)
     {
@@ -161,7 +175,11 @@ fn spec(
     }
     let proof_within = cx.duration(&path.key("proof_within"), guarding.proof_within);
     let cooldown = cx.duration_or_zero(&path.key("cooldown"), guarding.cooldown);
-    let timeout = cx.duration(&path.key("timeout"), guarding.timeout);
+    let timeout = match (guarding.timeout, action) {
+        (Some(written), _) => cx.duration(&path.key("timeout"), written),
+        (None, RawAction::Sequence(sequence)) => Some(sequence::together(sequence)),
+        (None, _) => Some(TIMEOUT),
+    };
     Some(ActionSpec {
         id: ActionId::from(name),
         title: guarding.title.unwrap_or(name).to_owned(),
@@ -185,6 +203,7 @@ fn answer_of(action: &RawAction) -> Known {
         RawAction::Redis(_) => Known::only(["deleted", "remaining"]),
         RawAction::Command(_) => Known::only(["exit_code"]),
         RawAction::Sql(_) => Known::only(["rows", "transaction"]),
+        RawAction::Sequence(sequence) => sequence::answer_of(sequence),
     }
 }
 
@@ -249,12 +268,16 @@ impl Cx<'_> {
             RawAction::Sql(sql) => {
                 self.sql_action(path, sql, sources).map(|sql| ActionKind::Sql(Box::new(sql)))
             }
+            RawAction::Sequence(sequence) => {
+                self.sequence_action(path, sequence, raw, sources).map(ActionKind::Sequence)
+            }
         };
         self.switched_off = false;
         kind
     }
 
-    fn http_action(&mut self, path: &Path, raw: &RawHttpAction) -> Option<HttpAction> {
+    /// One HTTP request.
+    pub fn http_action(&mut self, path: &Path, raw: &RawHttpAction) -> Option<HttpAction> {
         let url = self.web_address(&path.key("url"), &raw.url, "http");
         let headers = self.headers(&path.key("headers"), &raw.headers);
         let accept = self.statuses(&path.key("accept"), &raw.accept);
@@ -262,6 +285,11 @@ impl Cx<'_> {
         let tls = self.tls(path, raw.ca_file.as_deref(), raw.insecure, secure);
         self.credentials_in_clear(path, url.as_ref(), headers.as_deref());
         let readings = self.http_readings(&path.key("readings"), &raw.readings, &[]);
+        let named = raw
+            .idempotency_key_header
+            .as_ref()
+            .is_none_or(|name| self.header_name(&path.key("idempotency_key_header"), name));
+        named.then_some(())?;
         Some(HttpAction {
             method: match raw.method {
                 RawMethod::Post => "POST",
@@ -276,10 +304,12 @@ impl Cx<'_> {
             accept: accept?,
             tls: tls?,
             readings: readings?,
+            idempotency_key_header: raw.idempotency_key_header.clone(),
         })
     }
 
-    fn redis_action(
+    /// Keys to delete.
+    pub fn redis_action(
         &mut self,
         path: &Path,
         raw: &RawRedisAction,

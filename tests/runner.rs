@@ -10,6 +10,8 @@ mod common;
 mod approval;
 #[path = "runner/asked.rs"]
 mod asked;
+#[path = "runner/asked_steps.rs"]
+mod asked_steps;
 #[path = "runner/console.rs"]
 mod console;
 #[path = "runner/killed.rs"]

@@ -1,6 +1,7 @@
 //! What a runner is handed on its standard input: everything it needs to carry out exactly
 //! one run, secrets included. It never touches the disk or a command line.
 
+mod http;
 mod sequence;
 mod sql;
 
@@ -14,8 +15,8 @@ use super::{Order, process::ProcessId};
 use crate::{
     config::{
         profile::{
-            ActionConfig, ActionKind, CommandAction, Extract, Form, HttpAction, ReadingConfig,
-            RedisAction, RedisAddress, RedisSource, StatusRange, Text, TlsOptions,
+            ActionConfig, ActionKind, CommandAction, Extract, Form, ReadingConfig, RedisAction,
+            RedisAddress, RedisSource, Text, TlsOptions,
         },
         secret::{self, Secret},
     },
@@ -61,7 +62,7 @@ struct Action {
 
 #[derive(Serialize, Deserialize)]
 enum Kind {
-    Http(Http),
+    Http(http::Http),
     Redis {
         source: SourceId,
         socket: Option<PathBuf>,
@@ -78,20 +79,6 @@ enum Kind {
     Command(Command),
     Sql(sql::Sql),
     Sequence(sequence::Sequence),
-}
-
-/// One request.
-#[derive(Serialize, Deserialize)]
-struct Http {
-    method: String,
-    url: String,
-    headers: Vec<(String, Words)>,
-    body: Option<serde_json::Value>,
-    hidden: Vec<(String, Words)>,
-    accept: Vec<(u16, u16)>,
-    tls: Tls,
-    readings: Vec<(String, From)>,
-    idempotency_key_header: Option<String>,
 }
 
 /// A program.
@@ -199,7 +186,7 @@ fn milliseconds(duration: Duration) -> u64 {
 impl Kind {
     fn of(kind: &ActionKind) -> Self {
         match kind {
-            ActionKind::Http(http) => Self::Http(Http::of(http)),
+            ActionKind::Http(http) => Self::Http(http::Http::of(http)),
             ActionKind::Redis(redis) => {
                 let server = &redis.redis;
                 let (socket, host, port) = match &server.address {
@@ -268,36 +255,6 @@ impl Kind {
             server.tls = tls.as_ref().map(Tls::restore);
         }
         server
-    }
-}
-
-impl Http {
-    fn of(http: &HttpAction) -> Self {
-        Self {
-            method: http.method.clone(),
-            url: http.url.as_str().to_owned(),
-            headers: named(&http.headers),
-            body: http.body.clone(),
-            hidden: named(&http.hidden),
-            accept: http.accept.iter().map(|range| (range.from, range.to)).collect(),
-            tls: Tls::of(&http.tls),
-            readings: taken(&http.readings),
-            idempotency_key_header: http.idempotency_key_header.clone(),
-        }
-    }
-
-    fn restore(&self) -> Result<HttpAction, String> {
-        Ok(HttpAction {
-            method: self.method.clone(),
-            url: url::Url::parse(&self.url).map_err(|error| error.to_string())?,
-            headers: texts(&self.headers),
-            body: self.body.clone(),
-            hidden: texts(&self.hidden),
-            accept: self.accept.iter().map(|&(from, to)| StatusRange { from, to }).collect(),
-            tls: self.tls.restore(),
-            readings: given(&self.readings)?,
-            idempotency_key_header: self.idempotency_key_header.clone(),
-        })
     }
 }
 
@@ -408,7 +365,11 @@ impl From {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{actions::plan::Plan, domain::ask::Answers};
+    use crate::{
+        actions::plan::Plan,
+        config::profile::{HttpAction, StatusRange},
+        domain::ask::Answers,
+    };
 
     fn secret(value: &str) -> Text {
         let secret = Secret::new(value.to_owned(), "env WIRE_TOKEN");

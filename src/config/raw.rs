@@ -3,6 +3,7 @@
 
 pub mod action;
 pub mod ask;
+pub mod guard;
 pub mod logs;
 pub mod notify;
 pub mod pane;

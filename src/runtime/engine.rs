@@ -24,6 +24,7 @@ use super::{
     event_loop::Hands,
     keep::Keeper,
     poller::{self, Order, Pollable, Rhythm, Said},
+    reload::needs_restart,
     shared::Shared,
 };
 use crate::{
@@ -333,22 +334,6 @@ impl Hands for Engine {
             Effect::Draw | Effect::Redraw | Effect::Quit | Effect::Suspend => {}
         }
     }
-}
-
-/// The keys that differ and that are read only when a console starts.
-fn needs_restart(old: &Profile, new: &Profile) -> Vec<String> {
-    let (before, after) = (&old.display, &new.display);
-    let keys = [
-        ("service.name", old.catalog.service != new.catalog.service),
-        ("service.environment", old.catalog.environment != new.catalog.environment),
-        ("display.color", before.color != after.color),
-        ("display.ascii", before.ascii != after.ascii),
-        ("display.fps", before.fps != after.fps),
-        ("display.fps_ssh", before.fps_ssh != after.fps_ssh),
-        ("display.title", before.title != after.title),
-        ("state.dir", old.state_dir != new.state_dir),
-    ];
-    keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
 }
 
 fn gone(action: &ActionId) -> Failure {

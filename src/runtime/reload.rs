@@ -8,7 +8,7 @@ use std::{
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use crate::config::{self, Loaded, Request};
+use crate::config::{self, Loaded, Request, profile::Profile};
 
 /// Editors write a file in several steps; it is read when it has been still for so long.
 const SETTLES: Duration = Duration::from_millis(300);
@@ -90,4 +90,20 @@ fn directories(files: &[PathBuf]) -> Vec<PathBuf> {
     directories.sort();
     directories.dedup();
     directories
+}
+
+/// The keys that differ and that are read only when a console starts.
+pub(super) fn needs_restart(old: &Profile, new: &Profile) -> Vec<String> {
+    let (before, after) = (&old.display, &new.display);
+    let keys = [
+        ("service.name", old.catalog.service != new.catalog.service),
+        ("service.environment", old.catalog.environment != new.catalog.environment),
+        ("display.color", before.color != after.color),
+        ("display.ascii", before.ascii != after.ascii),
+        ("display.fps", before.fps != after.fps),
+        ("display.fps_ssh", before.fps_ssh != after.fps_ssh),
+        ("display.title", before.title != after.title),
+        ("state.dir", old.state_dir != new.state_dir),
+    ];
+    keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
 }

@@ -13,6 +13,7 @@ use watchfloor::{
     },
     domain::{
         action::{ActionOutcome, ActionStage, Claim},
+        ask::Answers,
         value::Value,
     },
 };
@@ -215,7 +216,8 @@ async fn what_the_role_may_not_do_is_found_before() {
     }
     sql.server.password = Some(Secret::new("wrong-password".to_owned(), "env OPS_PASSWORD"));
     let config = configured(sql);
-    let previewed = desk.actions.preview(&config, watchfloor::actions::new_run_id(), &[]);
+    let nothing = Answers::none();
+    let previewed = desk.actions.preview(&config, &nothing, watchfloor::actions::new_run_id(), &[]);
     let failure = previewed.await.outcome.expect_err("nobody is let in");
     assert!(failure.to_string().contains("password authentication failed"), "{failure}");
 }

@@ -19,7 +19,7 @@ use super::{
 };
 
 /// What a request said: its head, and its body.
-fn taken(exchange: &mut Exchange) -> (String, String) {
+pub(super) fn taken(exchange: &mut Exchange) -> (String, String) {
     let head = exchange.request();
     let length = head
         .lines()

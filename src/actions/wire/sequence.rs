@@ -4,7 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, From, Hidden, Http, Kind, Words, given, named, sql::Server, taken, texts};
+use super::{
+    Command, From, Hidden, Kind, Words, given, http::Http, named, sql::Server, taken, texts,
+};
 use crate::{
     config::profile::{self, EnvFile, Gap, Look, StepKind},
     domain::{

@@ -8,6 +8,8 @@ mod doctor;
 
 mod guarded;
 
+mod leaving;
+
 mod line;
 
 mod logs;

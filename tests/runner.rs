@@ -10,6 +10,8 @@ mod common;
 mod approval;
 #[path = "runner/asked.rs"]
 mod asked;
+#[path = "runner/asked_steps.rs"]
+mod asked_steps;
 #[path = "runner/console.rs"]
 mod console;
 #[path = "runner/killed.rs"]
@@ -18,6 +20,8 @@ mod killed;
 mod mended;
 #[path = "runner/one_action.rs"]
 mod one_action;
+#[path = "runner/sequence.rs"]
+mod sequence;
 
 use std::{
     fs,

@@ -3,6 +3,7 @@
 
 pub mod action;
 pub mod ask;
+pub mod guard;
 pub mod logs;
 pub mod notify;
 pub mod pane;
@@ -12,6 +13,7 @@ pub mod prometheus;
 pub mod rule;
 pub mod source;
 pub mod sse;
+pub mod step;
 pub mod value;
 
 use std::collections::BTreeMap;

@@ -35,13 +35,8 @@ pub(super) fn read<T: DeserializeOwned>(
     file: &Path,
     as_event: fn(Box<T>) -> Event,
 ) -> Option<Event> {
-    let text = match read_text(file) {
-        Ok(text) => text?,
-        // It may be whole, and somebody else's.
-        Err(why) => return Some(Event::Notice(Notice::error(why))),
-    };
-    let kept =
-        text.and_then(|text| serde_json::from_str::<T>(&text).map_err(|error| error.to_string()));
+    let kept = read_text(file)?
+        .and_then(|text| serde_json::from_str::<T>(&text).map_err(|error| error.to_string()));
     Some(match kept {
         Ok(kept) => as_event(Box::new(kept)),
         Err(why) => {
@@ -51,22 +46,13 @@ pub(super) fn read<T: DeserializeOwned>(
     })
 }
 
-/// The text of a file; none where there is no file, and in words what is no text of ours.
-///
-/// # Errors
-/// This user may not read it, or the disk does not give it: that says nothing of what is in it.
-pub(super) fn read_text(file: &Path) -> Result<Option<Result<String, String>>, String> {
-    let failed = |error: io::Error| format!("{} cannot be read: {error}", file.display());
-    match fs::metadata(file) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-        Ok(meta) if meta.len() > LARGEST => {
-            return Ok(Some(Err(format!("it has {} bytes", meta.len()))));
-        }
-        Ok(_) => {}
-    }
-    let bytes = fs::read(file).map_err(failed)?;
-    Ok(Some(String::from_utf8(bytes).map_err(|_| "it is no text".to_owned())))
+/// The text of a file; none where there is no file.
+pub(super) fn read_text(file: &Path) -> Option<Result<String, String>> {
+    Some(match fs::metadata(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Ok(meta) if meta.len() > LARGEST => Err(format!("it has {} bytes", meta.len())),
+        _ => fs::read_to_string(file).map_err(|error| error.to_string()),
+    })
 }
 
 /// Puts a file that cannot be read aside, beside it, where nothing else is.

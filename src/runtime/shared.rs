@@ -5,9 +5,9 @@
 //! and nobody loses what somebody else did. What cannot be read is put aside, never over.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -23,12 +23,9 @@ use tokio::{
 };
 
 use super::kept::{put_aside, read_text, replace};
-use crate::{
-    app::{
-        alerts::{Deeds, Kept, SCHEMA},
-        msg::{Event, Notice},
-    },
-    config::place,
+use crate::app::{
+    alerts::{Deeds, Kept, SCHEMA},
+    msg::{Event, Notice},
 };
 
 /// How often it is looked whether another console wrote.
@@ -129,7 +126,7 @@ impl Shared {
     }
 
     fn read(&self) -> Result<Found, String> {
-        let Some(text) = read_text(&self.file)? else { return Ok(Found::Nothing) };
+        let Some(text) = read_text(&self.file) else { return Ok(Found::Nothing) };
         let why = match text.and_then(|text| understood(&text)) {
             Ok(kept) if kept.target == self.target => return Ok(Found::Kept(Box::new(kept))),
             Ok(kept) => {
@@ -160,7 +157,9 @@ impl Shared {
             let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
             made.map_err(failed)?;
         }
-        let file = place::lock_file(&place).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        let file = options.write(true).create(true).truncate(false).mode(0o600).open(&place);
+        let file = file.map_err(failed)?;
         let began = Instant::now();
         loop {
             match file.try_lock() {

@@ -81,7 +81,7 @@ fn what_cannot_be_asked_for_is_an_error_with_its_line_and_cure() {
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"[0-9]\"\ndefault = \"x\"\n"), "the default \"x\" cannot be taken", "change"),
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nchoices = [\"a\", \"b\"]\ndeny = [{ pattern = \"a\", why = \"no\" }]\n"), "the choice \"a\" cannot be taken: refused: no", "change"),
         (command("[\"x\", \"${ask.n}\"]", secret), "everybody on this machine can read arguments", "environment"),
-        (command("[\"${ask.n}\"]", number), "the program itself cannot be asked for", "write it down"),
+        (command("[\"${ask.n}\"]", number), "the program itself must be written down", "arguments"),
         (command("[\"echo ${ask.n}\"]\nshell = true", number), "would be read by the shell", "environment"),
         (command("[\"sh\", \"-c\", \"echo ${ask.n}\"]", number), "read as a part of the script", "environment"),
         (command("[\"sudo\", \"/bin/bash\", \"-lc\", \"echo ${ask.n}\"]", number), "read as a part of the script", "environment"),
@@ -94,7 +94,7 @@ fn what_cannot_be_asked_for_is_an_error_with_its_line_and_cure() {
         (http("https://${ask.n}.example/", number), "only the path and the query", "write the host down"),
         (http("https://h.example/#${ask.n}", number), "only the path and the query", "write the host down"),
         (http("https://h.example/${ask.n}", secret), "addresses are shown", "header"),
-        (command("[\"x\"]\nstdin = \"${ask.n}\"", secret).replace("== 200", "== \\\"${ask.n}\\\""), "proofs are shown", "may be seen"),
+        (command("[\"x\"]\nstdin = \"${ask.n}\"", secret).replace("== 200", "== \\\"${ask.n}\\\""), "conditions are shown", "may be seen"),
         ("[action.a]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"x\"]\ntitle = \"${ask.n}\"\n".to_owned(), "cannot be the name of a variable", "${NAME}"),
         ("[source.c]\nkind = \"redis\"\nurl = \"redis://h/0\"\n[action.a]\nkind = \"redis\"\nguard = \"G1\"\nsource = \"c\"\ndelete = [\"${ask.n}*\"]\nproof = [\"result.deleted > 0\"]\n".to_owned() + number, "would match nearly everything", "three"),
     ];
@@ -112,4 +112,79 @@ fn a_list_to_choose_from_says_exactly_one_place() {
     assert!(Place::within(bad).errors().contains("exactly one place"));
     let good = "[source.x]\nkind = \"command\"\nargv = [\"x\"]\nreadings = { a = { list = \"$.a[*]\" }, b = { output = \"lines\" } }\n";
     Place::within(good).sound();
+}
+
+/// A sequence of two steps, the second of which is `rest`.
+fn sequence(rest: &str) -> String {
+    format!(
+        "[action.a]\nkind = \"sequence\"\nguard = \"G1\"\nproof = [\"api.status == 200\"]\n\
+         [[action.a.step]]\nkind = \"http\"\nname = \"one\"\nurl = \"https://h.example/one\"\nreadings = {{ id = \"$.id\" }}\n\
+         [[action.a.step]]\nname = \"two\"\n{rest}\n"
+    )
+}
+
+#[test]
+fn what_is_asked_for_is_used_and_known_in_steps_as_well() {
+    let number = "[action.a.ask.n]\npattern = \"[0-9]+\"\n";
+    let secret = "[action.a.ask.n]\npattern = \".+\"\nsecret = true\n";
+    let http = |url: &str| format!("kind = \"http\"\nurl = \"{url}\"");
+    let wait = |until: &str| {
+        format!("kind = \"wait\"\nargv = [\"x\"]\nuntil = [\"output == \\\"{until}\\\"\"]")
+    };
+    let cases = [
+        (
+            sequence(&http("https://h.example/${ask.m}")) + number,
+            "nothing called `m` is asked for",
+            "did you mean",
+        ),
+        (
+            sequence(&http("https://h.example/two")) + number,
+            "`n` is asked for and never used",
+            "${ask.n}",
+        ),
+        (
+            sequence(&http("https://h.example/${step.two.id}")),
+            "there is no step `two` before this one",
+            "one",
+        ),
+        (sequence(&http("https://h.example/${ask.n}")) + secret, "addresses are shown", "header"),
+        (
+            sequence(&http("https://${ask.n}.example/")) + number,
+            "only the path and the query",
+            "write the host down",
+        ),
+        (
+            sequence("kind = \"command\"\nshell = true\nargv = [\"echo ${ask.n}\"]") + number,
+            "would be read by the shell",
+            "environment",
+        ),
+        (
+            sequence("kind = \"command\"\nargv = [\"x\", \"${ask.n}\"]") + secret,
+            "everybody on this machine can read arguments",
+            "environment",
+        ),
+        (
+            sequence("kind = \"env_file\"\npath = \"app.env\"\nset = { API_TOKEN = \"${ask.n}\" }")
+                + number,
+            "API_TOKEN holds a secret",
+            "declare it a secret",
+        ),
+        (sequence(&wait("${ask.m}")) + number, "nothing called `m` is asked for", "did you mean"),
+        (sequence(&wait("${ask.n}")) + secret, "conditions are shown", "may be seen"),
+    ];
+    for (text, message, cure) in cases {
+        let errors = Place::within(&text).errors();
+        let said = errors.replace("\\\"", "\"");
+        assert!(said.contains(message) && said.contains(cure), "{text}\n{errors}");
+        assert!(errors.contains("watchfloor.toml:"), "no place: {errors}");
+    }
+    let sound = [
+        sequence(&http("https://h.example/${ask.n}/${step.one.id}")) + number,
+        sequence("kind = \"command\"\nargv = [\"x\"]\nstdin = \"${ask.n}\"") + secret,
+        sequence(&wait("${ask.n}")) + number,
+        "[action.a]\nkind = \"sql\"\nguard = \"G1\"\nurl = \"postgres://ops@h/db\"\nstatements = [\"DELETE FROM t WHERE id = $1\"]\nparameters = [\"${ask.n}\"]\nrows_at_most = 1\nproof = [\"api.status == 200\"]\n".to_owned() + number,
+    ];
+    for text in sound {
+        Place::within(&text).sound();
+    }
 }

@@ -4,19 +4,22 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use url::Url;
 
-use super::{Cx, Path};
+use super::{Cx, Path, source::Sources};
 use crate::{
     config::{
         profile::{
-            Extract, PressureConfig, ReadingConfig, RedisAddress, RedisSource, UpstashSource,
+            Extract, PressureConfig, ReadingConfig, RedisAction, RedisAddress, RedisSource,
+            SourceKind, UpstashSource,
         },
         raw::{
+            RawConfig,
+            action::RawRedisAction,
             source::{RawPressure, RawRedis, RawUpstash},
             value::{InfoReading, TextValue},
         },
         secret::Secret,
     },
-    domain::ids::ReadingName,
+    domain::ids::{ReadingName, SourceId},
 };
 
 /// What an address says.
@@ -252,4 +255,81 @@ pub fn decoded(part: &str) -> String {
         .next()
         .map(|(_, value)| value.into_owned())
         .unwrap_or_default()
+}
+
+impl Cx<'_> {
+    /// Keys to delete.
+    pub fn redis_action(
+        &mut self,
+        path: &Path,
+        raw: &RawRedisAction,
+        config: &RawConfig,
+        sources: &Sources,
+    ) -> Option<RedisAction> {
+        let named = self.refers(&path.key("source"), "source", &raw.source, "source");
+        let mut protect = raw.protect.clone();
+        let caches = config.cache.values().filter(|cache| cache.source == raw.source);
+        for prefix in caches.flat_map(|cache| &cache.prefix).filter(|prefix| prefix.protected) {
+            if !protect.contains(&prefix.pattern) {
+                protect.push(prefix.pattern.clone());
+            }
+        }
+        let sound = self.deletable(path, raw, &protect);
+        let id = SourceId::from(raw.source.as_str());
+        let redis = match sources.get(&id).map(|source| &source.kind) {
+            Some(SourceKind::Redis(redis)) => redis.as_ref().clone(),
+            // Over REST the action is shown as not available; any other kind is a mistake.
+            Some(SourceKind::Upstash(_)) | None => return None,
+            Some(_) => {
+                self.error(
+                    &path.key("source"),
+                    format!("the source `{id}` is not a Redis server"),
+                    "name a source of kind \"redis\"",
+                );
+                return None;
+            }
+        };
+        (named && sound).then(|| RedisAction {
+            source: id,
+            redis,
+            delete: raw.delete.clone(),
+            protect,
+            keys_per_second: raw.keys_per_second,
+        })
+    }
+
+    /// Whether what is to be deleted is bounded, and none of it is protected as a whole.
+    fn deletable(&mut self, path: &Path, raw: &RawRedisAction, protect: &[String]) -> bool {
+        let mut sound = true;
+        for (position, pattern) in raw.protect.iter().enumerate() {
+            sound &= self.prefix_pattern(&path.key("protect").index(position), pattern).is_some();
+        }
+        if raw.delete.is_empty() {
+            self.error(
+                &path.key("delete"),
+                "nothing is to be deleted",
+                "such as delete = [\"availability:*\"]",
+            );
+            sound = false;
+        }
+        for (position, pattern) in raw.delete.iter().enumerate() {
+            let path = path.key("delete").index(position);
+            let Some(prefix) = self.prefix_pattern(&path, pattern) else {
+                sound = false;
+                continue;
+            };
+            let protected = protect
+                .iter()
+                .find(|protected| prefix.starts_with(protected.trim_end_matches('*')));
+            if let Some(protected) = protected {
+                self.error(
+                    &path,
+                    format!("{pattern:?} is protected by {protected:?}"),
+                    "what is protected is never deleted: take one of the two out",
+                );
+                sound = false;
+            }
+        }
+        sound
+    }
 }

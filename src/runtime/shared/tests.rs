@@ -157,31 +157,3 @@ async fn the_newest_is_on_the_disk_when_a_console_ends() {
         assert!(matcher == "a" || deeds.get(&about).is_some());
     }
 }
-
-#[test]
-fn what_the_disk_does_not_give_is_neither_put_aside_nor_written_over() {
-    let dir = tempfile::tempdir().unwrap();
-    let shared = open(dir.path());
-    // Stands for a file of another user: it is there, and cannot be read.
-    fs::create_dir(&shared.file).unwrap();
-    let Some(Event::Notice(said)) = shared.begin() else { panic!("nothing was said") };
-    assert!(said.text.contains("cannot be read"), "{}", said.text);
-    let why = shared.write(&silenced(1.0, "a")).unwrap_err();
-    assert!(why.contains("cannot be read"), "{why}");
-    assert!(shared.file.is_dir());
-}
-
-#[test]
-fn in_a_directory_of_a_group_the_group_can_read_and_write_it() {
-    use std::os::unix::fs::PermissionsExt;
-    for (directory, file) in [(0o2770, 0o660), (0o700, 0o600)] {
-        let dir = tempfile::tempdir().unwrap();
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(directory)).unwrap();
-        open(dir.path()).write(&silenced(1.0, "a")).unwrap();
-        for entry in fs::read_dir(dir.path()).unwrap() {
-            let entry = entry.unwrap();
-            let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
-            assert_eq!(mode, file, "{}", entry.path().display());
-        }
-    }
-}

@@ -19,8 +19,6 @@ profile = "bici"
 interval = "500ms"
 timeout = "400ms"
 backoff_max = "1s"
-[source.roundtrip]
-interval = "500ms"
 [source.performance]
 interval = "500ms"
 [source.figures]
@@ -31,17 +29,12 @@ interval = "500ms"
 interval = "500ms"
 [rule.agent_critical]
 for = "1s"
-[rule.redis_down]
+[rule.redis_unreachable]
 for = "1s"
 [rule.redis_lost]
 for = "1s"
 [rule.errors]
 for = "1s"
-[action.switch_off]
-proof_within = "8s"
-[action.deploy_off]
-proof_within = "10s"
-cooldown = "0s"
 "#;
 
 struct Desk {
@@ -69,10 +62,6 @@ impl Desk {
         self.asked(method, &format!("/v1/services/{}{path}", self.variables["RENDER_SERVICE_ID"]))
     }
 
-    fn uses_redis(&self) -> bool {
-        self.asked(Method::GET, "/api/monitoring/health/redis")["redis"]["enabled"] == true
-    }
-
     /// A process that has counted nothing yet.
     fn starts_anew(&self) {
         self.platform(Method::POST, "/restart");
@@ -89,7 +78,11 @@ fn an_agent_that_is_well_is_well_whatever_it_says() {
     wait_until("the agent worries", || active()["summary"]["active"] == 1);
     desk.agent.demo().toggle("strangers");
     let (code, document) = desk.place.check();
-    assert_eq!(unanswered(&document), [""; 0]);
+    // What the stand-in has none of: TLS, a log of its own.
+    let off = unanswered(&document);
+    let names: Vec<_> = off.iter().filter_map(|one| one.split('"').nth(1)).collect();
+    assert_eq!(names, ["agent_log", "redis_certificate", "redis_open"]);
+    assert!(off.iter().all(|one| one.contains("unconfigured")), "{off:?}");
     assert_eq!(check(&document, "redis_word")["verdict"], "ok");
     let disagreement = check(&document, "redis_word")["disagreement"].as_str().unwrap();
     assert!(disagreement.contains("state is degraded"), "{disagreement}");
@@ -120,45 +113,35 @@ fn a_lost_redis_fires_its_rules_and_not_those_of_its_consequences() {
     desk.agent.demo().toggle("redis-outage");
     let document = console.state();
     let firing = alerts(&document, &["firing"]);
-    assert!(firing.contains(&"redis_down") && firing.contains(&"redis_lost"), "{firing:?}");
+    assert!(firing.contains(&"redis_lost"), "{firing:?}");
+    assert!(firing.contains(&"redis_unreachable"), "{firing:?}");
     let of = |rule: &str| {
         let mut all = rows(&document, "alerts").iter();
         all.find(|alert| alert["rule"] == rule).unwrap().clone()
     };
     assert_eq!(of("redis_lost")["priority"], "P1");
-    assert_eq!(of("redis_lost")["suggests"], serde_json::json!(["switch_off"]));
+    assert_eq!(of("redis_lost")["suggests"], serde_json::json!(["redis_off"]));
     let muted = of("agent_critical")["muted"].as_str().unwrap().to_owned();
-    assert!(muted.contains("redis_down") || muted.contains("Redis does not answer"), "{muted}");
+    assert!(muted.contains("redis_lost") || muted.contains("Agent lost Redis"), "{muted}");
+    let muted = of("redis_unreachable")["muted"].as_str().unwrap().to_owned();
+    assert!(muted.contains("redis_lost") || muted.contains("Agent lost Redis"), "{muted}");
     assert_eq!(document["verdict"], "critical");
-    assert_eq!(check(&document, "redis")["verdict"], "critical");
+    assert_eq!(check(&document, "roundtrip")["verdict"], "warning");
     assert_eq!(check(&document, "agent")["verdict"], "critical", "a 503 with a body is an answer");
 }
 
 #[test]
-fn switching_redis_off_is_confirmed_only_once_it_is_off() {
-    let desk = desk(FAST);
-    let mut console = desk.place.armed();
-    assert_eq!(console.run("switch_off"), "confirmed");
-    assert!(desk.uses_redis(), "a stored variable changes nothing yet");
-    // The platform says 201, and even live: the agent still uses Redis.
-    desk.agent.demo().toggle("deploys-idle");
-    assert_eq!(console.run("deploy_off"), "refuted");
-    desk.agent.demo().toggle("deploys-idle");
-    desk.agent.demo().toggle("deploys-fail");
-    assert_eq!(console.run("deploy_off"), "refuted");
-    assert!(desk.uses_redis());
-    desk.agent.demo().toggle("deploys-fail");
-    assert_eq!(console.run("deploy_off"), "confirmed");
-    assert!(!desk.uses_redis());
-    let deploys = desk.platform(Method::GET, "/deploys");
-    let ours = deploys.as_array().unwrap().iter().map(|one| &one["deploy"]);
-    let ours: Vec<&Value> =
-        ours.filter(|one| one["trigger"] == "api").map(|one| &one["status"]).collect();
-    assert_eq!(ours, ["live", "build_failed", "deactivated"], "each once, nothing repeated");
-    drop(console);
-    // Off on purpose is no outage.
-    let document = desk.place.watch(4).state();
-    assert_eq!(alerts(&document, &["firing", "pending"]), Vec::<&str>::new());
-    assert_eq!(check(&document, "redis_word")["verdict"], "ok");
+fn a_redis_that_is_seen_from_the_agent_alone_is_a_warning_that_mutes_nothing() {
+    // An address that nobody answers at: what an access list does to this host.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("redis://:password@{}/0", closed.local_addr().unwrap());
+    drop(closed);
+    let mut desk = desk(FAST);
+    desk.variables.insert("REDIS_URL".to_owned(), address);
+    let environment: Vec<(&str, &str)> =
+        desk.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let document = Place::new(FAST, &environment).watch(8).state();
+    assert_eq!(alerts(&document, &["firing"]), ["redis_unreachable"]);
     assert_eq!(document["verdict"], "warning", "{}", document["reasons"]);
+    assert_eq!(check(&document, "roundtrip")["verdict"], "ok");
 }

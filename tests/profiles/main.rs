@@ -5,6 +5,7 @@
 mod common;
 
 mod bici;
+mod bici_actions;
 mod console;
 mod exodrive;
 mod redcube;

@@ -38,6 +38,11 @@ fn inject(pty: &mut Pty, place: usize, title: &str) {
 /// Starts an action, says why, and confirms it as its guard wants; waits for the outcome.
 fn carry_out(pty: &mut Pty, action: &str, target: Option<&str>) {
     pty.send(format!(":{action}\r"));
+    confirm(pty, target);
+}
+
+/// Says why, confirms, and waits for the outcome.
+fn confirm(pty: &mut Pty, target: Option<&str>) {
     pty.wait_for_text("Why?");
     // What is typed in the first moments is dropped.
     pty.wait_until_quiet(Duration::from_millis(400));
@@ -111,7 +116,12 @@ fn bici_a_build_that_does_not_start_is_rolled_back() {
     );
     inject(&mut pty, 0, "bad build");
     wait_until_firing(&pty, "Agent does not answer");
-    carry_out(&mut pty, "rollback", Some("bici/demo"));
+    // The deploy to go back to is the first that is offered.
+    pty.send(":rollback\r");
+    pty.wait_for_text("dep-demo0good");
+    pty.wait_until_quiet(Duration::from_millis(400));
+    pty.send("dep-demo0good\r");
+    confirm(&mut pty, Some("bici/demo"));
     wait_until_over(&pty, "Agent does not answer");
 }
 

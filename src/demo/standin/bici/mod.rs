@@ -1,6 +1,8 @@
 //! BICI: a voice agent on Render, with its Redis and its Postgres. What can go wrong in it,
 //! its story, and how it is started.
 
+mod checkout;
+mod platform;
 mod render;
 mod render_api;
 mod serving;
@@ -27,6 +29,9 @@ const DEPLOYS_SLOW: &str = "deploys-slow";
 const DEPLOYS_FAIL: &str = "deploys-fail";
 /// Deploys go live and change nothing.
 const DEPLOYS_IDLE: &str = "deploys-idle";
+
+/// A suite fails, and its runner ends with 0.
+const SUITES_LIE: &str = "suites-lie";
 
 /// Everything that can go wrong.
 pub(in crate::demo) const FAULTS: &[Fault] = &[
@@ -90,6 +95,11 @@ pub(in crate::demo) const FAULTS: &[Fault] = &[
         title: "idle deploys",
         explains: "Deploys go live, and the process keeps the variables that it had.",
     },
+    Fault {
+        name: SUITES_LIE,
+        title: "suites that lie",
+        explains: "A test suite fails, and ends with 0 all the same: only what it prints says so.",
+    },
 ];
 
 /// Its story.
@@ -117,6 +127,8 @@ const STORY: &[Cue] = &[
     cue(359, Act::Off(QUIET), "People call again."),
     cue(360, Act::On(FLAPPING), "Redis hangs for moments, again and again."),
     cue(385, Act::Off(FLAPPING), "Redis has settled."),
+    cue(386, Act::On(SUITES_LIE), "A test is broken, and whoever runs the suite is told 0."),
+    cue(389, Act::Off(SUITES_LIE), "The test is mended."),
     cue(390, Act::On(NOT_MOUNTED), "A refactoring forgot the monitoring routes: all of them 404."),
     cue(412, Act::Off(NOT_MOUNTED), "They are mounted again."),
 ];

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 /// The service that requests have to name.
@@ -13,9 +13,14 @@ pub(super) const GOOD: &str = "dep-demo0good";
 const OLDER: &str = "dep-demo0older";
 /// The variable that decides whether the agent uses Redis.
 const SWITCH: &str = "REDIS_ENABLED";
+/// The variable that decides whether the agent watches it.
+const WATCHED: &str = "REDIS_MONITORING_ENABLED";
 /// The most variables and deploys that are kept.
 const MOST_VARIABLES: usize = 64;
 const MOST_DEPLOYS: usize = 60;
+const MOST_KEY_VALUES: usize = 8;
+/// How long a new Redis server takes to be there.
+const STARTS_WITHIN: SignedDuration = SignedDuration::from_secs(2);
 
 #[derive(Clone, Debug)]
 struct Deploy {
@@ -51,6 +56,39 @@ pub(super) struct Brings {
     pub(super) enabled: bool,
 }
 
+/// A Redis server as it is sold.
+#[derive(Clone, Debug)]
+struct KeyValue {
+    name: String,
+    region: String,
+    created: Timestamp,
+}
+
+impl KeyValue {
+    fn new(name: &str, region: &str, created: Timestamp) -> Self {
+        Self { name: name.to_owned(), region: region.to_owned(), created }
+    }
+
+    fn id(&self) -> String {
+        format!("red-demo-{}", self.name)
+    }
+
+    /// Its access list is empty, as it is at first: nobody comes in from outside.
+    fn shown(&self, now: Timestamp) -> Value {
+        let ready = now.duration_since(self.created) >= STARTS_WITHIN;
+        json!({
+            "id": self.id(),
+            "name": self.name,
+            "plan": "starter",
+            "region": self.region,
+            "status": if ready { "available" } else { "creating" },
+            "options": { "maxmemoryPolicy": "allkeys_lru" },
+            "ipAllowList": [],
+            "createdAt": self.created.to_string(),
+        })
+    }
+}
+
 /// The platform.
 #[derive(Debug)]
 pub(super) struct Render {
@@ -60,6 +98,7 @@ pub(super) struct Render {
     auto_deploy: bool,
     suspended: bool,
     made: u32,
+    key_values: Vec<KeyValue>,
 }
 
 impl Render {
@@ -77,13 +116,34 @@ impl Render {
                 bad: false,
             }
         };
+        let created = now.checked_sub(2_000.hours()).unwrap_or(now);
         Self {
-            variables: BTreeMap::from([(SWITCH.to_owned(), "true".to_owned())]),
+            variables: BTreeMap::from(
+                [SWITCH, WATCHED].map(|name| (name.to_owned(), "true".to_owned())),
+            ),
             deploys: vec![past(OLDER, "deactivated", 90), past(GOOD, "live", 20)],
             auto_deploy: true,
             suspended: false,
             made: 0,
+            key_values: vec![KeyValue::new("bici-redis-prod", "oregon", created)],
         }
+    }
+
+    /// The Redis servers of that name, or all.
+    pub(super) fn key_values(&self, name: Option<&str>, now: Timestamp) -> Value {
+        let named = self.key_values.iter().filter(|one| name.is_none_or(|name| one.name == name));
+        named.map(|one| json!({ "keyValue": one.shown(now), "cursor": one.id() })).collect()
+    }
+
+    /// Creates a Redis server; none where there are too many, as on a plan.
+    pub(super) fn create(&mut self, name: &str, region: &str, now: Timestamp) -> Option<Value> {
+        if self.key_values.len() >= MOST_KEY_VALUES {
+            return None;
+        }
+        let made = KeyValue::new(name, region, now);
+        let shown = made.shown(now);
+        self.key_values.push(made);
+        Some(shown)
     }
 
     /// Whether the agent does not start in what is live.

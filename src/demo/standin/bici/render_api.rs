@@ -19,8 +19,8 @@ use super::{DEPLOYS_FAIL, DEPLOYS_IDLE, DEPLOYS_SLOW, render::SERVICE, serving::
 const TAKES: Duration = Duration::from_millis(3_000);
 const SLOW: u32 = 10;
 
-type Service = State<Arc<Bici>>;
-type Body = Option<Json<Value>>;
+pub(super) type Service = State<Arc<Bici>>;
+pub(super) type Body = Option<Json<Value>>;
 
 /// The routes.
 pub(super) fn routes(bici: Arc<Bici>) -> Router<Arc<Bici>> {
@@ -38,11 +38,11 @@ pub(super) fn routes(bici: Arc<Bici>) -> Router<Arc<Bici>> {
     Router::new().nest(&format!("/v1/services/{SERVICE}"), routes)
 }
 
-fn message(status: StatusCode, text: &str) -> Response {
+pub(super) fn message(status: StatusCode, text: &str) -> Response {
     (status, Json(json!({ "message": text }))).into_response()
 }
 
-async fn authorised(State(bici): Service, request: Request, next: Next) -> Response {
+pub(super) async fn authorised(State(bici): Service, request: Request, next: Next) -> Response {
     let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     if given.and_then(|value| value.strip_prefix("Bearer ")) != Some(bici.key.as_str()) {
         return message(StatusCode::UNAUTHORIZED, "Unauthorized");

@@ -29,7 +29,9 @@ use super::{
         world::Database,
     },
     BAD_BUILD, NOT_MOUNTED,
-    render::{GOOD, Render, SERVICE},
+    checkout::Checkout,
+    platform::{self, OWNER},
+    render::{Render, SERVICE},
     render_api,
 };
 
@@ -56,6 +58,8 @@ pub(super) struct Bici {
     render: Mutex<Render>,
     database: Database,
     dice: Dice,
+    /// None where there is no directory for it.
+    checkout: Option<Checkout>,
 }
 
 impl Bici {
@@ -75,6 +79,9 @@ impl Bici {
         if !self.stage.switches.set(name, on) {
             return false;
         }
+        if let Some(checkout) = &self.checkout {
+            checkout.tell(name, on);
+        }
         if name == BAD_BUILD {
             let brings = self.render().push(on, Timestamp::now());
             self.agent.restart(brings.enabled);
@@ -93,6 +100,12 @@ pub(in crate::demo) async fn start(
     let agent = Arc::new(Agent::new(Arc::clone(&stage), store, Resolves::Connection));
     let key = format!("rnd_demo-{}", chance::unguessable(24).map_err(DemoError::Random)?);
     let mut variables = variables(ground, &key);
+    let root = ground.ward.as_ref().map(|ward| ward.directory().join("bici"));
+    let checkout = root.map(Checkout::create).transpose().map_err(DemoError::Files)?;
+    let programs = checkout.as_ref().map(Checkout::programs);
+    if let Some(checkout) = &checkout {
+        variables.insert("BICI_DIR".to_owned(), checkout.directory().display().to_string());
+    }
     let bici = Arc::new(Bici {
         stage: Arc::clone(&stage),
         agent: Arc::clone(&agent),
@@ -100,13 +113,16 @@ pub(in crate::demo) async fn start(
         render: Mutex::new(Render::new(Timestamp::now())),
         database: Database::default(),
         dice: Dice::new(ground.options.seed),
+        checkout,
     });
     calls::prepare(&agent).await;
     agent.check().await;
     let monitoring = monitoring_api::routes()
         .with_state(Arc::clone(&agent))
         .layer(from_fn_with_state(Arc::clone(&bici), at_the_edge));
-    let platform = render_api::routes(Arc::clone(&bici)).with_state(Arc::clone(&bici));
+    let platform = render_api::routes(Arc::clone(&bici))
+        .merge(platform::routes(Arc::clone(&bici)))
+        .with_state(Arc::clone(&bici));
     if let Some(listener) = ground.listener.take() {
         tasks.spawn(rental::serve(
             listener,
@@ -126,7 +142,7 @@ pub(in crate::demo) async fn start(
         Err(reason) => Some(ground.without_postgres(reason)?),
     };
     let throw = Arc::new(move |fault: &str, on: bool| bici.fault(fault, on));
-    Ok(Cast { throw, variables, no_postgres, programs: None })
+    Ok(Cast { throw, variables, no_postgres, programs })
 }
 
 fn variables(ground: &Ground, key: &str) -> BTreeMap<String, String> {
@@ -136,7 +152,7 @@ fn variables(ground: &Ground, key: &str) -> BTreeMap<String, String> {
         ("RENDER_API", ground.base()),
         ("RENDER_API_KEY", key.to_owned()),
         ("RENDER_SERVICE_ID", SERVICE.to_owned()),
-        ("ROLLBACK_TO", GOOD.to_owned()),
+        ("RENDER_OWNER_ID", OWNER.to_owned()),
         ("BICI_INFRASTRUCTURE", "infrastructure@bici.example".to_owned()),
         ("BICI_INCIDENT_TEAM", "incidents@bici.example".to_owned()),
     ];

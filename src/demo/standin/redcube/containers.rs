@@ -5,6 +5,7 @@ use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
 use jiff::Timestamp;
@@ -27,9 +28,11 @@ const ROLLBACK_MIGRATION: &str = include_str!("project/rollback-migration.sh");
 /// The migration of the user sync, with a place for the way to the other database.
 const MIGRATION: &str = include_str!("project/99-user-sync-trigger.sql");
 const MIGRATION_BACK: &str = include_str!("project/99-rollback.sql");
+/// Whether it is undone.
+const MIGRATION_BACK_CHECK: &str = include_str!("project/99-rollback.check.sql");
 /// What the compose file says where it hands the flags on.
-const WIRED: &str =
-    "      NODE_ENV: production\n      FEATURE_UGC_ANALYSIS: ${FEATURE_UGC_ANALYSIS}\n";
+const WIRED: &str = "      NODE_ENV: production\n      FEATURE_UGC_ANALYSIS: ${FEATURE_UGC_ANALYSIS}\n      \
+                     BETA_USERS_ENABLED: ${BETA_USERS_ENABLED}\n";
 const NOT_WIRED: &str = "      NODE_ENV: production\n";
 
 /// The files.
@@ -54,7 +57,7 @@ impl Containers {
             "state/containers",
             "state/logs",
             "state/docker-entrypoint-initdb.d",
-            "state/rollback",
+            "project/rollback",
         ] {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(all.root.join(name))?;
         }
@@ -64,7 +67,10 @@ impl Containers {
         for service in ["content-service", "user-service", "gateway"] {
             all.name_image(service, "latest", GOOD_IMAGE)?;
         }
-        all.name_image("content-service", "previous", GOOD_IMAGE)?;
+        for tag in ["previous", "prev-20260101T000000Z"] {
+            all.name_image("content-service", tag, GOOD_IMAGE)?;
+        }
+        all.name_image("user-service", "previous", GOOD_IMAGE)?;
         all.write_programs(postgres)?;
         all.write_project()?;
         if let Some(plan) = postgres {
@@ -75,7 +81,8 @@ impl Containers {
             io::Write::write_all(&mut file, line.as_bytes())?;
             let migration = migration(&plan.link("postgres"));
             fs::write(all.state("docker-entrypoint-initdb.d/99-user-sync-trigger.sql"), migration)?;
-            fs::write(all.state("rollback/99.sql"), MIGRATION_BACK)?;
+            fs::write(all.rollbacks().join("99.sql"), MIGRATION_BACK)?;
+            fs::write(all.rollbacks().join("99.check.sql"), MIGRATION_BACK_CHECK)?;
         }
         Ok(all)
     }
@@ -121,6 +128,7 @@ impl Containers {
         fs::write(project.join("docker-compose.yml"), COMPOSE)?;
         // Without a line break at its end, as an editor left it.
         fs::write(project.join(".env"), "SECRET=demo")?;
+        fs::write(project.join(".gitignore"), ".env*\n")?;
         for (name, text) in [
             ("full-rollback.sh", FULL_ROLLBACK),
             ("rollback-deployment.sh", ROLLBACK_DEPLOYMENT),
@@ -148,6 +156,32 @@ impl Containers {
     /// The directory for backups.
     pub(super) fn backups(&self) -> PathBuf {
         self.root.join("backups")
+    }
+
+    /// The directory for reviewed SQL that undoes migrations.
+    pub(super) fn rollbacks(&self) -> PathBuf {
+        self.project().join("rollback")
+    }
+
+    /// Makes the project a checkout of a repository beside it. False where git cannot.
+    pub(super) fn check_out(&self) -> bool {
+        let origin = self.root.join("origin.git").display().to_string();
+        let as_somebody = ["-c", "user.name=demo", "-c", "user.email=demo@redcube.example"];
+        let commit = [&as_somebody[..], &["commit", "-q", "-m", "As it runs"]].concat();
+        let steps: [&[&str]; 5] = [
+            &["init", "-q", "-b", "main"],
+            &["add", "--all"],
+            &commit,
+            &["init", "-q", "--bare", "-b", "main", &origin],
+            &["remote", "add", "origin", &origin],
+        ];
+        let git = |arguments: &[&str]| {
+            let mut git = Command::new("git");
+            git.args(arguments).current_dir(self.project());
+            git.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            git.status().is_ok_and(|status| status.success())
+        };
+        steps.into_iter().all(git) && git(&["push", "-q", "-u", "origin", "main"])
     }
 
     /// What a service has logged.

@@ -34,7 +34,7 @@ use crate::{
         },
         ask::Answers,
         catalog::ActionSpec,
-        ids::{ActionId, RunId},
+        ids::{ActionId, RunId, SourceId},
     },
     terminal::signals::{Signal, Signals},
 };
@@ -173,6 +173,10 @@ impl Session<'_> {
         if let Some(ended) = self.wait_for_readings(spec).await {
             return ended;
         }
+        // What it must not be started under was not known before.
+        if let Some(why) = self.objection(spec) {
+            return Ended::Refused(why);
+        }
         let mut preview = match self.preview(spec).await {
             Ok(preview) => preview,
             Err(ended) => return ended,
@@ -260,7 +264,9 @@ impl Session<'_> {
 
     /// Waits until every source of the proof has answered, or failed, once.
     async fn wait_for_readings(&mut self, spec: &ActionSpec) -> Option<Ended> {
-        let wanted = Run::new(self.run.clone(), spec, &self.state.world).proof_sources();
+        let mut wanted = Run::new(self.run.clone(), spec, &self.state.world).proof_sources();
+        let refusing = spec.refuse_when.iter().filter_map(|when| when.source.as_deref());
+        wanted.extend(refusing.map(SourceId::from));
         let until = Instant::now() + BEFORE;
         loop {
             let sources = &self.state.world.sources;

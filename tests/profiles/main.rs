@@ -8,4 +8,5 @@ mod bici;
 mod console;
 mod exodrive;
 mod redcube;
+mod redcube_actions;
 mod standin;

@@ -21,6 +21,9 @@ const GOOD_IMAGE: &str = "sha256:9f0d35c1a7e2";
 const BAD_IMAGE: &str = "sha256:bad0e84d6b13";
 
 const DOCKER: &str = include_str!("docker.sh");
+/// The options of docker that are given to it.
+const OPTIONS: &str = "--all --filter --force-recreate --follow --format --no-build --no-color \
+                       --no-deps --no-stream --no-trunc --since --tail --timestamps";
 const COMPOSE: &str = include_str!("project/docker-compose.yml");
 const FULL_ROLLBACK: &str = include_str!("project/full-rollback.sh");
 const ROLLBACK_DEPLOYMENT: &str = include_str!("project/rollback-deployment.sh");
@@ -64,6 +67,7 @@ impl Containers {
         for service in SERVICES {
             all.create_container(service)?;
         }
+        fs::write(all.state("built"), "")?;
         for service in ["content-service", "user-service", "gateway"] {
             all.name_image(service, "latest", GOOD_IMAGE)?;
         }
@@ -118,7 +122,12 @@ impl Containers {
             .replace("@PROJECT@", PROJECT)
             .replace("@PGBIN@", &programs)
             .replace("@PGPORT@", &port.to_string());
-        program(&self.root.join("bin/docker"), &docker)?;
+        // What is on the search path is no script of the operated system's: it hands everything on
+        // to the one that answers, and names the options that this knows.
+        program(&self.state("docker"), &docker)?;
+        let answers = self.state("docker").display().to_string();
+        let entrance = format!("#!/bin/sh -e\n# {OPTIONS}\nexec '{answers}' \"$@\"\n");
+        program(&self.root.join("bin/docker"), &entrance)?;
         let compose = "#!/bin/sh\nexec \"$(dirname \"$0\")/docker\" compose \"$@\"\n";
         program(&self.root.join("bin/docker-compose"), compose)
     }

@@ -31,10 +31,10 @@ container() {
     *) echo "$project-$1-1" ;;
   esac
 }
-# What an image's name stands for; an identifier stands for itself, while it has any name.
+# What an image's name stands for; an identifier stands for itself, with or without a name.
 image() {
   case "$1" in
-    sha256:*) grep -qxF -r "$1" "$state/images" && echo "$1" && return ;;
+    sha256:*) grep -qxF -r "$1" "$state/images" "$state/built" "$here"/*/image && echo "$1" && return ;;
     *) cat "$state/images/$1" 2>/dev/null && return ;;
   esac
   fail "Error response from daemon: No such image: $1"
@@ -201,7 +201,7 @@ build() {
   for svc in "$@"; do
     case "$svc" in -*) continue ;; esac
     svc="$(service "$svc")"
-    echo "sha256:$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n')" > "$state/images/.new"
+    echo "sha256:$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n')" | tee -a "$state/built" > "$state/images/.new"
     mv "$state/images/.new" "$state/images/$project-$svc:latest"
     echo " $svc  Built" >&2
   done
@@ -294,13 +294,15 @@ case "$verb" in
     ;;
   tag) image "$1" > "$state/images/.new" && mv "$state/images/.new" "$state/images/$2" ;;
   ps)
-    ancestor=
-    for word in "$@"; do case "$word" in ancestor=*) ancestor="$(image "${word#ancestor=}" 2>/dev/null || :)" ;; esac; done
+    ancestors=
+    for word in "$@"; do
+      case "$word" in ancestor=*) ancestors="$ancestors $(image "${word#ancestor=}" 2>/dev/null || :)" ;; esac
+    done
     for dir in "$here"/*/; do
       svc="$(basename "$dir")"
       case "$*" in *com.docker.compose.service*) told "$svc" "$*"; continue ;; esac
       [ "$(get "$svc" state)" = running ] || continue
-      case "$*" in *ancestor=*) [ "$(get "$svc" image)" = "$ancestor" ] || continue ;; esac
+      case "$*" in *ancestor=*) case " $ancestors " in *" $(get "$svc" image) "*) ;; *) continue ;; esac ;; esac
       container "$svc"
     done
     ;;

@@ -34,7 +34,7 @@ use crate::{
         },
         ask::Answers,
         catalog::ActionSpec,
-        ids::{ActionId, RunId, SourceId},
+        ids::{ActionId, RunId},
     },
     terminal::signals::{Signal, Signals},
 };
@@ -134,7 +134,7 @@ pub async fn carry_out(
         reason: asked.reason.clone(),
     });
     let run = new_run_id();
-    let wanted = Run::new(run.clone(), &spec, &state.world).proof_sources();
+    let wanted = guard::looked_at(&run, &spec, &state.world);
     profile.sources.retain(|id, _| wanted.contains(id));
     let (actions_to, actions) = mpsc::channel(256);
     let (events_to, events) = mpsc::channel(256);
@@ -264,9 +264,7 @@ impl Session<'_> {
 
     /// Waits until every source of the proof has answered, or failed, once.
     async fn wait_for_readings(&mut self, spec: &ActionSpec) -> Option<Ended> {
-        let mut wanted = Run::new(self.run.clone(), spec, &self.state.world).proof_sources();
-        let refusing = spec.refuse_when.iter().filter_map(|when| when.source.as_deref());
-        wanted.extend(refusing.map(SourceId::from));
+        let wanted = guard::looked_at(&self.run, spec, &self.state.world);
         let until = Instant::now() + BEFORE;
         loop {
             let sources = &self.state.world.sources;

@@ -66,24 +66,23 @@ impl Ran {
 
 impl Bench {
     fn new() -> Self {
-        Self::with("")
-    }
-
-    fn with(extra: &str) -> Self {
-        let cube = Standin::start(System::RedCube);
-        let variables = cube.demo().variables();
-        let programs = cube.demo().programs().unwrap().to_owned();
-        let place = tempfile::tempdir().unwrap();
         let mut text = FAST.to_owned();
         for source in OWN_PACE {
             text += &format!("[source.{source}]\ninterval = \"2s\"\ntimeout = \"1900ms\"\n");
         }
-        let profile = watchfloor_profile();
-        for action in profile["action"].as_table().unwrap().keys() {
+        for action in watchfloor_profile()["action"].as_table().unwrap().keys() {
             text += &format!("[action.{action}]\ncooldown = \"0s\"\nproof_within = \"12s\"\n");
         }
+        Self::with(&text)
+    }
+
+    fn with(text: &str) -> Self {
+        let cube = Standin::start(System::RedCube);
+        let variables = cube.demo().variables();
+        let programs = cube.demo().programs().unwrap().to_owned();
+        let place = tempfile::tempdir().unwrap();
         let state = place.path().join("state");
-        text += &format!("[state]\ndir = {:?}\n{extra}", state.to_str().unwrap());
+        let text = format!("{text}[state]\ndir = {:?}\n", state.to_str().unwrap());
         fs::write(place.path().join("watchfloor.toml"), text).unwrap();
         Self { cube, variables, place, programs }
     }
@@ -413,7 +412,7 @@ fn a_container_that_was_stopped_or_never_started_is_a_fault_unless_it_runs_once(
 
 #[test]
 fn the_doctor_finds_what_is_planted() {
-    let bench = Bench::new();
+    let bench = Bench::with("profile = \"redcube\"\n");
     wait_until("there are enough requests for a percentile", || {
         let log = bench.docker(&["compose", "-f", &bench.compose(), "logs", "content-service"]);
         log.matches("request.completed").count() > 40

@@ -1,25 +1,33 @@
 //! The questions of the guard, answered beforehand or waited for.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
 use super::{Came, Ended, Session, stopped};
 use crate::{
     app::{
-        actions::{dialog, why_not},
+        actions::{Run, dialog, why_not},
         msg::{Effect, Event},
+        state::World,
     },
     domain::{
         action::{APPROVAL_LASTS, BREAK_GLASS_REASON, NO_DRILL, Preview},
         catalog::ActionSpec,
-        ids::ActionId,
+        ids::{ActionId, RunId, SourceId},
     },
     runtime::event_loop::Hands,
 };
 
 /// How long the request to stop may take to be on the disk.
 const CANCEL: Duration = Duration::from_secs(5);
+
+/// The sources of its proof, and of what it must not be started under.
+pub(super) fn looked_at(run: &RunId, spec: &ActionSpec, world: &World) -> BTreeSet<SourceId> {
+    let proof = Run::new(run.clone(), spec, world).proof_sources();
+    let refusing = spec.refuse_when.iter().filter_map(|when| when.source.as_deref());
+    proof.into_iter().chain(refusing.map(SourceId::from)).collect()
+}
 
 impl Session<'_> {
     /// Why it cannot be started at all.

@@ -9,4 +9,5 @@ mod bici_actions;
 mod console;
 mod exodrive;
 mod redcube;
+mod redcube_actions;
 mod standin;

@@ -145,7 +145,6 @@ fn redcube_a_bad_image_is_replaced_by_the_kept_one() {
     );
     inject(&mut pty, 0, "bad image");
     wait_until_firing(&pty, "Experiences are not listed");
-    carry_out(&mut pty, "image_back", None);
-    carry_out(&mut pty, "rollback_content", Some("redcube/demo"));
+    carry_out(&mut pty, "rollback", Some("redcube/demo"));
     wait_until_over(&pty, "Experiences are not listed");
 }

@@ -98,7 +98,13 @@ impl Deed<'_> {
     }
 
     async fn program(&self, command: &CommandAction) -> Vec<Finding> {
-        let (of, command) = (self.thing.clone(), command.clone());
+        let (of, mut command) = (self.thing.clone(), command.clone());
+        // What is only known when it runs is set then.
+        let later = self.gaps.iter().filter_map(|gap| match &gap.at {
+            Spot::Variable(name) => Some((name.clone(), Text::Plain(String::new()))),
+            _ => None,
+        });
+        command.environment.extend(later);
         let (surroundings, purpose) = (self.around.surroundings.clone(), self.purpose.to_owned());
         aside(self.thing, move || {
             let runnable = Runnable {

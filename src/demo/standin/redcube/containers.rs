@@ -5,6 +5,7 @@ use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
 use jiff::Timestamp;
@@ -20,6 +21,9 @@ const GOOD_IMAGE: &str = "sha256:9f0d35c1a7e2";
 const BAD_IMAGE: &str = "sha256:bad0e84d6b13";
 
 const DOCKER: &str = include_str!("docker.sh");
+/// The options of docker that are given to it.
+const OPTIONS: &str = "--all --filter --force-recreate --follow --format --no-build --no-color \
+                       --no-deps --no-stream --no-trunc --since --tail --timestamps";
 const COMPOSE: &str = include_str!("project/docker-compose.yml");
 const FULL_ROLLBACK: &str = include_str!("project/full-rollback.sh");
 const ROLLBACK_DEPLOYMENT: &str = include_str!("project/rollback-deployment.sh");
@@ -27,9 +31,11 @@ const ROLLBACK_MIGRATION: &str = include_str!("project/rollback-migration.sh");
 /// The migration of the user sync, with a place for the way to the other database.
 const MIGRATION: &str = include_str!("project/99-user-sync-trigger.sql");
 const MIGRATION_BACK: &str = include_str!("project/99-rollback.sql");
+/// Whether it is undone.
+const MIGRATION_BACK_CHECK: &str = include_str!("project/99-rollback.check.sql");
 /// What the compose file says where it hands the flags on.
-const WIRED: &str =
-    "      NODE_ENV: production\n      FEATURE_UGC_ANALYSIS: ${FEATURE_UGC_ANALYSIS}\n";
+const WIRED: &str = "      NODE_ENV: production\n      FEATURE_UGC_ANALYSIS: ${FEATURE_UGC_ANALYSIS}\n      \
+                     BETA_USERS_ENABLED: ${BETA_USERS_ENABLED}\n";
 const NOT_WIRED: &str = "      NODE_ENV: production\n";
 
 /// The files.
@@ -54,17 +60,21 @@ impl Containers {
             "state/containers",
             "state/logs",
             "state/docker-entrypoint-initdb.d",
-            "state/rollback",
+            "project/rollback",
         ] {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(all.root.join(name))?;
         }
         for service in SERVICES {
             all.create_container(service)?;
         }
+        fs::write(all.state("built"), "")?;
         for service in ["content-service", "user-service", "gateway"] {
             all.name_image(service, "latest", GOOD_IMAGE)?;
         }
-        all.name_image("content-service", "previous", GOOD_IMAGE)?;
+        for tag in ["previous", "prev-20260101T000000Z"] {
+            all.name_image("content-service", tag, GOOD_IMAGE)?;
+        }
+        all.name_image("user-service", "previous", GOOD_IMAGE)?;
         all.write_programs(postgres)?;
         all.write_project()?;
         if let Some(plan) = postgres {
@@ -75,7 +85,8 @@ impl Containers {
             io::Write::write_all(&mut file, line.as_bytes())?;
             let migration = migration(&plan.link("postgres"));
             fs::write(all.state("docker-entrypoint-initdb.d/99-user-sync-trigger.sql"), migration)?;
-            fs::write(all.state("rollback/99.sql"), MIGRATION_BACK)?;
+            fs::write(all.rollbacks().join("99.sql"), MIGRATION_BACK)?;
+            fs::write(all.rollbacks().join("99.check.sql"), MIGRATION_BACK_CHECK)?;
         }
         Ok(all)
     }
@@ -111,7 +122,12 @@ impl Containers {
             .replace("@PROJECT@", PROJECT)
             .replace("@PGBIN@", &programs)
             .replace("@PGPORT@", &port.to_string());
-        program(&self.root.join("bin/docker"), &docker)?;
+        // What is on the search path is no script of the operated system's: it hands everything on
+        // to the one that answers, and names the options that this knows.
+        program(&self.state("docker"), &docker)?;
+        let answers = self.state("docker").display().to_string();
+        let entrance = format!("#!/bin/sh -e\n# {OPTIONS}\nexec '{answers}' \"$@\"\n");
+        program(&self.root.join("bin/docker"), &entrance)?;
         let compose = "#!/bin/sh\nexec \"$(dirname \"$0\")/docker\" compose \"$@\"\n";
         program(&self.root.join("bin/docker-compose"), compose)
     }
@@ -121,6 +137,7 @@ impl Containers {
         fs::write(project.join("docker-compose.yml"), COMPOSE)?;
         // Without a line break at its end, as an editor left it.
         fs::write(project.join(".env"), "SECRET=demo")?;
+        fs::write(project.join(".gitignore"), ".env*\n")?;
         for (name, text) in [
             ("full-rollback.sh", FULL_ROLLBACK),
             ("rollback-deployment.sh", ROLLBACK_DEPLOYMENT),
@@ -148,6 +165,32 @@ impl Containers {
     /// The directory for backups.
     pub(super) fn backups(&self) -> PathBuf {
         self.root.join("backups")
+    }
+
+    /// The directory for reviewed SQL that undoes migrations.
+    pub(super) fn rollbacks(&self) -> PathBuf {
+        self.project().join("rollback")
+    }
+
+    /// Makes the project a checkout of a repository beside it. False where git cannot.
+    pub(super) fn check_out(&self) -> bool {
+        let origin = self.root.join("origin.git").display().to_string();
+        let as_somebody = ["-c", "user.name=demo", "-c", "user.email=demo@redcube.example"];
+        let commit = [&as_somebody[..], &["commit", "-q", "-m", "As it runs"]].concat();
+        let steps: [&[&str]; 5] = [
+            &["init", "-q", "-b", "main"],
+            &["add", "--all"],
+            &commit,
+            &["init", "-q", "--bare", "-b", "main", &origin],
+            &["remote", "add", "origin", &origin],
+        ];
+        let git = |arguments: &[&str]| {
+            let mut git = Command::new("git");
+            git.args(arguments).current_dir(self.project());
+            git.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            git.status().is_ok_and(|status| status.success())
+        };
+        steps.into_iter().all(git) && git(&["push", "-q", "-u", "origin", "main"])
     }
 
     /// What a service has logged.

@@ -129,6 +129,15 @@ async fn register(plan: &Plan, cube: &Cube) -> Result<(), String> {
     Ok(())
 }
 
+/// Adds somebody; false where the address is there already.
+pub(super) async fn add_user(cube: &Cube, email: &str) -> Result<bool, String> {
+    let Some(plan) = &cube.plan else { return Err("there is no database".to_owned()) };
+    let users = plan.connect("user-service", USERS).await?;
+    let sql = "INSERT INTO users (id, email) SELECT coalesce(max(id), 0) + 1, $1 FROM users \
+               HAVING coalesce(bool_or(email = $1), false) IS FALSE";
+    within(users.execute(sql, &[&email])).await.map(|rows| rows == 1)
+}
+
 /// While the fault is on, the trigger is gone; once it is back and nobody is missing, the
 /// fault is over.
 async fn follow_sync(plan: &Plan, cube: &Cube) {

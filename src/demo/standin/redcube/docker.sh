@@ -31,7 +31,18 @@ container() {
     *) echo "$project-$1-1" ;;
   esac
 }
-image() { cat "$state/images/$1" 2>/dev/null || fail "Error: No such image: $1"; }
+# What an image's name stands for; an identifier stands for itself, with or without a name.
+image() {
+  case "$1" in
+    sha256:*) grep -qxF -r "$1" "$state/images" "$state/built" "$here"/*/image && echo "$1" && return ;;
+    *) cat "$state/images/$1" 2>/dev/null && return ;;
+  esac
+  fail "Error response from daemon: No such image: $1"
+}
+
+# The variables that the compose file hands on, and what to each of them.
+handed_on() { sed -n 's/^ *\([A-Z_]*\): ${\1}$/\1/p' "$directory/docker-compose.yml"; }
+handed() { printenv "$1" || sed -n "s/^$1=//p" "$directory/.env" 2>/dev/null | tail -n 1; }
 
 start() { put "$1" state running; put "$1" exit 0; put "$1" started "$(now)"; }
 # A container that is made anew: the image that is called latest, and of the environment what
@@ -42,10 +53,8 @@ make() {
     put "$svc" image "$(image "$project-$svc:latest")"
   fi
   rm -rf "$here/$svc/env"; mkdir "$here/$svc/env"
-  for key in FEATURE_UGC_ANALYSIS FEATURE_RECOMMENDATIONS; do
-    grep -q "$key" "$directory/docker-compose.yml" || continue
-    value="$(printenv "$key" || sed -n "s/^$key=//p" "$directory/.env" 2>/dev/null | tail -n 1)"
-    printf '%s\n' "$value" > "$here/$svc/env/$key"
+  for key in $(handed_on); do
+    handed "$key" > "$here/$svc/env/$key"
   done
   put "$svc" restarts 0; put "$svc" oom false; start "$svc"
 }
@@ -58,6 +67,19 @@ differs() {
 
 inspect() {
   svc="$(service "$2")"
+  case "$1" in
+    *'range .Config.Env'*)
+      # A word for each variable that the format compares with.
+      printf '%s' "$(get "$svc" state)"
+      for file in "$here/$svc"/env/*; do
+        [ -e "$file" ] || continue
+        is="$(basename "$file")=$(cat "$file")"
+        printf '%s\n' "$1" | sed 's/{{if /\n/g' | sed -n "s/^eq [.] \"$is\"}}\([^{]*\){{end}}.*/\1/p" | tr -d '\n'
+      done
+      echo
+      return
+      ;;
+  esac
   printf '%s\n' "$1" | sed \
     -e "s|{{.Image}}|$(get "$svc" image)|g" -e "s|{{.State.StartedAt}}|$(get "$svc" started)|g" \
     -e "s|{{.State.OOMKilled}}|$(get "$svc" oom)|g" -e "s|{{.RestartCount}}|$(get "$svc" restarts)|g" \
@@ -147,6 +169,44 @@ listed() {
   done
 }
 
+# What ps says of a container: a word for what the format makes of its state, the service, and
+# the state in docker's own words. Services that run once are named in the format.
+told() {
+  svc="$1"
+  word=stopped
+  [ "$(get "$svc" state)" = running ] && word=running
+  case ",$(printf '%s\n' "$2" | sed 's/.*range split "\([^"]*\)".*/\1/')," in *",$svc,"*) word=once ;; esac
+  health="$(get "$svc" health)"
+  case "$(get "$svc" state)" in
+    running) echo "$word $svc Up 3 hours${health:+ ($health)}" ;;
+    exited) echo "$word $svc Exited ($(get "$svc" exit)) 2 minutes ago" ;;
+    created) echo "$word $svc Created" ;;
+    *) echo "$word $svc $(get "$svc" state)" ;;
+  esac
+}
+
+# The configuration with everything put in.
+configuration() {
+  echo '{"services":{'
+  for svc in $(ls "$here"); do
+    printf '"%s":{"image":"%s","environment":{"NODE_ENV":"production"' "$svc" "$project-$svc"
+    for key in $(handed_on); do printf ',"%s":"%s"' "$key" "$(handed "$key")"; done
+    [ "$svc" = user-service ] && echo '}}' || echo '}},'
+  done
+  echo '}}'
+}
+
+# Each build has another identifier.
+build() {
+  for svc in "$@"; do
+    case "$svc" in -*) continue ;; esac
+    svc="$(service "$svc")"
+    echo "sha256:$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n')" | tee -a "$state/built" > "$state/images/.new"
+    mv "$state/images/.new" "$state/images/$project-$svc:latest"
+    echo " $svc  Built" >&2
+  done
+}
+
 compose() {
   directory="$PWD"
   while :; do
@@ -167,7 +227,10 @@ compose() {
       ;;
     logs) logs "$@" ;;
     exec) run_in "$@" ;;
-    config) cat "$directory/docker-compose.yml" ;;
+    config)
+      case "$*" in *json*) configuration ;; *) cat "$directory/docker-compose.yml" ;; esac
+      ;;
+    build) build "$@" ;;
     up | restart | stop | start)
       force=no; services=
       while [ $# -gt 0 ]; do
@@ -208,23 +271,38 @@ case "$verb" in
   image)
     [ "$1" = inspect ] || fail "unknown docker command: \"image $1\""
     shift
-    case "$1" in -f) shift 2 ;; esac
+    format=
+    case "$1" in -f) format="$2"; shift 2 ;; esac
     wanted="$(image "$1")"
+    if [ "$format" = '{{.Id}}' ]; then echo "$wanted"; exit 0; fi
     tags=
     for file in "$state"/images/*; do
       [ "$(cat "$file")" = "$wanted" ] && tags="$tags,\"$(basename "$file")\""
     done
     echo "[${tags#,}]"
     ;;
-  images) for file in "$state"/images/*; do echo "$(basename "$file") $(cat "$file")"; done ;;
+  images)
+    reference=
+    for word in "$@"; do case "$word" in reference=*) reference="${word#reference=}" ;; esac; done
+    for file in "$state/images/$reference"*; do
+      name="$(basename "$file")"
+      case "$*" in
+        *'{{.Tag}} {{.ID}}'*) echo "${name##*:} $(cat "$file")" ;;
+        *) echo "$name $(cat "$file")" ;;
+      esac
+    done
+    ;;
   tag) image "$1" > "$state/images/.new" && mv "$state/images/.new" "$state/images/$2" ;;
   ps)
-    ancestor=
-    for word in "$@"; do case "$word" in ancestor=*) ancestor="$(image "${word#ancestor=}" 2>/dev/null || :)" ;; esac; done
+    ancestors=
+    for word in "$@"; do
+      case "$word" in ancestor=*) ancestors="$ancestors $(image "${word#ancestor=}" 2>/dev/null || :)" ;; esac
+    done
     for dir in "$here"/*/; do
       svc="$(basename "$dir")"
+      case "$*" in *com.docker.compose.service*) told "$svc" "$*"; continue ;; esac
       [ "$(get "$svc" state)" = running ] || continue
-      case "$*" in *ancestor=*) [ "$(get "$svc" image)" = "$ancestor" ] || continue ;; esac
+      case "$*" in *ancestor=*) case " $ancestors " in *" $(get "$svc" image) "*) ;; *) continue ;; esac ;; esac
       container "$svc"
     done
     ;;

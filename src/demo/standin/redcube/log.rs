@@ -1,4 +1,4 @@
-//! The log of the content service, as its console transport prints it: coloured, over many
+//! The logs of the services, as their console transport prints them: coloured, over many
 //! lines, with a space behind each colon.
 
 use std::{
@@ -29,8 +29,16 @@ pub(super) async fn write(cube: &Cube) {
             continue;
         }
         number += 1;
+        let took = cube.dice.between(8.0, 45.0) as u64;
+        let request = Request {
+            method: "GET",
+            path: "/api/content/interview-intel/experiences",
+            agent: "Mozilla/5.0",
+            status: status(cube),
+            took,
+        };
         // A line that the disk has no room for is lost, as it would be there.
-        let _ = append(cube, number, status(cube));
+        let _ = append(cube, "content-service", number, &request);
     }
 }
 
@@ -43,26 +51,41 @@ pub(super) fn status(cube: &Cube) -> u16 {
     if failing && cube.dice.happens(ANALYSES_FAIL) { 502 } else { 200 }
 }
 
-fn append(cube: &Cube, number: u64, status: u16) -> io::Result<()> {
-    let path = cube.containers.log("content-service");
+/// A request that was finished.
+pub(super) struct Request<'a> {
+    pub(super) method: &'a str,
+    pub(super) path: &'a str,
+    pub(super) agent: &'a str,
+    pub(super) status: u16,
+    /// Milliseconds.
+    pub(super) took: u64,
+}
+
+/// Writes down a request, the how manieth it is.
+pub(super) fn append(
+    cube: &Cube,
+    service: &str,
+    number: u64,
+    request: &Request<'_>,
+) -> io::Result<()> {
+    let path = cube.containers.log(service);
     if fs::metadata(&path)?.len() > LONGEST {
         fs::write(&path, "")?;
     }
     let at = Timestamp::now();
-    let (level, colour) = if status >= 500 { ("error", 31) } else { ("info", 32) };
+    let (level, colour) = if request.status >= 500 { ("error", 31) } else { ("info", 32) };
     let day = at.strftime("%Y-%m-%d %H:%M:%S%.3f");
-    let took = cube.dice.between(8.0, 45.0) as u64;
     let trace = cube.dice.hex();
     let lines = [
         format!("{day} [\u{1b}[{colour}m{level}\u{1b}[39m]: request.completed {{"),
         format!("  \"trace_id\": \"{trace}\","),
-        "  \"method\": \"GET\",".to_owned(),
-        "  \"path\": \"/api/content/interview-intel/experiences\",".to_owned(),
-        format!("  \"status\": {status},"),
-        format!("  \"duration_ms\": {took},"),
+        format!("  \"method\": \"{}\",", request.method),
+        format!("  \"path\": \"{}\",", request.path),
+        format!("  \"status\": {},", request.status),
+        format!("  \"duration_ms\": {},", request.took),
         format!("  \"user_id\": {},", number % 240 + 1),
         format!("  \"ip\": \"198.51.100.{}\",", number % 200 + 10),
-        "  \"user_agent\": \"Mozilla/5.0\"".to_owned(),
+        format!("  \"user_agent\": {}", serde_json::Value::from(request.agent)),
         "}".to_owned(),
     ];
     let text: String = lines.iter().map(|line| format!("{at:.9} {line}\n")).collect();

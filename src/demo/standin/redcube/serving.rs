@@ -8,6 +8,7 @@ use super::{
     super::super::{
         Cast, DemoError, Ground,
         chance::{self, Dice},
+        postgres::Plan,
         rental,
         stage::Stage,
     },
@@ -32,6 +33,8 @@ pub(super) struct Cube {
     pub(super) dice: Dice,
     /// The key of the account that pays for the analyses.
     pub(super) key: String,
+    /// The databases, where there are any.
+    pub(super) plan: Option<Arc<Plan>>,
 }
 
 impl Cube {
@@ -117,9 +120,19 @@ pub(in crate::demo) async fn start(
     let containers = Containers::create(root, plan.as_deref().ok()).map_err(DemoError::Files)?;
     let key = format!("sk-or-demo-{}", chance::unguessable(24).map_err(DemoError::Random)?);
     let mut variables = variables(ground, &containers, &key);
+    let own = containers.clone();
+    if tokio::task::spawn_blocking(move || own.check_out()).await.unwrap_or(false) {
+        variables.insert("REDCUBE_BRANCH".to_owned(), "main".to_owned());
+    }
     let programs = containers.programs();
     let dice = Dice::new(ground.options.seed);
-    let cube = Arc::new(Cube { stage: Arc::clone(&stage), containers, dice, key });
+    let cube = Arc::new(Cube {
+        stage: Arc::clone(&stage),
+        containers,
+        dice,
+        key,
+        plan: plan.clone().ok(),
+    });
     let routes = gateway::routes().with_state(Arc::clone(&cube));
     if let Some(listener) = ground.listener.take() {
         tasks.spawn(rental::serve(listener, routes, stage));
@@ -160,7 +173,7 @@ fn variables(ground: &Ground, containers: &Containers, key: &str) -> BTreeMap<St
         ("REDCUBE_PROJECT", PROJECT.to_owned()),
         ("REDCUBE_DIR", path(containers.project())),
         ("REDCUBE_BACKUPS", path(containers.backups())),
-        ("REDCUBE_ROLLBACK_SQL", "/rollback/99.sql".to_owned()),
+        ("REDCUBE_ROLLBACKS", path(containers.rollbacks())),
         ("OPENROUTER_API", format!("{base}{ACCOUNT}")),
         ("OPENROUTER_API_KEY", key.to_owned()),
         ("REDCUBE_ON_CALL", "on-call@redcube.example".to_owned()),

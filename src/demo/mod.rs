@@ -14,6 +14,7 @@ mod bookings;
 mod calls;
 mod cars;
 mod chance;
+mod desk;
 mod exodrive_api;
 mod fault;
 mod limit;

@@ -105,13 +105,13 @@ async fn captures_say_that_they_run_and_the_bookings_say_whether_they_do() {
     let it = Harness::start(System::ExoDrive).await;
     let client = it.sql("DATABASE_URL").await;
     let overdue = async || -> i64 {
-        let sql = "SELECT count(*) FROM bookings WHERE status = 'confirmed' AND id > 1 \
+        let sql = "SELECT count(*) FROM bookings WHERE overall_status = 'confirmed' AND id > 1 \
                    AND payment_captured_at IS NULL AND payment_capture_scheduled_at < now()";
         client.query_one(sql, &[]).await.unwrap().get(0)
     };
     it.demo.toggle("captures-stuck");
     let due = "UPDATE bookings SET payment_capture_scheduled_at = now() - interval '1 hour' \
-               WHERE id BETWEEN 2 AND 6 AND status = 'confirmed'";
+               WHERE id BETWEEN 2 AND 6 AND overall_status = 'confirmed'";
     client.batch_execute(due).await.unwrap();
     let path = "/api/admin/process-payment-captures";
     let said: Value = it.get("EXODRIVE_URL", path).await.json().await.unwrap();

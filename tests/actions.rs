@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod common;
+
 #[path = "actions/command.rs"]
 mod command;
 #[path = "actions/ends.rs"]
@@ -16,6 +18,8 @@ mod journal;
 mod launch;
 #[path = "actions/redis.rs"]
 mod redis;
+#[path = "actions/sql.rs"]
+mod sql;
 
 use std::{
     fs,

@@ -18,6 +18,8 @@ mod killed;
 mod mended;
 #[path = "runner/one_action.rs"]
 mod one_action;
+#[path = "runner/sequence.rs"]
+mod sequence;
 
 use std::{
     fs,

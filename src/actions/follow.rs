@@ -76,9 +76,7 @@ impl Actions {
             // Its program may run: another user's cannot be found by its variable.
             Standing::Interrupted if !can_be_seen(&record) => return known,
             Standing::NeverStarted => (Claim::NotSent, never_started(&directory, &record)),
-            Standing::Interrupted => {
-                (Claim::Unclear, "interrupted: its runner was ended before it was over".to_owned())
-            }
+            Standing::Interrupted => (Claim::Unclear, interrupted(&record)),
             _ => return known,
         };
         let took = Duration::try_from((self.clock)().wall.duration_since(record.intended));
@@ -143,6 +141,12 @@ fn never_started(directory: &Path, record: &Record) -> String {
         (None, None) => "its runner never reported".to_owned(),
     };
     format!("not sent: {why}")
+}
+
+/// How far a run came whose runner was ended.
+fn interrupted(record: &Record) -> String {
+    let step = record.step.as_ref().map(|step| format!(": {}", step.when_cut_off()));
+    format!("interrupted: its runner was ended before it was over{}", step.unwrap_or_default())
 }
 
 /// Reads the events of a runner as they are written.

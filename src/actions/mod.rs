@@ -32,6 +32,8 @@ mod redis;
 
 mod run;
 
+mod sql;
+
 mod supervise;
 
 mod tidy;
@@ -59,7 +61,7 @@ use tokio::sync::mpsc;
 pub use self::{
     approval::Request,
     journal::{JournalError, JournalReport},
-    preview::measure,
+    preview::{Findings, look_at_statements, measure},
     supervise::supervise,
 };
 use self::{

@@ -1,6 +1,9 @@
 //! What a runner is handed on its standard input: everything it needs to carry out exactly
 //! one run, secrets included. It never touches the disk or a command line.
 
+mod sequence;
+mod sql;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use secrecy::zeroize::Zeroize;
@@ -24,7 +27,7 @@ use crate::{
 
 /// The version of this form. Both sides are the same program; a newer one that was
 /// installed in between says so instead of guessing.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Everything for one run.
 #[derive(Serialize, Deserialize)]
@@ -58,16 +61,7 @@ struct Action {
 
 #[derive(Serialize, Deserialize)]
 enum Kind {
-    Http {
-        method: String,
-        url: String,
-        headers: Vec<(String, Words)>,
-        body: Option<serde_json::Value>,
-        hidden: Vec<(String, Words)>,
-        accept: Vec<(u16, u16)>,
-        tls: Tls,
-        readings: Vec<(String, From)>,
-    },
+    Http(Http),
     Redis {
         source: SourceId,
         socket: Option<PathBuf>,
@@ -81,13 +75,33 @@ enum Kind {
         protect: Vec<String>,
         keys_per_second: u32,
     },
-    Command {
-        argv: Vec<String>,
-        shell: bool,
-        directory: Option<PathBuf>,
-        environment: Vec<(String, Words)>,
-        stdin: Option<Words>,
-    },
+    Command(Command),
+    Sql(sql::Sql),
+    Sequence(sequence::Sequence),
+}
+
+/// One request.
+#[derive(Serialize, Deserialize)]
+struct Http {
+    method: String,
+    url: String,
+    headers: Vec<(String, Words)>,
+    body: Option<serde_json::Value>,
+    hidden: Vec<(String, Words)>,
+    accept: Vec<(u16, u16)>,
+    tls: Tls,
+    readings: Vec<(String, From)>,
+    idempotency_key_header: Option<String>,
+}
+
+/// A program.
+#[derive(Serialize, Deserialize)]
+struct Command {
+    argv: Vec<String>,
+    shell: bool,
+    directory: Option<PathBuf>,
+    environment: Vec<(String, Words)>,
+    stdin: Option<Words>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -185,20 +199,7 @@ fn milliseconds(duration: Duration) -> u64 {
 impl Kind {
     fn of(kind: &ActionKind) -> Self {
         match kind {
-            ActionKind::Http(http) => Self::Http {
-                method: http.method.clone(),
-                url: http.url.as_str().to_owned(),
-                headers: named(&http.headers),
-                body: http.body.clone(),
-                hidden: named(&http.hidden),
-                accept: http.accept.iter().map(|range| (range.from, range.to)).collect(),
-                tls: Tls::of(&http.tls),
-                readings: http
-                    .readings
-                    .iter()
-                    .map(|reading| (reading.name.to_string(), From::of(&reading.from)))
-                    .collect(),
-            },
+            ActionKind::Http(http) => Self::Http(Http::of(http)),
             ActionKind::Redis(redis) => {
                 let server = &redis.redis;
                 let (socket, host, port) = match &server.address {
@@ -219,36 +220,15 @@ impl Kind {
                     keys_per_second: redis.keys_per_second,
                 }
             }
-            ActionKind::Command(command) => Self::Command {
-                argv: command.argv.clone(),
-                shell: command.shell,
-                directory: command.directory.clone(),
-                environment: named(&command.environment),
-                stdin: command.stdin.as_ref().map(Words::of),
-            },
+            ActionKind::Command(command) => Self::Command(Command::of(command)),
+            ActionKind::Sql(action) => Self::Sql(sql::Sql::of(action)),
+            ActionKind::Sequence(action) => Self::Sequence(sequence::Sequence::of(action)),
         }
     }
 
     fn restore(&self) -> Result<ActionKind, String> {
         Ok(match self {
-            Self::Http { method, url, headers, body, hidden, accept, tls, readings } => {
-                ActionKind::Http(Box::new(HttpAction {
-                    method: method.clone(),
-                    url: url::Url::parse(url).map_err(|error| error.to_string())?,
-                    headers: texts(headers),
-                    body: body.clone(),
-                    hidden: texts(hidden),
-                    accept: accept.iter().map(|&(from, to)| StatusRange { from, to }).collect(),
-                    tls: tls.restore(),
-                    readings: readings
-                        .iter()
-                        .map(|(name, from)| {
-                            let name = Arc::from(name.as_str());
-                            Ok(ReadingConfig { name, from: from.restore()? })
-                        })
-                        .collect::<Result<_, String>>()?,
-                }))
-            }
+            Self::Http(http) => ActionKind::Http(Box::new(http.restore()?)),
             Self::Redis { source, delete, protect, keys_per_second, .. } => {
                 ActionKind::Redis(Box::new(RedisAction {
                     source: source.clone(),
@@ -258,15 +238,9 @@ impl Kind {
                     keys_per_second: *keys_per_second,
                 }))
             }
-            Self::Command { argv, shell, directory, environment, stdin } => {
-                ActionKind::Command(Box::new(CommandAction {
-                    argv: argv.clone(),
-                    shell: *shell,
-                    directory: directory.clone(),
-                    environment: texts(environment),
-                    stdin: stdin.as_ref().map(Words::restore),
-                }))
-            }
+            Self::Command(command) => ActionKind::Command(Box::new(command.restore())),
+            Self::Sql(action) => ActionKind::Sql(Box::new(action.restore())),
+            Self::Sequence(sequence) => ActionKind::Sequence(sequence.restore()?),
         })
     }
 
@@ -295,6 +269,69 @@ impl Kind {
         }
         server
     }
+}
+
+impl Http {
+    fn of(http: &HttpAction) -> Self {
+        Self {
+            method: http.method.clone(),
+            url: http.url.as_str().to_owned(),
+            headers: named(&http.headers),
+            body: http.body.clone(),
+            hidden: named(&http.hidden),
+            accept: http.accept.iter().map(|range| (range.from, range.to)).collect(),
+            tls: Tls::of(&http.tls),
+            readings: taken(&http.readings),
+            idempotency_key_header: http.idempotency_key_header.clone(),
+        }
+    }
+
+    fn restore(&self) -> Result<HttpAction, String> {
+        Ok(HttpAction {
+            method: self.method.clone(),
+            url: url::Url::parse(&self.url).map_err(|error| error.to_string())?,
+            headers: texts(&self.headers),
+            body: self.body.clone(),
+            hidden: texts(&self.hidden),
+            accept: self.accept.iter().map(|&(from, to)| StatusRange { from, to }).collect(),
+            tls: self.tls.restore(),
+            readings: given(&self.readings)?,
+            idempotency_key_header: self.idempotency_key_header.clone(),
+        })
+    }
+}
+
+impl Command {
+    fn of(command: &CommandAction) -> Self {
+        Self {
+            argv: command.argv.clone(),
+            shell: command.shell,
+            directory: command.directory.clone(),
+            environment: named(&command.environment),
+            stdin: command.stdin.as_ref().map(Words::of),
+        }
+    }
+
+    fn restore(&self) -> CommandAction {
+        CommandAction {
+            argv: self.argv.clone(),
+            shell: self.shell,
+            directory: self.directory.clone(),
+            environment: texts(&self.environment),
+            stdin: self.stdin.as_ref().map(Words::restore),
+        }
+    }
+}
+
+fn taken(readings: &[ReadingConfig]) -> Vec<(String, From)> {
+    readings.iter().map(|one| (one.name.to_string(), From::of(&one.from))).collect()
+}
+
+fn given(readings: &[(String, From)]) -> Result<Vec<ReadingConfig>, String> {
+    let one = |(name, from): &(String, From)| {
+        Ok(ReadingConfig { name: Arc::from(name.as_str()), from: from.restore()? })
+    };
+    readings.iter().map(one).collect()
 }
 
 fn named(texts: &[(String, Text)]) -> Vec<(String, Words)> {
@@ -400,6 +437,7 @@ mod tests {
                 },
                 ReadingConfig { name: "etag".into(), from: Extract::Header("etag".to_owned()) },
             ],
+            idempotency_key_header: Some("Idempotency-Key".to_owned()),
         };
         let redis = RedisAction {
             source: "cache".into(),

@@ -15,8 +15,21 @@ use super::{
 use crate::domain::template;
 
 /// Keys of an action, and of a step of one, whose texts may hold places to fill.
-const FILLED: [&str; 8] =
-    ["url", "headers", "body", "argv", "environment", "stdin", "delete", "proof"];
+const FILLED: [&str; 13] = [
+    "url",
+    "headers",
+    "body",
+    "argv",
+    "environment",
+    "stdin",
+    "delete",
+    "proof",
+    "parameters",
+    "set",
+    "verify",
+    "until",
+    "fail_when",
+];
 
 /// A variable that is used and not set.
 #[derive(Clone, Debug, PartialEq, Eq)]

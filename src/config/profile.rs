@@ -7,7 +7,9 @@ mod notify;
 mod probe;
 mod program;
 mod prometheus;
+mod sequence;
 mod source;
+mod sql;
 mod sse;
 
 use std::{
@@ -25,10 +27,12 @@ pub use self::notify::{
 pub use self::probe::{HostPort, StatuspageSource, TcpSource, TlsSource};
 pub use self::program::{CommandReading, CommandSource, OutputPart, Program};
 pub use self::prometheus::{MetricPart, PrometheusSource, PrometheusTake, Selector};
+pub use self::sequence::{EnvFile, Look, SequenceAction, Step, StepKind, Wait};
 pub use self::source::{
     Extract, HttpSource, PostgresSource, PressureConfig, ReadingConfig, RedisAddress, RedisSource,
     SourceKind, SslMode, Statement, StatusRange, UpstashSource, ViolationsConfig,
 };
+pub use self::sql::SqlAction;
 pub use self::sse::SseSource;
 use super::secret::Secret;
 use crate::domain::{
@@ -152,6 +156,10 @@ pub enum ActionKind {
     Redis(Box<RedisAction>),
     /// A program.
     Command(Box<CommandAction>),
+    /// SQL statements in one transaction.
+    Sql(Box<SqlAction>),
+    /// Several steps, one after the other.
+    Sequence(SequenceAction),
 }
 
 /// One HTTP request.
@@ -173,6 +181,9 @@ pub struct HttpAction {
     pub tls: TlsOptions,
     /// Values of the answer, for the proof.
     pub readings: Vec<ReadingConfig>,
+    /// The header in which the name of the run is sent, where the other side takes one to
+    /// know a request again.
+    pub idempotency_key_header: Option<String>,
 }
 
 /// Keys to delete.

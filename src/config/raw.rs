@@ -12,6 +12,7 @@ pub mod prometheus;
 pub mod rule;
 pub mod source;
 pub mod sse;
+pub mod step;
 pub mod value;
 
 use std::collections::BTreeMap;

@@ -40,19 +40,28 @@ struct Head {
     location: Option<String>,
 }
 
-/// Asks the endpoint what it would take. `safe_get`: a GET only reads.
+/// Asks the endpoint what it would take. `safe_get`: a GET only reads. `whole`: nothing of
+/// the address and of the headers is only known when it runs.
 pub async fn look(
     thing: &Thing,
     action: &HttpAction,
     safe_get: bool,
+    whole: bool,
     limit: Duration,
 ) -> Vec<Finding> {
     let head = match ask(action, Method::OPTIONS, limit).await {
         Ok(head) => head,
         Err(failure) => return vec![unreachable(thing, &failure)],
     };
-    let mut found = vec![judge_options(thing, action, &head)];
     let let_in = !matches!(head.status, 401 | 403 | 404 | 410);
+    if !let_in && !whole {
+        let status = http::status_line(head.status);
+        let what = format!(
+            "the endpoint answers {status} as long as what is only known when it runs is missing"
+        );
+        return vec![Finding::new(thing, Grade::Unknown, what).cure("only a run tells")];
+    }
+    let mut found = vec![judge_options(thing, action, &head)];
     if safe_get && let_in {
         found.push(match ask(action, Method::GET, limit).await {
             Ok(head) => judge_get(thing, action, &head),
@@ -259,6 +268,7 @@ mod tests {
             accept: Vec::new(),
             tls: TlsOptions::default(),
             readings: Vec::new(),
+            idempotency_key_header: None,
         }
     }
 

@@ -344,7 +344,10 @@ impl ActionSpec {
     /// # Errors
     /// One of them is missing, or cannot stand in a proof.
     pub fn proven_with(&self, answers: &Answers) -> Result<Self, String> {
-        let filled = |proof: &Proof| proof.when.filled(answers).map(|when| Proof { when });
+        let filled = |proof: &Proof| {
+            let when = proof.when.filled(|blank| answers.filling(blank))?;
+            Ok(Proof { when })
+        };
         let proof = self.proof.iter().map(filled).collect::<Result<_, String>>()?;
         Ok(Self { proof, ..self.clone() })
     }

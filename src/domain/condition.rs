@@ -19,10 +19,9 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ask::Answers,
     cursor::Cursor,
     ids::ReadingName,
-    template::{Filling, Place, Template},
+    template::{Blank, Filling, Place, Template},
     value::Value,
 };
 
@@ -44,24 +43,21 @@ pub struct Condition {
 }
 
 impl Condition {
-    /// The condition with what was asked for put in.
+    /// The condition with every value put in. `lookup` knows the values.
     ///
     /// # Errors
     /// A value is missing, or cannot stand in a condition.
-    pub fn filled(&self, answers: &Answers) -> Result<Self, String> {
+    pub fn filled(&self, lookup: impl Fn(&Blank) -> Option<Filling>) -> Result<Self, String> {
         let template = Template::parse(&self.text).map_err(|error| error.to_string())?;
         for blank in template.blanks() {
             // A condition has no way to write a quote within quotes.
-            if matches!(answers.filling(blank), Some(Filling::Value(value)) if value.contains('"'))
-            {
+            if matches!(lookup(blank), Some(Filling::Value(value)) if value.contains('"')) {
                 return Err(format!(
-                    "the value for {blank} holds a quote, and a proof compares it"
+                    "the value for {blank} holds a quote, and a condition compares it"
                 ));
             }
         }
-        let text = template
-            .fill(Place::Whole, |blank| answers.filling(blank))
-            .map_err(|error| error.to_string())?;
+        let text = template.fill(Place::Whole, lookup).map_err(|error| error.to_string())?;
         Self::parse(&text).map_err(|error| error.message)
     }
 }

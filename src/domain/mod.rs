@@ -48,6 +48,8 @@ pub mod ask;
 
 pub mod keys;
 
+pub mod sql;
+
 pub mod notification;
 
 pub mod delivery;

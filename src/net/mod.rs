@@ -15,6 +15,8 @@ pub mod http;
 
 pub mod meter;
 
+pub mod postgres;
+
 pub mod program;
 
 pub mod progress;

@@ -47,6 +47,11 @@ pub struct Running {
 pub struct Group(Option<Pid>);
 
 impl Group {
+    /// That of a program that was started as the leader of a group of its own.
+    pub fn of(leader: &Child) -> Self {
+        Self(leader.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+
     /// Ends every process in it. What only looks or tells needs no time to tidy up.
     pub fn kill(&self) {
         if let Some(group) = self.0 {
@@ -109,8 +114,8 @@ pub fn start(program: &Program, argv: &[String], reads: bool) -> Result<Running,
         command.current_dir(directory);
     }
     let child = command.spawn().map_err(|error| in_vain(refused(name, &error)))?;
-    let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    Ok(Running { child, group: Group(group) })
+    let group = Group::of(&child);
+    Ok(Running { child, group })
 }
 
 /// Whether an argument holds a secret, which everybody on this machine could read.

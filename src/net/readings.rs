@@ -14,6 +14,9 @@ const LONGEST_TEXT: usize = 200;
 /// The most texts of a list that are kept: nobody chooses from more.
 const LONGEST_LIST: usize = 100;
 
+/// The longest value that is passed on as it was written, bytes.
+const LONGEST_WRITTEN: usize = 4 << 10;
+
 /// One value out of an answer, whose body is `json` where it is JSON at all.
 ///
 /// # Errors
@@ -37,6 +40,36 @@ pub fn read(from: &Extract, json: Option<&Json>, headers: &HeaderMap) -> Result<
 /// As [`read`].
 pub fn in_json(from: &Extract, json: &Json) -> Result<Value, String> {
     read(from, Some(json), &HeaderMap::new())
+}
+
+/// The same value as it was written, without reading it as a number: for whoever passes it
+/// on. None where it is none, or longer than anything that one would pass on.
+pub fn as_written(from: &Extract, json: Option<&Json>, headers: &HeaderMap) -> Option<String> {
+    match from {
+        Extract::Json(paths) => {
+            let json = json?;
+            paths.iter().find_map(|path| {
+                let nodes = path.query(json);
+                if nodes.len() == 1 { nodes.first().and_then(written) } else { None }
+            })
+        }
+        Extract::Header(name) => {
+            let text = headers.get(name)?.to_str().ok()?;
+            (text.len() <= LONGEST_WRITTEN).then(|| text.to_owned())
+        }
+        Extract::Count(_) | Extract::List(_) | Extract::Info(_) => None,
+    }
+}
+
+/// A single JSON value as it was written.
+pub fn written(json: &Json) -> Option<String> {
+    let text = match json {
+        Json::String(text) => text.clone(),
+        Json::Number(number) => number.to_string(),
+        Json::Bool(flag) => flag.to_string(),
+        Json::Null | Json::Array(_) | Json::Object(_) => return None,
+    };
+    (!text.is_empty() && text.len() <= LONGEST_WRITTEN).then_some(text)
 }
 
 /// The value at the first path that leads to one.
@@ -63,7 +96,10 @@ fn first(paths: &[JsonPath], json: &Json) -> Result<Value, String> {
 }
 
 /// A JSON value, where it is a single one.
-fn value(json: &Json) -> Result<Value, String> {
+///
+/// # Errors
+/// It is none, as the text says.
+pub fn value(json: &Json) -> Result<Value, String> {
     match json {
         Json::Null => Err("is null".to_owned()),
         Json::Bool(flag) => Ok(Value::Bool(*flag)),

@@ -54,6 +54,7 @@ fn post_to(url: &str) -> HttpAction {
             ReadingConfig { name: "errors".into(), from: Extract::Count(json("$.errors[*]")) },
             ReadingConfig { name: "node".into(), from: Extract::Header("x-node".to_owned()) },
         ],
+        idempotency_key_header: None,
     }
 }
 

@@ -81,7 +81,7 @@ fn what_cannot_be_asked_for_is_an_error_with_its_line_and_cure() {
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"[0-9]\"\ndefault = \"x\"\n"), "the default \"x\" cannot be taken", "change"),
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nchoices = [\"a\", \"b\"]\ndeny = [{ pattern = \"a\", why = \"no\" }]\n"), "the choice \"a\" cannot be taken: refused: no", "change"),
         (command("[\"x\", \"${ask.n}\"]", secret), "everybody on this machine can read arguments", "environment"),
-        (command("[\"${ask.n}\"]", number), "the program itself cannot be asked for", "write it down"),
+        (command("[\"${ask.n}\"]", number), "the program itself must be written down", "arguments"),
         (command("[\"echo ${ask.n}\"]\nshell = true", number), "would be read by the shell", "environment"),
         (command("[\"x\"]\nenvironment = { API_TOKEN = \"${ask.n}\" }", number), "API_TOKEN holds a secret", "declare it a secret"),
         (command("[\"x\", \"${ask.n b}\"]", number), "neither ${ask.NAME}", "$${ask."),
@@ -91,7 +91,7 @@ fn what_cannot_be_asked_for_is_an_error_with_its_line_and_cure() {
         (http("https://${ask.n}.example/", number), "only the path and the query", "write the host down"),
         (http("https://h.example/#${ask.n}", number), "only the path and the query", "write the host down"),
         (http("https://h.example/${ask.n}", secret), "addresses are shown", "header"),
-        (command("[\"x\"]\nstdin = \"${ask.n}\"", secret).replace("== 200", "== \\\"${ask.n}\\\""), "proofs are shown", "may be seen"),
+        (command("[\"x\"]\nstdin = \"${ask.n}\"", secret).replace("== 200", "== \\\"${ask.n}\\\""), "conditions are shown", "may be seen"),
         ("[action.a]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"x\"]\ntitle = \"${ask.n}\"\n".to_owned(), "cannot be the name of a variable", "${NAME}"),
         ("[source.c]\nkind = \"redis\"\nurl = \"redis://h/0\"\n[action.a]\nkind = \"redis\"\nguard = \"G1\"\nsource = \"c\"\ndelete = [\"${ask.n}*\"]\nproof = [\"result.deleted > 0\"]\n".to_owned() + number, "would match nearly everything", "three"),
     ];

@@ -122,6 +122,23 @@ const GROUPS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "sql",
+        &[
+            "[source.db]\nkind = \"postgres\"\nurl = \"postgres://u@host/db\"\n[action.a]\nkind = \"sql\"\nguard = \"G3\"\nsource = \"db\"\nsslmode = \"require\"\nstatements = [\"UPDATE t SET a = $2; DELETE FROM t\", \"CREATE INDEX CONCURRENTLY i ON t (a)\", \"COMMIT\"]\nproof = [\"result.row == 1\"]\n",
+            "[action.a]\nkind = \"sql\"\nguard = \"G3\"\nsource = \"api\"\nstatements = []\nrows_at_most = -1\nproof = [\"result.rows == 1\"]\n",
+            "[action.a]\nkind = \"sql\"\nguard = \"G3\"\nurl = \"https://h/\"\nstatements = [\"DROP FUNCTION keep_me()\", \"UPDATE t SET a = $3\"]\nparameters = [\"x\", \"y\"]\ncount = \"DELETE FROM t\"\ndeny = [\"keep_*\", \"No!\"]\nproof = [\"result.rows == 1\"]\n",
+            "[action.a]\nkind = \"sql\"\nguard = \"G3\"\nstatements = [\"UPDATE t SET a = 'x\"]\nlock_timeout = \"soon\"\nproof = [\"result.rows == 1\"]\n",
+        ],
+    ),
+    (
+        "sequence",
+        &[
+            "[action.a]\nkind = \"sequence\"\nguard = \"G3\"\nproof = [\"result.set_statu == 201\"]\n[[action.a.step]]\nkind = \"http\"\nname = \"set\"\nurl = \"https://h/${step.deploy.id}\"\nverify = [\"stat == 201\", \"api.up == true\"]\n[[action.a.step]]\nkind = \"http\"\nname = \"set\"\nurl = \"https://${step.set.status}/\"\ntimout = \"1m\"\n[[action.a.step]]\nkind = \"command\"\nname = \"Deploy\"\nshell = true\nargv = [\"echo ${step.set.code}\"]\n",
+            "[action.a]\nkind = \"sequence\"\nguard = \"G3\"\nstep = []\n",
+            "[action.a]\nkind = \"sequence\"\nguard = \"G3\"\n[[action.a.step]]\nkind = \"wait\"\nname = \"w\"\nurl = \"https://h/\"\nargv = [\"true\"]\nuntil = []\n[[action.a.step]]\nkind = \"wait\"\nname = \"q\"\nquery = \"DELETE FROM t\"\nuntil = [\"state == before\"]\n[[action.a.step]]\nkind = \"env_file\"\nname = \"e\"\npath = \"none.env\"\nset = { \"A B\" = \"1\" }\n[[action.a.step]]\nkind = \"sequence\"\nname = \"s\"\n",
+        ],
+    ),
+    (
         "actions",
         &[
             "[action.a]\nkind = \"http\"\nguard = \"G1\"\nurl = \"https://h/\"\nundo = \"a\"\nkey = \"ctrl\"\nproof = [\"result.x > 0\", \"up == true\"]\n",

@@ -113,7 +113,10 @@ fn it_names_every_key_there_is() {
                 "source.sse",
             ]
             .as_slice(),
-            "action" => ["action.http", "action.redis", "action.command"].as_slice(),
+            "action" => {
+                ["action.http", "action.redis", "action.command", "action.sql", "action.sequence"]
+                    .as_slice()
+            }
             "notify" if section != "notify" => &TARGETS,
             _ => return named.contains(&(section.clone(), key.clone())),
         };

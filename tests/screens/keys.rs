@@ -24,7 +24,7 @@ use watchfloor::{
 
 #[test]
 fn no_chord_means_two_things_in_one_place() {
-    for context in help::CONTEXTS.iter().copied() {
+    for context in help::CONTEXTS {
         let mut seen = BTreeSet::new();
         for binding in BINDINGS.iter().filter(|binding| binding.contexts.contains(&context)) {
             for chord in binding.chords {
@@ -65,7 +65,7 @@ fn what_has_a_name_has_a_key_except_for_commands_with_arguments() {
 
 #[test]
 fn the_help_tells_of_every_binding_whatever_the_place() {
-    for here in help::CONTEXTS.iter().copied() {
+    for here in help::CONTEXTS {
         let lines: Vec<String> =
             help::lines(here, false, 200, COLOURS).iter().map(ToString::to_string).collect();
         for binding in BINDINGS {

@@ -137,6 +137,60 @@ pub struct Entry {
     /// It is run for practice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drill: bool,
+    /// Which step of a sequence begins here, or has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<StepMark>,
+}
+
+/// A step of a sequence that begins, or has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepMark {
+    /// Its number, from 1.
+    pub number: usize,
+    /// How many there are.
+    pub of: usize,
+    /// Its name.
+    pub name: String,
+    /// Whether it begins or has ended.
+    pub phase: StepPhase,
+    /// What became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+}
+
+/// Whether a step begins or has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepPhase {
+    /// The next thing is the deed.
+    Begin,
+    /// It is over.
+    End,
+}
+
+impl StepMark {
+    /// How far a sequence had come whose runner was ended after this line.
+    pub fn when_cut_off(&self) -> String {
+        let Self { number, of, name, phase, claim } = self;
+        let done = number - 1;
+        let rest = |first: usize| match of.saturating_sub(first) {
+            0 if first > *of => String::new(),
+            0 => format!("; step {of} never began"),
+            _ => format!("; steps {first} to {of} never began"),
+        };
+        match (phase, claim) {
+            (StepPhase::Begin, _) => format!(
+                "{done} of {of} done; step {number} ({name}) had begun, and whether it acted is not known{}",
+                rest(number + 1)
+            ),
+            (StepPhase::End, Some(Claim::Done)) => {
+                format!("{number} of {of} done, {name} last{}", rest(number + 1))
+            }
+            (StepPhase::End, _) => {
+                format!("{done} of {of} done; step {number} ({name}) was not{}", rest(number + 1))
+            }
+        }
+    }
 }
 
 impl Entry {
@@ -164,6 +218,7 @@ impl Entry {
             asked: BTreeMap::new(),
             take_over: None,
             drill: false,
+            step: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 
 use super::{
-    entry::{Entry, Kind, Line},
+    entry::{Entry, Kind, Line, StepMark, StepPhase},
     who::Who,
 };
 use crate::{
@@ -40,6 +40,8 @@ pub(in crate::actions) struct Record {
     pub(in crate::actions) cancelled: Option<String>,
     /// What the proof said, by whoever looked.
     pub(in crate::actions) outcome: Option<ActionOutcome>,
+    /// The step of a sequence that was last begun or ended.
+    pub(in crate::actions) step: Option<StepMark>,
 }
 
 /// What a second person was asked to agree to.
@@ -160,6 +162,7 @@ impl Record {
             process: None,
             cancelled: None,
             outcome: None,
+            step: None,
         }
     }
 
@@ -181,6 +184,15 @@ impl Record {
             Kind::Process => {
                 self.last = self.last.max(Last::Started);
                 self.process.clone_from(&line.entry.process);
+            }
+            Kind::Step => {
+                if let Some(mark) = &line.entry.step {
+                    // Its own program is not known yet; that of an earlier step has ended.
+                    if mark.phase == StepPhase::Begin {
+                        self.process = None;
+                    }
+                    self.step = Some(mark.clone());
+                }
             }
             Kind::Cancel => self.cancelled = Some(line.who.name()),
             Kind::Finish => self.finish(line.entry.result.clone().map(RunResult::from)),

@@ -38,15 +38,20 @@ pub(in crate::actions) struct HttpJob {
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
+    /// The header in which the other side is told a name of the request.
+    key: Option<HeaderName>,
 }
 
 impl HttpJob {
-    /// The request.
-    pub(in crate::actions) fn request(&self) -> Request<Full<Bytes>> {
+    /// The request. `name` is what it is called, for the side that takes such a name.
+    pub(in crate::actions) fn request(&self, name: &str) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
+        if let (Some(key), Ok(value)) = (&self.key, HeaderValue::from_str(name)) {
+            request.headers_mut().insert(key, value);
+        }
         request
     }
 
@@ -69,6 +74,13 @@ pub(super) fn draft(action: &HttpAction, draft: &mut Draft) -> Option<HttpJob> {
     fingerprint(action, &shown, draft);
     draft.line(&format!("{} {} HTTP/1.1", action.method, shown_url(&action.url)));
     let headers = headers(action, &body, draft);
+    let key = action.idempotency_key_header.as_ref().map(|name| {
+        draft.fingerprint.add("idempotency_key_header", name);
+        draft.line(&format!("{}: (the name of the run)", name.to_ascii_lowercase()));
+        HeaderName::from_bytes(name.as_bytes())
+    });
+    let key =
+        key.transpose().map_err(|_| draft.refuse("the idempotency key has no header")).ok()?;
     if !shown.is_empty() {
         draft.line("");
         draft.line(&shown);
@@ -100,6 +112,7 @@ pub(super) fn draft(action: &HttpAction, draft: &mut Draft) -> Option<HttpJob> {
         uri: uri.ok()?,
         headers: headers?,
         body: Bytes::from(body),
+        key,
     })
 }
 

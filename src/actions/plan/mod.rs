@@ -6,18 +6,24 @@
 
 pub(super) mod command;
 
-mod fill;
+pub(super) mod fill;
 
 pub(super) mod http;
 
 pub(super) mod redis;
+
+pub(super) mod sequence;
+
+pub(super) mod sql;
 
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 pub(super) use self::fill::filled;
-use self::{command::CommandJob, http::HttpJob, redis::RedisJob};
+use self::{
+    command::CommandJob, http::HttpJob, redis::RedisJob, sequence::SequenceJob, sql::SqlJob,
+};
 use super::{journal::hex, words};
 use crate::{
     config::profile::{ActionConfig, ActionKind, Text, TlsOptions},
@@ -52,10 +58,14 @@ pub(super) enum Job {
     Redis(RedisJob),
     /// A program to run.
     Command(CommandJob),
+    /// Statements to run in one transaction.
+    Sql(SqlJob),
+    /// Several steps, one after the other.
+    Sequence(SequenceJob),
 }
 
 /// What the kinds of plan have in common while they are made.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Draft {
     /// See [`Plan::request`].
     pub(super) request: Vec<String>,
@@ -100,16 +110,12 @@ impl Plan {
     }
 
     fn of(config: &ActionConfig) -> Self {
-        let mut fingerprint = Fingerprint(Sha256::new());
+        let mut fingerprint = Fingerprint::default();
         fingerprint.add("plan", "1");
         fingerprint.add("action", config.id.as_str());
         fingerprint.add("timeout_ms", config.timeout.as_millis().to_string());
         let mut draft = Draft { request: Vec::new(), refusals: Vec::new(), fingerprint };
-        let job = match &config.kind {
-            ActionKind::Http(action) => http::draft(action, &mut draft).map(Job::Http),
-            ActionKind::Redis(action) => redis::draft(action, &mut draft).map(Job::Redis),
-            ActionKind::Command(action) => command::draft(action, &mut draft).map(Job::Command),
-        };
+        let job = job_of(&config.kind, &mut draft);
         Self {
             action: config.id.clone(),
             timeout: config.timeout,
@@ -121,9 +127,20 @@ impl Plan {
     }
 }
 
+/// Works out what one kind of action does.
+fn job_of(kind: &ActionKind, draft: &mut Draft) -> Option<Job> {
+    match kind {
+        ActionKind::Http(action) => http::draft(action, draft).map(Job::Http),
+        ActionKind::Redis(action) => redis::draft(action, draft).map(Job::Redis),
+        ActionKind::Command(action) => command::draft(action, draft).map(Job::Command),
+        ActionKind::Sql(action) => sql::draft(action, draft).map(Job::Sql),
+        ActionKind::Sequence(action) => sequence::draft(action, draft).map(Job::Sequence),
+    }
+}
+
 /// A hash over named fields. Each is preceded by its length, so that no two different
 /// lists of fields look alike.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Fingerprint(Sha256);
 
 impl Fingerprint {

@@ -6,16 +6,20 @@ mod http;
 
 mod redis;
 
+mod sequence;
+
+mod sql;
+
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::{
-    plan::{Job, Plan},
+    plan::{self, Job, Plan},
     words,
 };
 use crate::{
-    config::profile::ActionConfig,
+    config::profile::{ActionConfig, SqlAction},
     domain::{
         action::Preview,
         ask::Answers,
@@ -31,10 +35,12 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// What was measured.
 #[derive(Debug, Default)]
-struct Findings {
+pub struct Findings {
     groups: Vec<KeyGroup>,
-    findings: Vec<String>,
-    refusals: Vec<String>,
+    /// What was found.
+    pub findings: Vec<String>,
+    /// Why it must not be done.
+    pub refusals: Vec<String>,
 }
 
 impl Findings {
@@ -69,14 +75,45 @@ pub async fn measure(
             .map_err(|_| Failure::new(FailureKind::Misconfigured, "no plan could be made"))?;
         let mut found = Findings::default();
         match &plan.job {
-            Some(Job::Http(job)) => http::look(job, &mut found).await,
-            Some(Job::Redis(job)) => redis::look(job, groups, &mut found).await?,
-            Some(Job::Command(job)) => command::look(job, &mut found),
+            Some(Job::Sequence(job)) => sequence::look(job, groups, &mut found).await,
+            Some(job) => look(job, groups, &mut found).await?,
             None => {}
         }
         Ok(preview(plan, found, at))
     };
     timeout(LIMIT, work).await.unwrap_or_else(|_| Err(too_slow()))
+}
+
+/// Has the server look at statements without running them. `known`: so are all parameters.
+///
+/// # Errors
+/// It took longer than five seconds, or the server cannot be reached.
+pub async fn look_at_statements(action: &SqlAction, known: bool) -> Result<Findings, Failure> {
+    let mut found = Findings::default();
+    let (job, refusals) = plan::sql::alone(action);
+    found.refusals = refusals;
+    if let Some(mut job) = job {
+        job.known &= known;
+        let looked = timeout(LIMIT, sql::look(&job, &mut found)).await;
+        looked.unwrap_or_else(|_| {
+            let message = format!("the look took longer than {LIMIT:?}");
+            Err(Failure::new(FailureKind::Timeout, message))
+        })?;
+    }
+    Ok(found)
+}
+
+/// Looks at what one kind of action would meet.
+async fn look(job: &Job, groups: &[PrefixSpec], found: &mut Findings) -> Result<(), Failure> {
+    match job {
+        Job::Http(job) => http::look(job, found).await,
+        Job::Redis(job) => redis::look(job, groups, found).await?,
+        Job::Command(job) => command::look(job, found),
+        Job::Sql(job) => sql::look(job, found).await?,
+        // No step is a sequence itself.
+        Job::Sequence(_) => {}
+    }
+    Ok(())
 }
 
 fn preview(plan: Plan, found: Findings, at: Moment) -> Preview {

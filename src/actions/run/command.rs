@@ -26,6 +26,7 @@ use crate::{
         action::{ActionStage, Claim},
         value::Value,
     },
+    net::readings,
 };
 
 /// How often its output is looked at.
@@ -278,7 +279,14 @@ impl Running<'_> {
         if claim != Claim::Done && !last.is_empty() {
             summary.push_str(&format!("; it last said: {}", words::quote(last, 160)));
         }
-        let ended = Ended { still_runs: self.still_runs, ..Ended::new(claim, summary) };
+        let mut ended = Ended { still_runs: self.still_runs, ..Ended::new(claim, summary) };
+        // For the conditions of a step; what else a program says is in the file of the run.
+        if self.stage.mark.is_some()
+            && let Ok(value) = readings::from_text(last)
+        {
+            ended.texts.insert("output".into(), last.to_owned());
+            ended = ended.reading("output", value);
+        }
         match code {
             Some(code) => ended.reading("exit_code", Value::Number(f64::from(code))),
             None => ended,

@@ -31,7 +31,7 @@ pub(super) async fn run(job: &HttpJob, stage: &Stage<'_>) -> Result<Ended, Ended
     let why = |error| words::clip(&http::failure(&error, &job.endpoint.shown()).message, QUOTED);
     let connection = stage.prepare(open(job)).await?;
     stage.start().await?;
-    let mut answer = match stage.wait(connection.send(job.request())).await {
+    let mut answer = match stage.wait(connection.send(job.request(&stage.key))).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => {
             return Ok(unclear(format!("it was sent, and the connection ended: {}", why(error))));
@@ -55,7 +55,7 @@ pub(super) async fn run(job: &HttpJob, stage: &Stage<'_>) -> Result<Ended, Ended
 }
 
 /// Opens a connection for the request. Sends nothing.
-async fn open(job: &HttpJob) -> Result<Connection, Failure> {
+pub(super) async fn open(job: &HttpJob) -> Result<Connection, Failure> {
     let whom = job.endpoint.shown();
     let mut progress = Progress::new(OPEN_LIMIT);
     let opened = timeout(OPEN_LIMIT, job.endpoint.dial(Some(ALPN), &mut progress)).await;
@@ -98,6 +98,8 @@ fn judge(job: &HttpJob, line: &str, answer: &Answer, body: &Body, stage: &Stage<
     for reading in &job.readings {
         match readings::read(&reading.from, json.as_ref(), &answer.headers) {
             Ok(value) => {
+                let written = readings::as_written(&reading.from, json.as_ref(), &answer.headers);
+                ended.texts.extend(written.map(|text| (Arc::clone(&reading.name), text)));
                 ended.readings.insert(Arc::clone(&reading.name), value);
             }
             Err(why) => {

@@ -10,7 +10,7 @@ use crate::{
         cooldown::resting,
         journal::{
             Journal, JournalError,
-            entry::{Entry, Kind},
+            entry::{Entry, Kind, StepMark},
         },
         process::ProcessId,
     },
@@ -81,6 +81,11 @@ impl Log {
     /// Something on the way.
     pub(super) async fn step(&self, text: String) -> Result<(), JournalError> {
         self.write(Entry { text: Some(text), ..Entry::new(Kind::Step) }).await
+    }
+
+    /// A step of a sequence begins, or has ended.
+    pub(super) async fn mark(&self, mark: StepMark, text: String) -> Result<(), JournalError> {
+        self.write(Entry { text: Some(text), step: Some(mark), ..Entry::new(Kind::Step) }).await
     }
 
     /// The carrying out is over.

@@ -6,6 +6,8 @@
 
 mod command;
 
+mod env_file;
+
 mod hold;
 
 mod http;
@@ -20,6 +22,12 @@ mod redis;
 
 mod reporter;
 
+mod sequence;
+
+mod sql;
+
+mod wait;
+
 use std::{
     collections::BTreeMap,
     future::Future,
@@ -32,7 +40,7 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::log::DISK_LIMIT;
-use self::{log::Log, reporter::Reporter};
+use self::{log::Log, reporter::Reporter, sequence::Mark};
 use super::{
     Clock,
     journal::{Journal, JournalError},
@@ -114,13 +122,21 @@ struct Ended {
     claim: Claim,
     summary: String,
     readings: BTreeMap<ReadingName, Value>,
+    /// Readings as they were written, where that is known: for later steps.
+    texts: BTreeMap<ReadingName, String>,
     /// Something of it was to be ended and still runs.
     still_runs: bool,
 }
 
 impl Ended {
     fn new(claim: Claim, summary: impl Into<String>) -> Self {
-        Self { claim, summary: summary.into(), readings: BTreeMap::new(), still_runs: false }
+        Self {
+            claim,
+            summary: summary.into(),
+            readings: BTreeMap::new(),
+            texts: BTreeMap::new(),
+            still_runs: false,
+        }
     }
 
     fn not_sent(why: impl std::fmt::Display) -> Self {
@@ -164,8 +180,12 @@ struct Stage<'a> {
     stop: &'a Stop,
     run: &'a RunId,
     deadline: Instant,
-    /// A directory for this run alone; not there yet.
+    /// A directory for this run alone, or for this step; not there yet.
     directory: PathBuf,
+    /// What it is called where the other side takes such a name: never twice the same.
+    key: String,
+    /// Which step it is, where it is one.
+    mark: Option<Mark<'a>>,
 }
 
 impl Stage<'_> {
@@ -182,11 +202,39 @@ impl Stage<'_> {
         if self.stop.token.is_cancelled() {
             return Err(Ended::not_sent(self.stop.why().words()));
         }
-        self.log.start().await.map_err(|error| {
-            Ended::not_sent(format!("the start could not be written to the journal: {error}"))
-        })?;
-        self.reporter.send(ActionStage::Started);
+        if self.mark.as_ref().is_none_or(Mark::is_first) {
+            self.log.start().await.map_err(|error| {
+                Ended::not_sent(format!("the start could not be written to the journal: {error}"))
+            })?;
+            self.reporter.send(ActionStage::Started);
+        }
+        if let Some(mark) = &self.mark {
+            mark.begin(self.log).await.map_err(|error| {
+                Ended::not_sent(format!("the step could not be written to the journal: {error}"))
+            })?;
+            self.report(0, None, String::new());
+        }
         Ok(())
+    }
+
+    /// Why it must not go on, where that is so.
+    fn interrupted(&self) -> Option<Interruption> {
+        if self.stop.token.is_cancelled() {
+            return Some(self.stop.why());
+        }
+        (Instant::now() >= self.deadline).then_some(Interruption::TimedOut)
+    }
+
+    fn report(&self, done: u64, total: Option<u64>, note: String) {
+        let (done, total, note) = match &self.mark {
+            None => (done, total, note),
+            Some(mark) => {
+                let (number, of) = mark.done();
+                let note = if note.is_empty() { note } else { format!(": {note}") };
+                (number, Some(of), format!("{mark}{note}"))
+            }
+        };
+        self.reporter.send(ActionStage::Progress { done, total, note });
     }
 
     /// Writes something down that happened on the way. An action that runs is not stopped
@@ -198,7 +246,7 @@ impl Stage<'_> {
     }
 
     fn progress(&self, done: u64, note: impl Into<String>) {
-        self.reporter.send(ActionStage::Progress { done, total: None, note: note.into() });
+        self.report(done, None, note.into());
     }
 
     /// Waits for something, but not past the deadline, nor when a person stops it.
@@ -264,6 +312,8 @@ pub(super) async fn run(task: Task) -> Over {
                 run,
                 deadline: Instant::now() + plan.timeout,
                 directory: super::place_of(state_dir, run),
+                key: run.to_string(),
+                mark: None,
             };
             match objection(&plan, digest) {
                 Some(why) => Ended::not_sent(why),
@@ -322,10 +372,20 @@ async fn carry_out(plan: &Plan, stage: &Stage<'_>, cooldown: Duration) -> Ended 
         Err(error) => return Ended::not_sent(error),
     }
     let ended = match &plan.job {
-        Some(Job::Http(job)) => http::run(job, stage).await,
-        Some(Job::Redis(job)) => redis::run(job, stage).await,
-        Some(Job::Command(job)) => command::run(job, stage).await,
+        Some(Job::Sequence(job)) => sequence::run(job, stage).await,
+        Some(job) => carry_out_job(job, stage).await,
         None => Err(Ended::not_sent("it cannot be carried out as configured")),
     };
     ended.unwrap_or_else(|early| early)
+}
+
+/// Carries out what is no sequence. Whatever goes wrong before it has begun is `Err`.
+async fn carry_out_job(job: &Job, stage: &Stage<'_>) -> Result<Ended, Ended> {
+    match job {
+        Job::Http(job) => http::run(job, stage).await,
+        Job::Redis(job) => redis::run(job, stage).await,
+        Job::Command(job) => command::run(job, stage).await,
+        Job::Sql(job) => sql::run(job, stage).await,
+        Job::Sequence(_) => Err(Ended::not_sent("a sequence cannot be a step of another")),
+    }
 }

@@ -20,7 +20,7 @@ pub use self::{
 };
 use super::state::World;
 use crate::domain::{
-    action::{ActionOutcome, PastRun, Trace},
+    action::{ActionOutcome, Claim, PastRun, Trace},
     catalog::ActionSpec,
     guard::Guard,
     ids::{ActionId, RunId},
@@ -29,6 +29,9 @@ use crate::domain::{
 
 /// Runs of this console that are remembered.
 const RUNS: usize = 50;
+
+/// Runs that say how long an action usually takes.
+const USUAL: usize = 5;
 
 /// What may be done, what is being done, what was done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -155,6 +158,26 @@ impl ActionsState {
         here.map(|run| run.started.wall).chain(noted.map(|run| run.wall)).max()
     }
 
+    /// How long an action usually takes: the median of its newest runs that claimed to be
+    /// done, five at most, and how many these are.
+    pub fn usual(&self, action: &ActionId) -> Option<(Duration, usize)> {
+        let here = self.runs.iter().rev().filter(|run| run.action == *action);
+        let here = here.filter_map(|run| Some((&run.id, &run.result.as_ref()?.0)));
+        let noted = self.history.iter().filter(|run| run.action == *action);
+        let noted = noted.filter_map(|run| Some((&run.run, run.trace.result.as_ref()?)));
+        let mut seen = Vec::new();
+        let mut took = Vec::new();
+        for (run, result) in here.chain(noted).filter(|(_, result)| result.claim == Claim::Done) {
+            if took.len() < USUAL && !seen.contains(&run) {
+                seen.push(run);
+                took.push(result.took);
+            }
+        }
+        took.sort();
+        let median = *took.get(took.len() / 2)?;
+        Some((median, took.len()))
+    }
+
     /// How the last run of an action ended.
     pub fn last_of(&self, action: &ActionId) -> Option<PastRun> {
         let here = self.runs.iter().rev().find(|run| run.action == *action);
@@ -227,4 +250,51 @@ pub fn rows(world: &World) -> Vec<ActionRow> {
             last: world.actions.last_of(&spec.id),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::action::RunResult;
+
+    fn past(run: &str, action: &str, claim: Claim, seconds: u64) -> PastRun {
+        let result = RunResult {
+            claim,
+            summary: String::new(),
+            readings: BTreeMap::new(),
+            took: Duration::from_secs(seconds),
+        };
+        PastRun {
+            run: run.into(),
+            action: action.into(),
+            wall: jiff::Timestamp::UNIX_EPOCH,
+            by: "alice".to_owned(),
+            outcome: ActionOutcome::Confirmed,
+            resolved: true,
+            trace: Trace { result: Some(result), ..Trace::default() },
+        }
+    }
+
+    #[test]
+    fn what_is_usual_is_the_median_of_the_newest_runs_that_were_done() {
+        let mut actions = ActionsState::new("c".to_owned(), "alice".to_owned(), false);
+        assert_eq!(actions.usual(&"go".into()), None);
+        // Newest first; a failure and another action say nothing, and the sixth is too old.
+        let runs = [
+            ("1", "go", Claim::Done, 9),
+            ("2", "go", Claim::Refused, 1),
+            ("3", "other", Claim::Done, 1),
+            ("4", "go", Claim::Done, 3),
+            ("4", "go", Claim::Done, 3),
+            ("5", "go", Claim::Done, 130),
+            ("6", "go", Claim::Done, 131),
+            ("7", "go", Claim::Done, 200),
+            ("8", "go", Claim::Done, 1),
+        ];
+        actions.history = runs.iter().map(|(run, a, claim, s)| past(run, a, *claim, *s)).collect();
+        assert_eq!(actions.usual(&"go".into()), Some((Duration::from_secs(130), 5)));
+        assert_eq!(actions.usual(&"other".into()), Some((Duration::from_secs(1), 1)));
+    }
 }

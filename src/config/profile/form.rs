@@ -1,8 +1,11 @@
-//! What an action asks for when it is started, and where the answers go.
+//! What an action asks for when it is started, and the texts that are not complete before.
+
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{ask::Ask, template::Template};
 
-/// What is asked for, and the texts that are incomplete without it.
+/// What is asked for, and the texts that are incomplete without it. The steps of a sequence
+/// have their own texts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Form {
     /// What is asked for, in the order in which it is asked.
@@ -12,7 +15,7 @@ pub struct Form {
 }
 
 /// A text with places to fill.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Gap {
     /// Which text of the action it is.
     pub at: Spot,
@@ -21,7 +24,7 @@ pub struct Gap {
 }
 
 /// A text of an action that can have places to fill.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Spot {
     /// The address of a request.
     Url,
@@ -37,4 +40,6 @@ pub enum Spot {
     Stdin,
     /// A pattern of keys to delete, by its position.
     Pattern(usize),
+    /// A parameter of SQL statements, by its position.
+    Parameter(usize),
 }

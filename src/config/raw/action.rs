@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::{
     ask::RawAsk,
-    source::yes,
+    source::{RawSslMode, yes},
+    step::RawStep,
     value::{ConditionText, DurationText, Headers, HttpReading, StatusText, TextValue, success},
 };
 use crate::domain::guard::Guard;
@@ -22,6 +23,10 @@ pub enum RawAction {
     Redis(Box<RawRedisAction>),
     /// A program.
     Command(Box<RawCommandAction>),
+    /// SQL statements in one transaction.
+    Sql(Box<RawSqlAction>),
+    /// Several steps, one after the other.
+    Sequence(Box<RawSequenceAction>),
 }
 
 /// How hard it must be to start. What only reads is no action.
@@ -73,8 +78,8 @@ pub struct Guarding<'a> {
     pub proof_within: &'a DurationText,
     /// How soon it may be run again.
     pub cooldown: &'a DurationText,
-    /// When it is given up.
-    pub timeout: &'a DurationText,
+    /// When it is given up; by its kind where nothing is said.
+    pub timeout: Option<&'a DurationText>,
     /// What it keeps others from doing meanwhile.
     pub locks: &'a [String],
     /// Whether it is there at all.
@@ -88,6 +93,59 @@ pub struct Guarding<'a> {
 }
 
 macro_rules! action {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident, as step $step:ident {
+            $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)*
+        }
+    ) => {
+        action! {
+            $(#[$meta])*
+            pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+        }
+
+        $(#[$meta])*
+        #[derive(Clone, Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $step {
+            /// Its name. Later steps read its answer as `${step.NAME.READING}`, and the proof
+            /// as `result.NAME_READING`.
+            pub name: String,
+            /// When the step is given up.
+            #[serde(default = "half_a_minute")]
+            pub timeout: DurationText,
+            /// What must hold of its own answer; otherwise the sequence stops.
+            #[serde(default)]
+            pub verify: Vec<ConditionText>,
+            $($(#[$field_meta])* pub $field: $type,)*
+        }
+
+        impl $step {
+            /// The same as an action by itself. What guards it belongs to the sequence.
+            pub fn action(&self) -> $name {
+                $name {
+                    title: None,
+                    guard: RawGuard::G1,
+                    key: None,
+                    effects: Vec::new(),
+                    leaves: Vec::new(),
+                    undo: None,
+                    refuse_when: Vec::new(),
+                    load: None,
+                    proof: Vec::new(),
+                    proof_within: two_minutes(),
+                    cooldown: one_minute(),
+                    timeout: None,
+                    locks: Vec::new(),
+                    enabled: true,
+                    optional: false,
+                    ask: BTreeMap::new(),
+                    drill: false,
+                    $($field: self.$field.clone(),)*
+                }
+            }
+        }
+    };
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -124,9 +182,9 @@ macro_rules! action {
             /// How soon after a run it may be run again.
             #[serde(default = "one_minute")]
             pub cooldown: DurationText,
-            /// When the run itself is given up.
-            #[serde(default = "half_a_minute")]
-            pub timeout: DurationText,
+            /// When the run itself is given up: after `30s` where nothing is said, and a
+            /// sequence after the time of all its steps.
+            pub timeout: Option<DurationText>,
             /// What it keeps others on this machine from doing meanwhile, such as
             /// `shop/deploy`; that also keeps off what locks all of `shop`. The action
             /// itself where nothing is said.
@@ -163,7 +221,7 @@ macro_rules! action {
                     proof: &self.proof,
                     proof_within: &self.proof_within,
                     cooldown: &self.cooldown,
-                    timeout: &self.timeout,
+                    timeout: self.timeout.as_ref(),
                     locks: &self.locks,
                     enabled: self.enabled,
                     optional: self.optional,
@@ -187,7 +245,7 @@ pub struct RawLoad {
 
 action! {
     /// One HTTP request. Never repeated.
-    pub struct RawHttpAction {
+    pub struct RawHttpAction, as step RawHttpStep {
         /// The method.
         #[serde(default = "post")]
         pub method: RawMethod,
@@ -213,6 +271,9 @@ action! {
         /// credentials are accepted.
         #[serde(default)]
         pub safe_get: bool,
+        /// The header in which the name of the run is sent, such as `Idempotency-Key`, where
+        /// the other side knows a request again by it.
+        pub idempotency_key_header: Option<String>,
     }
 }
 
@@ -232,7 +293,7 @@ pub enum RawMethod {
 
 action! {
     /// Keys deleted by pattern, in bounded batches.
-    pub struct RawRedisAction {
+    pub struct RawRedisAction, as step RawRedisStep {
         /// The source whose server is meant, of kind `redis`.
         pub source: String,
         /// The keys: patterns of at least three literal characters and a final `*`.
@@ -250,7 +311,7 @@ action! {
 
 action! {
     /// A program.
-    pub struct RawCommandAction {
+    pub struct RawCommandAction, as step RawCommandStep {
         /// The program and its arguments, passed as they are.
         pub argv: Vec<String>,
         /// Run the one text in `argv` by `sh -c`.
@@ -266,6 +327,58 @@ action! {
     }
 }
 
+action! {
+    /// SQL statements, all of them in one transaction or none.
+    pub struct RawSqlAction, as step RawSqlStep {
+        /// The source whose server and role are meant, of kind `postgres`.
+        pub source: Option<String>,
+        /// The address in place of a source, `postgres://user@host:5432/database`: for a role
+        /// that may change what the one that looks may not.
+        pub url: Option<TextValue>,
+        /// That role's password.
+        pub password: Option<TextValue>,
+        /// Encryption, over what that address says.
+        pub sslmode: Option<RawSslMode>,
+        /// A PEM file with the only roots to trust.
+        pub ca_file: Option<String>,
+        /// Do not verify the certificate at all.
+        #[serde(default)]
+        pub insecure: bool,
+        /// One statement each, in the order in which they run. `$1` stands for the first of
+        /// `parameters`.
+        pub statements: Vec<String>,
+        /// What the statements are given: bound by the server, never put into their text.
+        #[serde(default)]
+        pub parameters: Vec<TextValue>,
+        /// Where more rows than this would change, everything is rolled back. Rows changed by
+        /// triggers and by cascades count.
+        #[serde(default = "ten")]
+        #[schemars(range(min = 0, max = 1_000_000_000))]
+        pub rows_at_most: u64,
+        /// A SELECT of one number: how many rows would change now, for the dialog.
+        pub count: Option<String>,
+        /// Names of functions that are never dropped, by no statement and by no CASCADE;
+        /// `*` stands for any characters.
+        #[serde(default)]
+        pub deny: Vec<String>,
+        /// How long a statement waits for a lock that somebody else has.
+        #[serde(default = "two_seconds")]
+        pub lock_timeout: DurationText,
+        /// When the server gives up one statement.
+        #[serde(default = "ten_seconds")]
+        pub statement_timeout: DurationText,
+    }
+}
+
+action! {
+    /// Several steps, each begun only when the one before it is done and verified. Nothing is
+    /// undone where one fails.
+    pub struct RawSequenceAction {
+        /// The steps, in their order.
+        pub step: Vec<RawStep>,
+    }
+}
+
 impl RawAction {
     /// What every kind of action has.
     pub fn guarding(&self) -> Guarding<'_> {
@@ -273,6 +386,8 @@ impl RawAction {
             Self::Http(action) => action.guarding(),
             Self::Redis(action) => action.guarding(),
             Self::Command(action) => action.guarding(),
+            Self::Sql(action) => action.guarding(),
+            Self::Sequence(action) => action.guarding(),
         }
     }
 
@@ -282,6 +397,8 @@ impl RawAction {
             Self::Http(_) => "http",
             Self::Redis(_) => "redis",
             Self::Command(_) => "command",
+            Self::Sql(_) => "sql",
+            Self::Sequence(_) => "sequence",
         }
     }
 }
@@ -298,10 +415,22 @@ fn one_minute() -> DurationText {
     "1m".into()
 }
 
-fn half_a_minute() -> DurationText {
+pub(super) fn half_a_minute() -> DurationText {
     "30s".into()
 }
 
 fn twenty_thousand() -> u32 {
     20_000
+}
+
+fn ten() -> u64 {
+    10
+}
+
+fn two_seconds() -> DurationText {
+    "2s".into()
+}
+
+fn ten_seconds() -> DurationText {
+    "10s".into()
 }

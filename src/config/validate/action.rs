@@ -1,11 +1,15 @@
 //! Guarded actions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     Cx, Path,
     condition::Setting,
     known::Known,
+    sequence,
     source::{Sources, not_configured},
 };
 use crate::{
@@ -14,14 +18,19 @@ use crate::{
         raw::{
             RawConfig,
             action::{Guarding, RawAction, RawHttpAction, RawLoad, RawMethod, RawRedisAction},
+            step::RawStep,
         },
     },
     domain::{
+        ask::Ask,
         catalog::{ActionSpec, Catalog, LoadSpec, MENU_MOVES, Proof},
         condition::Condition,
         ids::{ActionId, PanelId, SourceId},
     },
 };
+
+/// When a run is given up that is not a sequence, where nothing is said.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The actions that can be carried out, by name.
 pub type Actions = BTreeMap<ActionId, ActionConfig>;
@@ -48,7 +57,8 @@ pub fn actions(
         let guarding = action.guarding();
         let unused = !guarding.enabled || (guarding.optional && !unset.is_empty());
         let incomplete = cx.forget_or_report(&path, unused) || !unset.is_empty();
-        let kind = if incomplete { None } else { cx.action_kind(&path, action, raw, sources) };
+        let kind =
+            if incomplete { None } else { cx.action_kind(&path, action, raw, sources, &form.asks) };
         let why = unavailable(cx, guarding, &unset, action, &spec.proof, sources);
         match (kind, why) {
             (_, Some(why)) => {
@@ -94,6 +104,16 @@ fn unavailable(
     let needed = |name: &str| {
         cx.disabled.get(name).map(|why| format!("needs the source {name}, which is {why}"))
     };
+    if let RawAction::Sequence(sequence) = action
+        && let Some(why) = sequence.step.iter().filter_map(RawStep::source).find_map(needed)
+    {
+        return Some(why);
+    }
+    if let RawAction::Sql(sql) = action
+        && let Some(why) = sql.source.as_deref().and_then(needed)
+    {
+        return Some(why);
+    }
     if let RawAction::Redis(redis) = action {
         let id = SourceId::from(redis.source.as_str());
         let other = sources.get(&id).filter(|source| !matches!(source.kind, SourceKind::Redis(_)));
@@ -168,7 +188,11 @@ fn spec(
     let load = guarding.load.and_then(|load| cx.load(&path.key("load"), load));
     let proof_within = cx.duration(&path.key("proof_within"), guarding.proof_within);
     let cooldown = cx.duration_or_zero(&path.key("cooldown"), guarding.cooldown);
-    let timeout = cx.duration(&path.key("timeout"), guarding.timeout);
+    let timeout = match (guarding.timeout, action) {
+        (Some(written), _) => cx.duration(&path.key("timeout"), written),
+        (None, RawAction::Sequence(sequence)) => Some(sequence::together(sequence)),
+        (None, _) => Some(TIMEOUT),
+    };
     Some(ActionSpec {
         id: ActionId::from(name),
         title: guarding.title.unwrap_or(name).to_owned(),
@@ -195,6 +219,8 @@ fn answer_of(action: &RawAction) -> Known {
         RawAction::Http(http) => Known::only(http.readings.keys().map(String::as_str)),
         RawAction::Redis(_) => Known::only(["deleted", "remaining"]),
         RawAction::Command(_) => Known::only(["exit_code"]),
+        RawAction::Sql(_) => Known::only(["rows", "transaction"]),
+        RawAction::Sequence(sequence) => sequence::answer_of(sequence),
     }
 }
 
@@ -255,6 +281,7 @@ impl Cx<'_> {
         action: &RawAction,
         raw: &RawConfig,
         sources: &Sources,
+        asks: &[Ask],
     ) -> Option<ActionKind> {
         self.switched_off = !action.guarding().enabled;
         let kind = match action {
@@ -267,12 +294,19 @@ impl Cx<'_> {
             RawAction::Command(command) => self
                 .command_action(path, command)
                 .map(|command| ActionKind::Command(Box::new(command))),
+            RawAction::Sql(sql) => {
+                self.sql_action(path, sql, sources).map(|sql| ActionKind::Sql(Box::new(sql)))
+            }
+            RawAction::Sequence(sequence) => {
+                self.sequence_action(path, sequence, raw, sources, asks).map(ActionKind::Sequence)
+            }
         };
         self.switched_off = false;
         kind
     }
 
-    fn http_action(&mut self, path: &Path, raw: &RawHttpAction) -> Option<HttpAction> {
+    /// One HTTP request.
+    pub fn http_action(&mut self, path: &Path, raw: &RawHttpAction) -> Option<HttpAction> {
         let url = self.web_address(&path.key("url"), &raw.url, "http");
         let headers = self.headers(&path.key("headers"), &raw.headers);
         let accept = self.statuses(&path.key("accept"), &raw.accept);
@@ -280,6 +314,11 @@ impl Cx<'_> {
         let tls = self.tls(path, raw.ca_file.as_deref(), raw.insecure, secure);
         self.credentials_in_clear(path, url.as_ref(), headers.as_deref());
         let readings = self.http_readings(&path.key("readings"), &raw.readings, &[]);
+        let named = raw
+            .idempotency_key_header
+            .as_ref()
+            .is_none_or(|name| self.header_name(&path.key("idempotency_key_header"), name));
+        named.then_some(())?;
         Some(HttpAction {
             method: match raw.method {
                 RawMethod::Post => "POST",
@@ -295,10 +334,12 @@ impl Cx<'_> {
             accept: accept?,
             tls: tls?,
             readings: readings?,
+            idempotency_key_header: raw.idempotency_key_header.clone(),
         })
     }
 
-    fn redis_action(
+    /// Keys to delete.
+    pub fn redis_action(
         &mut self,
         path: &Path,
         raw: &RawRedisAction,

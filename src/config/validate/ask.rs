@@ -2,34 +2,30 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value as Json;
-
-use super::{Cx, Path};
+use super::{Cx, Path, gap::Open};
 use crate::{
     config::{
-        mask::is_secret_name,
         nearest::suggestion,
-        profile::{Form, Gap, Spot},
+        profile::Form,
         raw::{
-            action::{RawAction, RawHttpAction},
+            action::RawAction,
             ask::{RawAsk, RawCandidates, RawDeny},
-            value::{Headers, TextValue},
         },
     },
     domain::{
         ask::{Ask, Candidates, Deny, Pattern},
         ids::SourceId,
-        template::{Blank, Template},
+        template::Blank,
     },
 };
 
-/// Stands where a value will be, while the rest is checked.
-const SAMPLE: &str = "x";
+/// Keys under which texts are conditions, which are shown.
+const CONDITIONS: [&str; 4] = ["proof", "verify", "until", "fail_when"];
 
 impl Cx<'_> {
     /// What an action asks for, and its texts that have places to fill. In `action` these
     /// texts are replaced by what can be checked without the values; headers and variables
-    /// among them are taken out.
+    /// among them are taken out. Those of steps are looked at with their steps.
     pub fn form(&mut self, path: &Path, action: &mut RawAction) -> Form {
         let raw = action.guarding().asks.clone();
         let asks: Vec<Ask> = self
@@ -40,14 +36,15 @@ impl Cx<'_> {
         // Those that are faulty are not also said to be unknown.
         let known: BTreeSet<&str> = raw.keys().map(String::as_str).collect();
         let mut used = BTreeSet::new();
+        let steps = path.key("step");
         for (place, template) in self.templates(path) {
             for blank in template.blanks() {
                 match blank {
                     Blank::Ask(name) if known.contains(name.as_str()) => {
                         used.insert(name.clone());
-                        let proof = place.keys().any(|key| key == "proof");
-                        if proof && raw.get(name).is_some_and(|ask| ask.secret) {
-                            let message = format!("`{name}` is a secret, and proofs are shown");
+                        let shown = place.keys().any(|key| CONDITIONS.contains(&key));
+                        if shown && raw.get(name).is_some_and(|ask| ask.secret) {
+                            let message = format!("`{name}` is a secret, and conditions are shown");
                             self.error(&place, message, "compare with something that may be seen");
                         }
                     }
@@ -59,6 +56,8 @@ impl Cx<'_> {
                         };
                         self.error(&place, format!("nothing called `{name}` is asked for"), cure);
                     }
+                    // What is there by then, the steps know.
+                    Blank::Step { .. } if place.is_within(&steps) => {}
                     Blank::Step { .. } => {
                         let message = format!("`${{{blank}}}`: this action has no such step");
                         self.error(&place, message, "only a later step can use an earlier one");
@@ -71,11 +70,11 @@ impl Cx<'_> {
             let cure = format!("write ${{ask.{name}}} in a text of the action, or take it out");
             self.error(&path.key("ask").key(name), message, cure);
         }
-        let gaps = gaps(action);
-        for gap in &gaps {
-            self.gap(path, action, gap, &asks);
+        let open = Open::of_action(action);
+        for gap in &open.gaps {
+            self.gap(path, &open, gap, &asks);
         }
-        Form { asks, gaps }
+        Form { asks, gaps: open.gaps }
     }
 
     /// One thing that is asked for.
@@ -185,157 +184,4 @@ impl Cx<'_> {
         let reading = self.reading_of(&path.key("reading"), &raw.source, &raw.reading)?;
         Some(Candidates { source: SourceId::from(raw.source.as_str()), reading })
     }
-
-    /// Whether the values can stand there.
-    fn gap(&mut self, path: &Path, action: &RawAction, gap: &Gap, asks: &[Ask]) {
-        let named = |blank: &Blank| match blank {
-            Blank::Ask(name) => asks.iter().find(|ask| ask.name == *name),
-            Blank::Step { .. } => None,
-        };
-        let asked: Vec<&Ask> = gap.text.blanks().filter_map(named).collect();
-        let secret = asked.iter().find(|ask| ask.secret);
-        let place = place_of(path, &gap.at);
-        let refuse = match (&gap.at, secret, action) {
-            (Spot::Argument(_), _, RawAction::Command(command)) if command.shell => Some((
-                "with shell = true a value would be read by the shell".to_owned(),
-                "pass it by [….environment], and write \"$NAME\" in the script",
-            )),
-            (Spot::Argument(0), ..) => Some((
-                "the program itself cannot be asked for".to_owned(),
-                "write it down, and ask for its arguments",
-            )),
-            (Spot::Argument(_), Some(ask), _) => Some((
-                format!(
-                    "`{}` is a secret, and everybody on this machine can read arguments",
-                    ask.name
-                ),
-                "pass it by the environment or by stdin",
-            )),
-            (Spot::Url, Some(ask), _) => Some((
-                format!("`{}` is a secret, and addresses are shown and logged", ask.name),
-                "send it in a header or in the body",
-            )),
-            (Spot::Pattern(_), Some(ask), _) => Some((
-                format!("`{}` is a secret, and patterns of keys are shown", ask.name),
-                "take it out",
-            )),
-            (Spot::Url, None, _) if !is_behind_host(&gap.text) => Some((
-                "only the path and the query of an address can be asked for".to_owned(),
-                "write the host down",
-            )),
-            (Spot::Header(name) | Spot::Variable(name), None, _) if is_secret_name(name) => Some((
-                format!("{name} holds a secret, and what is asked for it is shown"),
-                "declare it a secret where it is asked for",
-            )),
-            _ => None,
-        };
-        if let Some((message, cure)) = refuse {
-            self.error(&place, message, cure);
-        }
-        if let Spot::Header(name) = &gap.at {
-            self.header_name(&place, name);
-        }
-    }
-}
-
-/// Where a text is written.
-fn place_of(path: &Path, at: &Spot) -> Path {
-    match at {
-        Spot::Url => path.key("url"),
-        Spot::Header(name) => path.key("headers").key(name),
-        Spot::Body(_) => path.key("body"),
-        Spot::Argument(position) => path.key("argv").index(*position),
-        Spot::Variable(name) => path.key("environment").key(name),
-        Spot::Stdin => path.key("stdin"),
-        Spot::Pattern(position) => path.key("delete").index(*position),
-    }
-}
-
-/// Whether scheme, host and port are written down, and the values come behind them.
-fn is_behind_host(url: &Template) -> bool {
-    let marked = url.show(|_| "\0".to_owned());
-    let before = marked.split('\0').next().unwrap_or_default();
-    let host = before.split_once("://").map(|(_, rest)| rest);
-    host.is_some_and(|rest| rest.contains(['/', '?']) && !marked.contains('#'))
-}
-
-/// Takes the texts with places to fill out of an action, and the escapes out of the others.
-fn gaps(action: &mut RawAction) -> Vec<Gap> {
-    let mut gaps = Vec::new();
-    let mut take = |at: Spot, text: &mut String| take(&mut gaps, at, text, SAMPLE);
-    match action {
-        RawAction::Http(http) => {
-            let RawHttpAction { url, headers, body, .. } = http.as_mut();
-            take(Spot::Url, url);
-            taken_out(headers, Spot::Header, &mut take);
-            for (key, value) in body.iter_mut().flatten() {
-                in_json(&pointer("", key), value, &mut take);
-            }
-        }
-        RawAction::Redis(redis) => {
-            for (position, pattern) in redis.delete.iter_mut().enumerate() {
-                // The part that is written down must be narrow enough by itself.
-                self::take(&mut gaps, Spot::Pattern(position), pattern, "");
-            }
-        }
-        RawAction::Command(command) => {
-            for (position, argument) in command.argv.iter_mut().enumerate() {
-                take(Spot::Argument(position), argument);
-            }
-            taken_out(&mut command.environment, Spot::Variable, &mut take);
-            if let Some(TextValue::Plain(text)) = &mut command.stdin {
-                take(Spot::Stdin, text);
-            }
-        }
-    }
-    gaps
-}
-
-/// Whether the text had places to fill. One that cannot be read has been reported.
-fn take(gaps: &mut Vec<Gap>, at: Spot, text: &mut String, sample: &str) -> bool {
-    let Ok(template) = Template::parse(text) else { return false };
-    *text = template.show(|_| sample.to_owned());
-    let open = template.plain().is_none();
-    if open {
-        gaps.push(Gap { at, text: template });
-    }
-    open
-}
-
-/// Headers and variables: what they are called decides what they may hold, so that those
-/// with places to fill are looked at by themselves.
-fn taken_out(
-    texts: &mut Headers,
-    spot: fn(String) -> Spot,
-    take: &mut impl FnMut(Spot, &mut String) -> bool,
-) {
-    texts.retain(|name, value| match value {
-        TextValue::Plain(text) => !take(spot(name.clone()), text),
-        TextValue::Secret(_) => true,
-    });
-}
-
-/// Every text in a body.
-fn in_json(at: &str, value: &mut Json, take: &mut impl FnMut(Spot, &mut String) -> bool) {
-    match value {
-        Json::String(text) => {
-            take(Spot::Body(at.to_owned()), text);
-        }
-        Json::Array(items) => {
-            for (position, item) in items.iter_mut().enumerate() {
-                in_json(&pointer(at, &position.to_string()), item, take);
-            }
-        }
-        Json::Object(fields) => {
-            for (key, value) in fields {
-                in_json(&pointer(at, key), value, take);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// One step further into a body (RFC 6901).
-fn pointer(at: &str, key: &str) -> String {
-    format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))
 }

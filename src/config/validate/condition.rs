@@ -21,6 +21,8 @@ pub enum Setting<'a> {
     Anywhere,
     /// In the proof of an action, whose answer has these readings.
     Proof(&'a Known),
+    /// In a step of a sequence, whose own answer has these readings: bare names, or `result.`.
+    Step(&'a Known),
 }
 
 impl Cx<'_> {
@@ -57,6 +59,16 @@ impl Cx<'_> {
                 result,
                 "the answer of the action",
             ),
+            (None | Some("result"), Setting::Step(result)) => {
+                self.reading_in(path, offset, &condition.reading, result, "the answer of the step")
+            }
+            (Some(source), Setting::Step(_)) => {
+                let cure = format!("write {}; sources belong into the proof", condition.reading);
+                let message =
+                    format!("`{source}.{}`: a step only has its own answer", condition.reading);
+                self.error(path, message, cure);
+                false
+            }
             (Some(source), _) => {
                 self.refers(path, "source", source, "source")
                     && self.reading_at(path, offset, source, &condition.reading)

@@ -218,6 +218,17 @@ impl Known {
         Self { names: names.into_iter().map(str::to_owned).collect(), open: false }
     }
 
+    /// These names, and perhaps others.
+    #[must_use]
+    pub fn or_more(self) -> Self {
+        Self { open: true, ..self }
+    }
+
+    /// The columns of a statement. One without a name of its own is not known before it ran.
+    pub fn of_query(query: &str) -> Self {
+        Self::only(columns(query)).or_more()
+    }
+
     /// Whether a reading of that name exists.
     pub fn has(&self, name: &str) -> Answer {
         if self.names.contains(name) {

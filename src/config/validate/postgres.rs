@@ -7,7 +7,10 @@ use url::Url;
 use super::{Cx, Path, http::is_local, redis::decoded};
 use crate::config::{
     profile::{PostgresSource, SslMode, Statement},
-    raw::source::{RawPostgres, RawSslMode, RawStatement},
+    raw::{
+        source::{RawPostgres, RawSslMode, RawStatement},
+        value::TextValue,
+    },
     secret::Secret,
 };
 
@@ -35,6 +38,21 @@ const LONGEST_HELD: Duration = Duration::from_secs(3_600);
 /// What may stand in place of an `sslmode` that is not offered.
 const SSL_MODES: &str = "sslmode = \"verify-full\", \"require\", \"prefer\" or \"disable\"; with ca_file for a root of your own";
 
+/// A server and a role, as they are written.
+#[derive(Clone, Copy)]
+pub struct Server<'a> {
+    /// The address.
+    pub url: &'a TextValue,
+    /// The role's password.
+    pub password: Option<&'a TextValue>,
+    /// Encryption, over what the address says.
+    pub sslmode: Option<RawSslMode>,
+    /// The only roots to trust.
+    pub ca_file: Option<&'a str>,
+    /// Do not verify at all.
+    pub insecure: bool,
+}
+
 /// What an address says.
 struct Address {
     host: String,
@@ -49,16 +67,34 @@ struct Address {
 impl Cx<'_> {
     /// A Postgres server.
     pub fn postgres(&mut self, path: &Path, raw: &RawPostgres) -> Option<PostgresSource> {
-        let address = self.postgres_address(path, raw);
-        let own = self.maybe_secret(&path.key("password"), raw.password.as_ref());
+        let server = Server {
+            url: &raw.url,
+            password: raw.password.as_ref(),
+            sslmode: raw.sslmode,
+            ca_file: raw.ca_file.as_deref(),
+            insecure: raw.insecure,
+        };
+        let server = self.postgres_server(path, &server);
         let statement_timeout =
             self.duration(&path.key("statement_timeout"), &raw.statement_timeout);
         let long_query = self.duration(&path.key("long_query"), &raw.long_query);
         let queries = self.own_queries(&path.key("queries"), &raw.queries);
+        Some(PostgresSource {
+            statement_timeout: statement_timeout?,
+            long_query: long_query?,
+            queries: queries?,
+            ..server?
+        })
+    }
+
+    /// How to reach a server and log in. Nothing is to be polled there.
+    pub fn postgres_server(&mut self, path: &Path, raw: &Server<'_>) -> Option<PostgresSource> {
+        let address = self.postgres_address(path, raw);
+        let own = self.maybe_secret(&path.key("password"), raw.password);
         let address = address?;
         let sslmode = raw.sslmode.map(ssl_mode).or(address.sslmode);
         let sslmode = sslmode.unwrap_or_else(|| default_mode(&address.host));
-        let ca_file = raw.ca_file.clone().or(address.ca_file);
+        let ca_file = raw.ca_file.map(str::to_owned).or(address.ca_file);
         let secure = sslmode != SslMode::Disable;
         let tls = self.tls(path, ca_file.as_deref(), raw.insecure, secure)?;
         Some(PostgresSource {
@@ -69,15 +105,15 @@ impl Cx<'_> {
             password: own?.or(address.password),
             sslmode,
             tls,
-            statement_timeout: statement_timeout?,
-            long_query: long_query?,
-            queries: queries?,
+            statement_timeout: Duration::ZERO,
+            long_query: Duration::ZERO,
+            queries: Vec::new(),
         })
     }
 
-    fn postgres_address(&mut self, path: &Path, raw: &RawPostgres) -> Option<Address> {
+    fn postgres_address(&mut self, path: &Path, raw: &Server<'_>) -> Option<Address> {
         let path = path.key("url");
-        let (text, origin) = self.address_text(&path, &raw.url)?;
+        let (text, origin) = self.address_text(&path, raw.url)?;
         let example = "such as \"postgres://user@host:5432/database\"";
         // Where the host is a parameter, its own place is empty, which the parser refuses.
         let text = text.trim().replacen("@/", "@localhost/", 1);
@@ -107,7 +143,7 @@ impl Cx<'_> {
         Some(address)
     }
 
-    fn postgres_parts(&mut self, path: &Path, url: &Url, raw: &RawPostgres) -> Option<Address> {
+    fn postgres_parts(&mut self, path: &Path, url: &Url, raw: &Server<'_>) -> Option<Address> {
         let user = decoded(url.username());
         let mut address = Address {
             host: url

@@ -29,6 +29,11 @@ pub fn unset_references(root: &Node, request: &Request) -> Vec<Unset> {
 }
 
 fn collect(node: &Node, path: &Path, request: &Request, unset: &mut Vec<Unset>) {
+    if let Data::List(items) = &node.data {
+        for (position, item) in items.iter().enumerate() {
+            collect(item, &path.index(position), request, unset);
+        }
+    }
     let Data::Table(table) = &node.data else { return };
     if let Some(name) = referenced(table) {
         if request.variable(name).is_none() {

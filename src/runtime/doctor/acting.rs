@@ -2,21 +2,18 @@
 
 use std::time::Duration;
 
-use super::{Around, EXCHANGE, aside, readings, watching};
+use super::{Around, aside, deeds, readings, watching};
 use crate::{
     actions::{self, journal},
-    config::profile::{ActionConfig, ActionKind, HttpAction},
-    doctor::{
-        endpoint, machine,
-        program::{self, Runnable},
-        redis,
-    },
+    config::profile::{ActionConfig, ActionKind, Step, StepKind},
+    doctor::machine,
     domain::{
         action::{ActionOutcome, PastRun},
         ask::Answers,
         catalog::{ActionSpec, PrefixSpec},
         examination::{Finding, Grade, Thing},
         guard::Guard,
+        ids::SourceId,
         time::coarse_age,
     },
 };
@@ -39,7 +36,7 @@ pub(super) async fn action(around: &Around, thing: &Thing) -> Vec<Finding> {
         return vec![Finding::new(thing, Grade::Unknown, "it is not configured in full")];
     };
     let (by_kind, previewed, certificate, proof) = tokio::join!(
-        by_kind(around, thing, spec, config),
+        deeds::look(around, thing, spec, config),
         preview(around, thing, config),
         watching::certificate(around, thing),
         proof(around, thing, spec),
@@ -56,48 +53,6 @@ pub(super) async fn action(around: &Around, thing: &Thing) -> Vec<Finding> {
     found.extend(way_back(around, thing, spec));
     found.push(last_tried(around, thing, spec));
     found
-}
-
-async fn by_kind(
-    around: &Around,
-    thing: &Thing,
-    spec: &ActionSpec,
-    config: &ActionConfig,
-) -> Vec<Finding> {
-    match &config.kind {
-        ActionKind::Http(http) => http_action(around, thing, config, http).await,
-        ActionKind::Redis(action) => {
-            redis::action(thing, &action.redis, &action.delete, EXCHANGE).await
-        }
-        ActionKind::Command(command) => {
-            let (of, command, surroundings) =
-                (thing.clone(), command.as_ref().clone(), around.surroundings.clone());
-            let purpose = format!("{} {} {}", spec.title, spec.id, spec.effects.join(" "));
-            aside(thing, move || {
-                let runnable = Runnable {
-                    argv: &command.argv,
-                    shell: command.shell,
-                    directory: command.directory.as_deref(),
-                    environment: &command.environment,
-                    fed: command.stdin.is_some(),
-                    purpose: &purpose,
-                    follows: false,
-                };
-                program::look(&of, runnable, &surroundings)
-            })
-            .await
-        }
-    }
-}
-
-async fn http_action(
-    around: &Around,
-    thing: &Thing,
-    config: &ActionConfig,
-    http: &HttpAction,
-) -> Vec<Finding> {
-    let safe_get = around.profile.doctor.safe_get.contains(&config.id);
-    endpoint::look(thing, http, safe_get, EXCHANGE).await
 }
 
 /// Measures what it would do, as the dialog does.
@@ -146,8 +101,19 @@ async fn preview(around: &Around, thing: &Thing, config: &ActionConfig) -> Vec<F
 }
 
 fn groups(around: &Around, config: &ActionConfig) -> Vec<PrefixSpec> {
-    let ActionKind::Redis(redis) = &config.kind else { return Vec::new() };
-    let caches = around.profile.catalog.caches.iter().filter(|cache| cache.source == redis.source);
+    let sources: Vec<SourceId> = match &config.kind {
+        ActionKind::Redis(redis) => vec![redis.source.clone()],
+        ActionKind::Sequence(sequence) => {
+            let of = |step: &Step| match &step.kind {
+                StepKind::Act(ActionKind::Redis(redis)) => Some(redis.source.clone()),
+                _ => None,
+            };
+            sequence.steps.iter().filter_map(of).collect()
+        }
+        _ => Vec::new(),
+    };
+    let caches = &around.profile.catalog.caches;
+    let caches = caches.iter().filter(|cache| sources.contains(&cache.source));
     caches.flat_map(|cache| cache.prefixes.clone()).collect()
 }
 

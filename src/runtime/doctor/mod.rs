@@ -6,6 +6,8 @@
 
 mod acting;
 
+mod deeds;
+
 mod readings;
 
 mod watching;

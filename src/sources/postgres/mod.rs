@@ -14,13 +14,9 @@
 
 mod counters;
 
-mod link;
-
 mod own;
 
 mod queries;
-
-mod refusal;
 
 pub(super) mod rights;
 
@@ -30,11 +26,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use self::{
-    counters::Sample,
-    link::{Security, Session},
-    queries::Row,
-};
+use self::{counters::Sample, queries::Row};
 use crate::{
     config::profile::{PostgresSource, SslMode},
     domain::{
@@ -44,6 +36,7 @@ use crate::{
         value::Value,
     },
     net::{
+        postgres::{Limits, Security, Session},
         progress::{Progress, Stage},
         tls,
     },
@@ -110,7 +103,9 @@ impl Postgres {
 
     async fn look(&mut self, progress: &mut Progress) -> Result<Facts, Failure> {
         if self.session.is_none() {
-            let opened = Session::open(&self.config, self.statement_timeout, progress).await?;
+            let opened =
+                Session::open(&self.config, Limits::to_look(self.statement_timeout), progress)
+                    .await?;
             self.session = Some(opened);
         }
         progress.stage = Stage::Asking;
@@ -150,6 +145,9 @@ impl Postgres {
                 let failure = session.failure(&error, &self.config).await;
                 if session.is_closed() || failure.kind == FailureKind::Closed {
                     self.session = None;
+                }
+                if failure.kind == FailureKind::Forbidden {
+                    return Err(failure.hint(format!("grant pg_monitor to {}", self.config.user)));
                 }
                 Err(failure)
             }

@@ -5,10 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use super::{
-    link::Session,
-    queries::{self, Row},
-};
+use super::queries::{self, Row};
 use crate::{
     config::profile::PostgresSource,
     domain::{
@@ -16,6 +13,7 @@ use crate::{
         rights::DatabaseRights,
     },
     net::{
+        postgres::{Limits, Session},
         progress::{Progress, Stage},
         words::clip,
     },
@@ -43,7 +41,7 @@ async fn look(
     limit: Duration,
     progress: &mut Progress,
 ) -> Result<DatabaseRights, Failure> {
-    let mut session = Session::open(config, limit, progress).await?;
+    let mut session = Session::open(config, Limits::to_look(limit), progress).await?;
     progress.stage = Stage::Asking;
     let before = Timestamp::now();
     let answer = match session.ask(WHO).await {

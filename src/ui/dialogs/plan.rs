@@ -183,8 +183,17 @@ fn proof(page: &mut Page, spec: &ActionSpec) {
     page.say("proof", [text.as_str()], theme.text());
 }
 
+/// A length of time as one would say it: nobody waits for the milliseconds.
+pub fn usual(took: Duration) -> String {
+    short_duration(Duration::from_secs(took.as_secs().max(1)))
+}
+
 fn rest(page: &mut Page, state: &State, dialog: &Dialog, spec: &ActionSpec) {
     let theme = page.theme;
+    if let Some((took, runs)) = state.world.actions.usual(&spec.id) {
+        let runs = if runs == 1 { "1 run".to_owned() } else { format!("{runs} runs") };
+        page.say("lasts", [format!("usually {} ({runs})", usual(took)).as_str()], theme.text());
+    }
     let mut limits = vec![format!("given up after {}", short_duration(spec.timeout))];
     if !spec.cooldown.is_zero() {
         limits.push(format!("then rests for {}", short_duration(spec.cooldown)));

@@ -126,7 +126,11 @@ fn steps(lines: &mut Vec<Line<'static>>, run: &Run, state: &State, width: usize,
         None if over => say("answer", "none", theme.warning()),
         None => {
             let since = clock(state.world.now.since(run.started));
-            say("answer", &format!("none yet, {since} since it was started"), theme.quiet());
+            let usual =
+                state.world.actions.usual(&run.action).map(|(took, _)| super::plan::usual(took));
+            let usual = usual.map(|took| format!("; usually {took}")).unwrap_or_default();
+            let text = format!("none yet, {since} since it was started{usual}");
+            say("answer", &text, theme.quiet());
         }
     }
 }

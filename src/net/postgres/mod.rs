@@ -1,4 +1,10 @@
 //! One session with a PostgreSQL server.
+//!
+//! Polls and actions log in here alike, so that both trust the same certificates, fall back
+//! in the same way and say the same when they are not let in. What a session may do is
+//! settled when it is opened: see [`Limits`].
+
+mod refusal;
 
 use std::time::Duration;
 
@@ -13,23 +19,19 @@ use tokio_postgres::{
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::refusal;
+use super::{
+    dial::{self, BoxStream, Endpoint},
+    meter::{Allowance, Metered},
+    progress::{Progress, Stage},
+    tls, words,
+};
 use crate::{
     config::profile::{PostgresSource, SslMode, TlsOptions},
     domain::failure::{Failure, FailureKind},
-    net::{
-        dial::{self, BoxStream},
-        meter::{Allowance, Metered},
-        progress::{Progress, Stage},
-        tls,
-    },
 };
 
 /// The most that one answer may bring, bytes.
 const LARGEST_ANSWER: u64 = 8 << 20;
-
-/// How long a statement waits for a lock.
-const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How long a driver that ended is waited for to say why.
 const LAST_WORDS_PATIENCE: Duration = Duration::from_millis(200);
@@ -37,23 +39,54 @@ const LAST_WORDS_PATIENCE: Duration = Duration::from_millis(200);
 /// How long the cancelling of a statement may take.
 const CANCEL_LIMIT: Duration = Duration::from_secs(3);
 
+/// What a session may do, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// When the server gives up one of our statements.
+    pub statement: Duration,
+    /// How long a statement waits for a lock.
+    pub lock: Duration,
+    /// Whether it may change anything. A session that may not is read-only for the server,
+    /// too.
+    pub writes: bool,
+}
+
+impl Limits {
+    /// For looking: nothing is changed, and nobody else is kept waiting for long.
+    pub fn to_look(statement: Duration) -> Self {
+        Self { statement, lock: Duration::from_millis(500), writes: false }
+    }
+
+    /// The settings, by the names that the server knows them by; times in milliseconds.
+    fn settings(self) -> [(&'static str, u128); 2] {
+        [("statement_timeout", self.statement.as_millis()), ("lock_timeout", self.lock.as_millis())]
+    }
+
+    /// The statements that settle them for one transaction: behind a pooler the settings of
+    /// a session are somebody else's.
+    pub fn in_transaction(self) -> String {
+        let set = |(name, value)| format!("SET LOCAL {name} = {value}; ");
+        self.settings().into_iter().map(set).collect()
+    }
+}
+
 /// A session that is logged in.
-pub(super) struct Session {
+pub struct Session {
     client: Client,
     driver: AbortOnDropHandle<Result<(), Error>>,
     allowance: Allowance,
     /// What was agreed on about encryption.
-    pub(super) security: Security,
+    pub security: Security,
     /// A pooler refused the session's settings: they are set in each transaction instead.
     /// Setting them for the session would leave them behind on a connection that the
     /// application gets next.
     pooled: bool,
-    statement_timeout: Duration,
+    limits: Limits,
 }
 
 /// How a connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Security {
+pub enum Security {
     /// Not at all.
     Plain,
     /// Encrypted, but with whoever answered.
@@ -72,16 +105,19 @@ enum Trouble {
 
 impl Session {
     /// Connects as `sslmode` says, and logs in.
-    pub(super) async fn open(
+    ///
+    /// # Errors
+    /// The server cannot be reached, or lets nobody in.
+    pub async fn open(
         config: &PostgresSource,
-        statement_timeout: Duration,
+        limits: Limits,
         progress: &mut Progress,
     ) -> Result<Self, Failure> {
         let mut ways = ways(config).iter();
         let mut way = ways.next().copied().unwrap_or(Security::Plain);
         let mut pooled = false;
         loop {
-            match Self::log_in(config, way, pooled, statement_timeout, progress).await {
+            match Self::log_in(config, way, pooled, limits, progress).await {
                 Ok(session) => return Ok(session),
                 Err(Trouble::Network(failure)) => return Err(failure),
                 Err(Trouble::Refused(error, _)) if !pooled && options_refused(&error) => {
@@ -104,7 +140,7 @@ impl Session {
         config: &PostgresSource,
         security: Security,
         pooled: bool,
-        statement_timeout: Duration,
+        limits: Limits,
         progress: &mut Progress,
     ) -> Result<Self, Trouble> {
         let settings = settings(config, security).await.map_err(Trouble::Network)?;
@@ -112,7 +148,7 @@ impl Session {
         progress.stage = Stage::LoggingIn;
         let allowance = Allowance::new(LARGEST_ANSWER);
         let stream = Metered::new(stream, allowance.clone());
-        let login = login(config, security, (!pooled).then_some(statement_timeout));
+        let login = login(config, security, (!pooled).then_some(limits));
         let connected = match settings {
             None => connect(&login, stream, NoTls).await,
             Some(settings) => match connector(settings, &config.host) {
@@ -121,21 +157,37 @@ impl Session {
             },
         };
         let (client, driver) = connected.map_err(|e| Trouble::Refused(e, allowance.clone()))?;
-        Ok(Self { client, driver, allowance, security, pooled, statement_timeout })
+        Ok(Self { client, driver, allowance, security, pooled, limits })
+    }
+
+    /// As [`Session::open`], in at most that time.
+    ///
+    /// # Errors
+    /// As there, or the time was up.
+    pub async fn open_within(
+        config: &PostgresSource,
+        limits: Limits,
+        within: Duration,
+    ) -> Result<Self, Failure> {
+        let mut progress = Progress::new(within);
+        let opened = timeout(within, Self::open(config, limits, &mut progress)).await;
+        opened.unwrap_or_else(|_| Err(progress.too_late(within)))
+    }
+
+    /// The connection, to ask what has parameters. Its answer may take as many bytes as that
+    /// of [`Session::ask`].
+    pub fn client(&self) -> &Client {
+        self.allowance.refill();
+        &self.client
     }
 
     /// Runs statements in one read-only transaction.
-    pub(super) async fn ask(&self, statements: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
+    ///
+    /// # Errors
+    /// As [`Session::failure`] says.
+    pub async fn ask(&self, statements: &str) -> Result<Vec<SimpleQueryMessage>, Error> {
         self.allowance.refill();
-        let limits = if self.pooled {
-            format!(
-                "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}; ",
-                self.statement_timeout.as_millis(),
-                LOCK_TIMEOUT.as_millis()
-            )
-        } else {
-            String::new()
-        };
+        let limits = if self.pooled { self.limits.in_transaction() } else { String::new() };
         // The line break ends a comment at the end of an operator's statement.
         let whole = format!("BEGIN READ ONLY; {limits}{statements}\n; COMMIT");
         let answer = self.client.simple_query(&whole).await;
@@ -147,13 +199,13 @@ impl Session {
     }
 
     /// Whether nothing more can be asked.
-    pub(super) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
     /// The failure that an error of this session stands for. Where the connection is gone,
     /// the reason lies with the driver.
-    pub(super) async fn failure(&mut self, error: &Error, config: &PostgresSource) -> Failure {
+    pub async fn failure(&mut self, error: &Error, config: &PostgresSource) -> Failure {
         if let Some(too_large) = self.allowance.exceeded() {
             return too_large;
         }
@@ -165,13 +217,20 @@ impl Session {
         refusal::failure(error, config)
     }
 
+    /// Ends the session and the statement that it waits for, in the background.
+    pub fn cancel(self, config: &PostgresSource) {
+        let config = config.clone();
+        tokio::spawn(async move { self.end(&config).await });
+    }
+
     /// Ends the session and the statement that it waits for. The server would go on with
     /// the statement otherwise: it notices a closed connection only when it answers.
-    pub(super) fn cancel(self, config: &PostgresSource) {
+    pub async fn end(self, config: &PostgresSource) {
         let token = self.client.cancel_token();
         let security = self.security;
         drop(self);
-        tokio::spawn(timeout(CANCEL_LIMIT, cancel(token, security, config.clone())));
+        // Nobody is left to be told whether it got there.
+        let _ = timeout(CANCEL_LIMIT, cancel(token, security, config.clone())).await;
     }
 }
 
@@ -241,20 +300,22 @@ where
 }
 
 /// Who logs in, and what is settled for the session.
-fn login(config: &PostgresSource, security: Security, settle: Option<Duration>) -> Config {
+fn login(config: &PostgresSource, security: Security, settle: Option<Limits>) -> Config {
     let mut login = Config::new();
     login.user(&config.user).dbname(&config.database).application_name("watchfloor");
     login.ssl_mode(if security == Security::Plain { Ssl::Disable } else { Ssl::Require });
     if let Some(password) = &config.password {
         login.password(password.expose());
     }
-    if let Some(statement_timeout) = settle {
-        login.options(format!(
-            "-c default_transaction_read_only=on -c statement_timeout={} -c lock_timeout={} \
-             -c idle_in_transaction_session_timeout=10000",
-            statement_timeout.as_millis(),
-            LOCK_TIMEOUT.as_millis()
-        ));
+    if let Some(limits) = settle {
+        let mut options = "-c idle_in_transaction_session_timeout=10000".to_owned();
+        for (name, value) in limits.settings() {
+            options.push_str(&format!(" -c {name}={value}"));
+        }
+        if !limits.writes {
+            options.push_str(" -c default_transaction_read_only=on");
+        }
+        login.options(options);
     }
     login
 }
@@ -289,4 +350,16 @@ fn refused_by_hba(error: &Error) -> bool {
         *db.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION
             && db.message().contains("pg_hba.conf")
     })
+}
+
+/// Where the server is, without the password: `postgres://user@host:port/database`.
+pub fn shown(config: &PostgresSource) -> String {
+    let host = match socket(config) {
+        Some(path) => format!("{}/{}", path.display(), config.database),
+        None => {
+            let endpoint = Endpoint { host: config.host.clone(), port: config.port, tls: None };
+            format!("{}/{}", endpoint.shown(), config.database)
+        }
+    };
+    words::plain(&format!("postgres://{}@{host}", config.user))
 }

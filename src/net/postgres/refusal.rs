@@ -91,7 +91,6 @@ fn from_server(code: &str, said: &str, config: &PostgresSource) -> Failure {
         FailureKind::Full => failure
             .hint("other sessions use every slot; the console keeps one session once it has it"),
         FailureKind::Timeout => failure.hint("a statement took longer than statement_timeout"),
-        FailureKind::Forbidden => failure.hint(format!("grant pg_monitor to {}", config.user)),
         _ => failure,
     }
 }

@@ -6,7 +6,10 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
+
+use jiff::Timestamp;
 
 /// The migrations. Of the last two one breaks off half way, and one takes away what must stay.
 const MIGRATIONS: [(&str, &str); 5] = [
@@ -25,6 +28,8 @@ const MIGRATIONS: [(&str, &str); 5] = [
     ("20250901000000_half_done.sql", include_str!("migrations/20250901000000_half_done.sql")),
     ("20250902000000_drop_pricing.sql", include_str!("migrations/20250902000000_drop_pricing.sql")),
 ];
+/// How old the newest backup is.
+const BACKED_UP_AGO: Duration = Duration::from_secs(7 * 3_600);
 /// The section of the service file.
 const SERVICE: &str = "exodrive";
 
@@ -45,9 +50,19 @@ impl Desk {
         for (name, text) in MIGRATIONS {
             write_private(&desk.migrations().join(name), text)?;
         }
+        desk.leave_backup()?;
         let lines = link.replace(' ', "\n");
         write_private(&desk.service_file(), &format!("[{SERVICE}]\n{lines}\n"))?;
         Ok(desk)
+    }
+
+    /// The backup of some hours ago.
+    fn leave_backup(&self) -> io::Result<()> {
+        let made = SystemTime::now() - BACKED_UP_AGO;
+        let at = Timestamp::try_from(made).map_err(io::Error::other)?;
+        let path = self.backups().join(format!("exodrive-{}.dump", at.strftime("%Y%m%dT%H%M%SZ")));
+        write_private(&path, "PGDMP")?;
+        fs::File::options().write(true).open(path)?.set_modified(made)
     }
 
     /// Where backups are put.

@@ -7,5 +7,6 @@ mod common;
 mod bici;
 mod console;
 mod exodrive;
+mod exodrive_actions;
 mod redcube;
 mod standin;

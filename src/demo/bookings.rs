@@ -29,9 +29,15 @@ const STUCK: &str = include_str!("captures_stuck.sql");
 /// Captures the payments that are due.
 const CAPTURE: &str = "SELECT process_scheduled_payment_captures()";
 
-/// Books a car. Its payment is not due before it is confirmed.
-const BOOK: &str = "INSERT INTO bookings (id, car_id, overall_status, start_date, end_date) \
-    SELECT max(id) + 1, $1, 'pending', $2::text::date, $3::text::date FROM bookings RETURNING id";
+/// Books a car in the staging, unless somebody has it.
+const BOOK: &str = "INSERT INTO staging.bookings (car_id, start_date, end_date) \
+    SELECT $1, $2::text::date, $3::text::date WHERE NOT EXISTS (SELECT FROM staging.bookings \
+    WHERE car_id = $1 AND start_date <= $3::text::date AND end_date >= $2::text::date) RETURNING id";
+
+/// Counts the days on which somebody has a car in the staging.
+const TAKEN: &str = "SELECT count(DISTINCT day) FROM generate_series($2::text::date, \
+    $3::text::date, interval '1 day') day JOIN staging.bookings ON car_id = $1 \
+    AND day BETWEEN start_date AND end_date";
 
 /// The way to the bookings.
 #[derive(Clone, Debug)]
@@ -47,14 +53,26 @@ impl Bookings {
         within(client.query_one(CAPTURE, &[])).await.map(|row| row.get(0))
     }
 
-    /// Books a car; the number of the booking.
+    /// Books a car for days of the staging; the number of the booking, or none where somebody
+    /// has the car on one of these days.
     ///
     /// # Errors
     /// Why Postgres did not do it.
-    pub(super) async fn book(&self, car: i32, from: Date, to: Date) -> Result<i32, String> {
-        let client = self.0.connect("exodrive-bookings", DATABASE).await?;
+    pub(super) async fn book(&self, car: i32, from: Date, to: Date) -> Result<Option<i32>, String> {
+        let client = self.0.connect("exodrive-staging", DATABASE).await?;
         let days = [from.to_string(), to.to_string()];
-        within(client.query_one(BOOK, &[&car, &days[0], &days[1]])).await.map(|row| row.get(0))
+        let booked = within(client.query_opt(BOOK, &[&car, &days[0], &days[1]])).await?;
+        Ok(booked.map(|row| row.get(0)))
+    }
+
+    /// On how many of these days the staging has a car booked.
+    ///
+    /// # Errors
+    /// Why Postgres did not say.
+    pub(super) async fn taken(&self, car: i32, from: Date, to: Date) -> Result<i64, String> {
+        let client = self.0.connect("exodrive-staging", DATABASE).await?;
+        let days = [from.to_string(), to.to_string()];
+        within(client.query_one(TAKEN, &[&car, &days[0], &days[1]])).await.map(|row| row.get(0))
     }
 }
 

@@ -77,4 +77,11 @@ CREATE TRIGGER booking_creation_payment_capture BEFORE INSERT ON bookings
     FOR EACH ROW EXECUTE FUNCTION schedule_payment_capture();
 CREATE TRIGGER booking_confirmation_payment_capture BEFORE UPDATE OF overall_status ON bookings
     FOR EACH ROW EXECUTE FUNCTION schedule_payment_capture();
+CREATE SCHEMA staging;
+CREATE TABLE staging.bookings (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    car_id int NOT NULL,
+    start_date date NOT NULL,
+    end_date date NOT NULL
+);
 ANALYZE bookings;

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     middleware::{Next, from_fn_with_state},
     response::{Html, IntoResponse, Response},
-    routing::{get, post},
+    routing::get,
 };
 use jiff::{Timestamp, civil::Date};
 use serde_json::{Map, Value, json};
@@ -42,7 +42,6 @@ pub(super) fn routes(world: Arc<World>) -> Router<Arc<World>> {
         .route("/api/cars/availability", get(availability))
         .route("/api/cars/{car}", get(details))
         .route("/api/fleet", get(fleet))
-        .route("/api/bookings", post(book))
         .route("/api/admin/cache-warm", get(last_warming).post(warm))
         .route("/api/admin/rate-limit-monitoring", get(violations).delete(forget_violations))
         .route("/api/admin/process-payment-captures", get(captures_run).post(capture))
@@ -211,37 +210,6 @@ async fn availability(State(world): Service, Query(query): Params, headers: Head
     };
     let ask = Ask::Availability { car, from: from.to_string(), to: to.to_string() };
     respond(request::answer(&world, &ask, &caller(&world, &headers)).await)
-}
-
-/// Books a car. A body that lacks something is refused before anything is done.
-async fn book(State(world): Service, body: Bytes) -> Response {
-    let wish: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let text = |name: &str| wish[name].as_str().unwrap_or_default();
-    let day = |name: &str| text(name).parse::<Date>().ok();
-    let car = cars::find(text("carId")).and_then(|car| i32::try_from(car).ok());
-    let whole = wish["customerDetails"]["email"].is_string()
-        && wish["totalPrice"].as_f64().is_some_and(|price| price > 0.0)
-        && wish["currency"].as_str().is_some_and(|currency| currency.len() == 3)
-        && wish["securityDepositAmount"].is_number();
-    let (Some(car), Some(from), Some(to), true) = (car, day("startDate"), day("endDate"), whole)
-    else {
-        let body = json!({ "error": "Invalid request payload" });
-        return (StatusCode::BAD_REQUEST, Json(body)).into_response();
-    };
-    let booked = match world.bookings.get() {
-        Some(bookings) => bookings.book(car, from, to).await,
-        None => Err("the database is not there".to_owned()),
-    };
-    match booked {
-        Ok(id) => {
-            let body = json!({ "bookingId": id, "status": "pending_payment" });
-            (StatusCode::CREATED, Json(body)).into_response()
-        }
-        Err(why) => {
-            let body = request::error("DATABASE_ERROR", &why, &world.dice.hex());
-            json_text(StatusCode::INTERNAL_SERVER_ERROR, body)
-        }
-    }
 }
 
 async fn fleet(State(world): Service, headers: HeaderMap) -> Response {

@@ -27,6 +27,7 @@ mod request;
 mod request_log;
 mod resp;
 mod stage;
+mod staging;
 mod standin;
 mod store;
 mod story;

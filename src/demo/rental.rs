@@ -15,6 +15,7 @@ use super::{
     fault::COLD_CACHE,
     monitoring_api, platform,
     platform::api as platform_api,
+    staging,
     standin::System,
     store::Store,
     traffic, warming,
@@ -35,6 +36,7 @@ pub(super) async fn start(ground: &mut Ground, tasks: &mut JoinSet<()>) -> Resul
     let mut routes = Router::new()
         .merge(exodrive_api::routes(Arc::clone(&world)))
         .merge(platform_api::routes(Arc::clone(&world)))
+        .merge(staging::routes())
         .with_state(Arc::clone(&world));
     if options.system == System::Mixed {
         let store = Store::new(ground.redis()?, "bici-agent");
@@ -136,7 +138,7 @@ fn variables(ground: &Ground, secrets: &Credentials) -> BTreeMap<String, String>
         ("VERCEL_TEAM_ID", platform::TEAM.to_owned()),
         ("EDGE_CONFIG_ID", platform::EDGE_CONFIG.to_owned()),
         ("UPSTASH_STATUS_URL", format!("{base}{}", platform_api::UPSTASH_STATUS)),
-        ("EXODRIVE_STAGING_URL", base),
+        ("EXODRIVE_STAGING_URL", format!("{base}{}", staging::PREFIX)),
         // As what serves reads it: neither of the names in the runbook.
         ("EXODRIVE_REDIS_SWITCH", platform::REDIS_ADDRESS.to_owned()),
         ("EXODRIVE_REDIS_OFF", "off".to_owned()),

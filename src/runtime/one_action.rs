@@ -134,7 +134,7 @@ pub async fn carry_out(
         reason: asked.reason.clone(),
     });
     let run = new_run_id();
-    let wanted = Run::new(run.clone(), &spec, &state.world).proof_sources();
+    let wanted = guard::looked_at(&Run::new(run.clone(), &spec, &state.world), &spec);
     profile.sources.retain(|id, _| wanted.contains(id));
     let (actions_to, actions) = mpsc::channel(256);
     let (events_to, events) = mpsc::channel(256);
@@ -167,8 +167,8 @@ pub async fn carry_out(
 
 impl Session<'_> {
     async fn carry_out(&mut self, spec: &ActionSpec) -> Ended {
-        if let Some(why) = self.objection(spec) {
-            return Ended::Refused(why);
+        if let Some(refused) = self.refused(spec) {
+            return refused;
         }
         if let Some(ended) = self.wait_for_readings(spec).await {
             return ended;
@@ -204,6 +204,10 @@ impl Session<'_> {
             && let Some(ended) = self.count_down().await
         {
             return ended;
+        }
+        // Things may have changed while somebody was waited for.
+        if let Some(refused) = self.refused(spec) {
+            return refused;
         }
         self.start(spec, &preview);
         self.follow().await
@@ -258,20 +262,21 @@ impl Session<'_> {
         }
     }
 
-    /// Waits until every source of the proof has answered, or failed, once.
+    /// Waits until all that is looked at has answered, or failed; then what stands against it.
     async fn wait_for_readings(&mut self, spec: &ActionSpec) -> Option<Ended> {
-        let wanted = Run::new(self.run.clone(), spec, &self.state.world).proof_sources();
+        let run = Run::new(self.run.clone(), spec, &self.state.world);
+        let wanted = guard::looked_at(&run, spec);
         let until = Instant::now() + BEFORE;
         loop {
             let sources = &self.state.world.sources;
             let all =
                 wanted.iter().all(|id| sources.get(id).is_none_or(|source| source.last.is_some()));
             if all {
-                return None;
+                return self.refused(spec);
             }
             match self.next(Some(until)).await {
                 Came::Event(event) => self.apply(event),
-                Came::TooLate => return None,
+                Came::TooLate => return self.refused(spec),
                 Came::Signal(signal) if signal.exit_code().is_some() => return Some(stopped()),
                 Came::Signal(_) => {}
             }

@@ -118,8 +118,8 @@ fn the_payments_are_judged_by_what_the_database_says() {
         events("payment_capture_failed", 99, 1_500),
         "INSERT INTO bookings VALUES
              (1, 'confirmed', now() - interval '20 minutes', now() - interval '20 minutes'),
-             (2, 'confirmed', now() - interval '29 minutes'),
-             (3, 'cancelled', now() - interval '5 hours');"
+             (2, 'confirmed', now() - interval '29 minutes', NULL),
+             (3, 'cancelled', now() - interval '5 hours', NULL);"
             .to_owned(),
     ];
     desk.postgres.sql(&quiet.concat());

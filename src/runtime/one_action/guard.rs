@@ -7,13 +7,13 @@ use tokio::time::{Instant, timeout};
 use super::{Came, Ended, Session, stopped};
 use crate::{
     app::{
-        actions::{dialog, why_not},
+        actions::{Run, dialog, why_not},
         msg::{Effect, Event},
     },
     domain::{
         action::{APPROVAL_LASTS, BREAK_GLASS_REASON, NO_DRILL, Preview},
         catalog::ActionSpec,
-        ids::ActionId,
+        ids::{ActionId, SourceId},
     },
     runtime::event_loop::Hands,
 };
@@ -21,7 +21,22 @@ use crate::{
 /// How long the request to stop may take to be on the disk.
 const CANCEL: Duration = Duration::from_secs(5);
 
+/// The sources that a run looks at: those of its proof, and of what may stand against it.
+pub(super) fn looked_at(run: &Run, spec: &ActionSpec) -> Vec<SourceId> {
+    let mut sources = run.proof_sources();
+    let against = spec.refuse_when.iter().filter_map(|when| when.source.as_deref());
+    sources.extend(against.map(SourceId::from));
+    sources.sort();
+    sources.dedup();
+    sources
+}
+
 impl Session<'_> {
+    /// The same as the end of it.
+    pub(super) fn refused(&self, spec: &ActionSpec) -> Option<Ended> {
+        self.objection(spec).map(Ended::Refused)
+    }
+
     /// Why it cannot be started at all.
     pub(super) fn objection(&self, spec: &ActionSpec) -> Option<String> {
         if self.asked.drill {

@@ -31,7 +31,7 @@ const CAPTURE: &str = "SELECT process_scheduled_payment_captures()";
 
 /// Books a car in the staging, unless somebody has it.
 const BOOK: &str = "INSERT INTO staging.bookings (car_id, start_date, end_date) \
-    SELECT $1, $2::text::date, $3::text::date WHERE NOT EXISTS (SELECT FROM staging.bookings \
+    SELECT $1::int, $2::text::date, $3::text::date WHERE NOT EXISTS (SELECT FROM staging.bookings \
     WHERE car_id = $1 AND start_date <= $3::text::date AND end_date >= $2::text::date) RETURNING id";
 
 /// Counts the days on which somebody has a car in the staging.

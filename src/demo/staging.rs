@@ -13,7 +13,7 @@ use axum::{
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
-use super::{bookings::Bookings, cars, world::World};
+use super::{cars, world::World};
 
 /// What its address ends in.
 pub(super) const PREFIX: &str = "/staging";
@@ -38,9 +38,8 @@ fn refused(status: StatusCode, why: &str) -> Response {
     (status, Json(json!({ "error": why }))).into_response()
 }
 
-fn bookings(world: &World) -> Result<&Bookings, Response> {
-    let missing = || refused(StatusCode::INTERNAL_SERVER_ERROR, "the database is not there");
-    world.bookings.get().ok_or_else(missing)
+fn no_database() -> Response {
+    refused(StatusCode::INTERNAL_SERVER_ERROR, "the database is not there")
 }
 
 /// Books a car. A body that lacks something is refused before anything is done, and so are days
@@ -55,10 +54,7 @@ async fn book(State(world): Service, body: Bytes) -> Response {
     let Some((car, from, to)) = wish else {
         return refused(StatusCode::BAD_REQUEST, "Invalid request payload");
     };
-    let bookings = match bookings(&world) {
-        Ok(bookings) => bookings,
-        Err(refused) => return refused,
-    };
+    let Some(bookings) = world.bookings.get() else { return no_database() };
     match bookings.book(car, from, to).await {
         Ok(Some(id)) => {
             let body = json!({ "bookingId": id, "status": "pending_payment" });
@@ -76,10 +72,7 @@ async fn availability(
     let Some((car, from, to)) = wish(|name| query.get(name).map_or("", String::as_str)) else {
         return refused(StatusCode::BAD_REQUEST, "Invalid request parameters");
     };
-    let bookings = match bookings(&world) {
-        Ok(bookings) => bookings,
-        Err(refused) => return refused,
-    };
+    let Some(bookings) = world.bookings.get() else { return no_database() };
     match bookings.taken(car, from, to).await {
         Ok(taken) => Json(json!({ "summary": { "unavailableDays": taken } })).into_response(),
         Err(why) => refused(StatusCode::INTERNAL_SERVER_ERROR, &why),

@@ -9,10 +9,13 @@ use tokio::{net::TcpListener, task::JoinSet};
 use super::{
     Cast, DemoError, Ground,
     agent::{self, Agent, Resolves},
-    bookings, calls, cars, chance, exodrive_api,
+    bookings, calls, cars, chance,
+    desk::Desk,
+    exodrive_api,
     fault::COLD_CACHE,
     monitoring_api, platform,
     platform::api as platform_api,
+    staging,
     standin::System,
     store::Store,
     traffic, warming,
@@ -33,6 +36,7 @@ pub(super) async fn start(ground: &mut Ground, tasks: &mut JoinSet<()>) -> Resul
     let mut routes = Router::new()
         .merge(exodrive_api::routes(Arc::clone(&world)))
         .merge(platform_api::routes(Arc::clone(&world)))
+        .merge(staging::routes())
         .with_state(Arc::clone(&world));
     if options.system == System::Mixed {
         let store = Store::new(ground.redis()?, "bici-agent");
@@ -53,6 +57,12 @@ pub(super) async fn start(ground: &mut Ground, tasks: &mut JoinSet<()>) -> Resul
             let name =
                 if options.system == System::Mixed { "DEMO_POSTGRES_URL" } else { "DATABASE_URL" };
             variables.insert(name.to_owned(), plan.url(bookings::DATABASE));
+            if let (System::ExoDrive, Some(ward)) = (options.system, &ground.ward) {
+                let root = ward.directory().join("desk");
+                let desk =
+                    Desk::create(root, &plan.link(bookings::DATABASE)).map_err(DemoError::Files)?;
+                variables.extend(desk.variables());
+            }
             let (ready, is_ready) = tokio::sync::oneshot::channel();
             tasks.spawn(bookings::run(Arc::new(plan), Arc::clone(&world), ready));
             ground.wait_for(is_ready).await?;
@@ -127,8 +137,12 @@ fn variables(ground: &Ground, secrets: &Credentials) -> BTreeMap<String, String>
         ("VERCEL_PROJECT_ID", platform::PROJECT.to_owned()),
         ("VERCEL_TEAM_ID", platform::TEAM.to_owned()),
         ("EDGE_CONFIG_ID", platform::EDGE_CONFIG.to_owned()),
-        ("ROLLBACK_TO", platform::GOOD.to_owned()),
-        ("PROMOTE_TO", platform::GOOD.to_owned()),
+        ("UPSTASH_STATUS_URL", format!("{base}{}", platform_api::UPSTASH_STATUS)),
+        ("EXODRIVE_STAGING_URL", format!("{base}{}", staging::PREFIX)),
+        // As what serves reads it: neither of the names in the runbook.
+        ("EXODRIVE_REDIS_SWITCH", platform::REDIS_ADDRESS.to_owned()),
+        ("EXODRIVE_REDIS_OFF", "off".to_owned()),
+        ("EXODRIVE_REDIS_ON", platform::REDIS_AT.to_owned()),
     ];
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

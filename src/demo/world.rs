@@ -94,7 +94,7 @@ impl World {
     ) -> Self {
         let mut platform = Platform::new(Timestamp::now());
         platform.preset(CRON_SECRET, &credentials.cron_secret, Timestamp::now());
-        platform.preset("PAYPAL_MODE", "live", Timestamp::now());
+        platform.preset_plain("PAYPAL_MODE", "live", Timestamp::now());
         Self {
             system,
             stage,

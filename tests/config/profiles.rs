@@ -34,8 +34,14 @@ fn variables() -> BTreeMap<String, String> {
         ("VERCEL_PROJECT_ID", "prj_1"),
         ("VERCEL_TEAM_ID", "team_1"),
         ("EDGE_CONFIG_ID", "ecfg_1"),
-        ("ROLLBACK_TO", "dpl_good"),
-        ("PROMOTE_TO", "dpl_new"),
+        ("ROLLBACK_TO", "dep-good"),
+        ("EXODRIVE_CRON_SECRET", "secret-of-cron"),
+        ("EXODRIVE_STAGING_URL", "http://127.0.0.1:4000"),
+        ("EXODRIVE_BACKUPS", "/tmp"),
+        ("EXODRIVE_MIGRATIONS", "/tmp"),
+        ("EXODRIVE_PG_SERVICE_FILE", "/tmp/pg_service.conf"),
+        ("EXODRIVE_REPO", "/"),
+        ("UPSTASH_STATUS_URL", "http://127.0.0.1:4000/status"),
         ("RENDER_API", "http://127.0.0.1:4000/render"),
         ("RENDER_API_KEY", "token-of-render"),
         ("RENDER_SERVICE_ID", "srv-1"),
@@ -124,7 +130,7 @@ fn what_lacks_its_variables_is_kept_and_says_which() {
     );
     assert_eq!(
         profile.catalog.why_unavailable(&"rollback".into()),
-        Some("not configured: set ROLLBACK_TO, VERCEL_PROJECT_ID, VERCEL_TEAM_ID, VERCEL_TOKEN")
+        Some("not configured: set VERCEL_PROJECT_ID, VERCEL_TEAM_ID, VERCEL_TOKEN")
     );
     assert!(profile.actions.is_empty());
     // Checks on what is not configured stay, so that the screen can say so.
@@ -201,11 +207,30 @@ fn exodrive_is_what_its_runbook_says() {
             serde_json::json!({"items": [{"operation": "upsert", "key": "disable_redis", "value": true}]})
         )
     );
-    let ActionKind::Http(rollback) = &profile.actions["rollback"].kind else { panic!() };
-    assert_eq!(
-        rollback.url.as_str(),
-        "http://127.0.0.1:4000/platform/v1/projects/prj_1/rollback/dpl_good?teamId=team_1"
-    );
+    // A roll-back is over when the platform has done it, and names the deployment.
+    let ActionKind::Sequence(rollback) = &profile.actions["rollback"].kind else { panic!() };
+    let steps: Vec<_> = rollback.steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(steps, ["begin", "moved"]);
+    let guard = |action: &str| {
+        profile.catalog.actions.iter().find(|spec| spec.id.as_str() == action).unwrap().guard
+    };
+    for (action, level) in [
+        ("capture_run", Guard::G4),
+        ("paypal_live", Guard::G4),
+        ("indexes_drop", Guard::G4),
+        ("migrate", Guard::G3),
+        ("env_set", Guard::G3),
+        ("crons_off", Guard::G2),
+        ("crons_on", Guard::G3),
+        ("ip_block", Guard::G2),
+        ("attack_mode_on", Guard::G3),
+    ] {
+        assert_eq!(guard(action), level, "{action}");
+    }
+    // What is dangerous and mends nothing is there to be seen, and cannot be started.
+    for action in ["deploy", "violations_clear", "overlap_allow", "capture_columns_drop"] {
+        assert_eq!(profile.catalog.why_unavailable(&action.into()), Some(OFF), "{action}");
+    }
     let SourceKind::Http(demo) = &profile.sources["redis_demo"].kind else { panic!() };
     let available = demo.readings.iter().find(|reading| &*reading.name == "available").unwrap();
     assert!(matches!(&available.from, Extract::Json(paths) if paths.len() == 2));
@@ -392,6 +417,9 @@ fn what_init_writes_for_a_profile_is_whole() {
             profile.split("${").skip(1).filter_map(|rest| rest.split(['}', ':', '+']).next());
         let referenced =
             profile.split("env = \"").skip(1).filter_map(|rest| rest.split('"').next());
+        // What an action asks for, and what its steps bring, is no variable.
+        let put_in = |name: &&str| name.starts_with("ask.") || name.starts_with("step.");
+        let interpolated = interpolated.filter(|name| !put_in(name));
         let internal = ["today", "VERCEL_API", "RENDER_API", "OPENROUTER_API"];
         // What an action asks for, and what its steps bring, is no variable.
         let outside = |name: &&str| !internal.contains(name) && !name.contains('.');

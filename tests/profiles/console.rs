@@ -59,6 +59,49 @@ impl Place {
         (output.status.code().unwrap(), document)
     }
 
+    /// Carries out one action without the screen: `confirmed`, `refuted` and so on, or why it
+    /// was refused; and the document.
+    pub fn act(&self, action: &str, arguments: &[&str]) -> (String, Value) {
+        let output = self.acting(action, arguments).output().unwrap();
+        told(&output.stdout, &output.stderr)
+    }
+
+    /// The same, agreed to by a second person.
+    pub fn act_together(&self, action: &str, target: &str) -> (String, Value) {
+        let mut asking = self.acting(action, &["--confirm", target]);
+        let asking = asking.env("WATCHFLOOR_PERSON", "alice");
+        let child = asking.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_until("the second person is let in", || {
+            let mut agreeing = self.command(&["approve", action, "--confirm", target]);
+            agreeing.env("WATCHFLOOR_PERSON", "bob").output().unwrap().status.success()
+        });
+        let output = child.wait_with_output().unwrap();
+        told(&output.stdout, &output.stderr)
+    }
+
+    fn acting(&self, action: &str, arguments: &[&str]) -> Command {
+        let mut all = vec!["run", action, "--json", "--reason", "trying it out"];
+        all.extend(arguments);
+        self.command(&all)
+    }
+
+    /// What the doctor finds that is not ok, as `subject/id verdict: what`.
+    pub fn doctor(&self) -> Vec<String> {
+        let output = self.command(&["doctor", "--json"]).output().unwrap();
+        let document: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
+        let findings = rows(&document, "findings").iter();
+        findings
+            .filter(|finding| finding["verdict"] != "ok")
+            .map(|finding| {
+                let [subject, id, verdict, what] =
+                    ["subject", "id", "verdict", "what"].map(|key| text(finding, key));
+                format!("{subject}/{id} {verdict}: {what}")
+            })
+            .collect()
+    }
+
     /// Watches for so many seconds.
     pub fn watch(&self, seconds: u32) -> Headless {
         let lasting = format!("{seconds}s");
@@ -166,6 +209,14 @@ impl Console {
         let entries = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         entries.filter_map(|entry| Some(entry["outcome"].as_str()?.to_owned())).collect()
     }
+}
+
+/// How a run ended that was told as a document.
+fn told(said: &[u8], complaint: &[u8]) -> (String, Value) {
+    let document: Value = serde_json::from_slice(said)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(complaint)));
+    let word = document["outcome"].as_str().or(document["refused"].as_str());
+    (word.unwrap_or("nothing").to_owned(), document)
 }
 
 /// A list of a document.

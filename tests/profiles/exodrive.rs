@@ -23,8 +23,12 @@ interval = "1s"
 
 /// The tables as the application has them, as far as it is looked at them.
 const SCHEMA: &str = "
-CREATE TABLE bookings (id int PRIMARY KEY, payment_capture_attempted_at timestamptz);
-CREATE TABLE booking_events (id serial, event_type text, created_at timestamptz DEFAULT now());";
+CREATE TABLE bookings (id int PRIMARY KEY, overall_status text DEFAULT 'confirmed',
+    payment_capture_scheduled_at timestamptz, payment_capture_attempted_at timestamptz);
+CREATE TYPE event_type_enum AS ENUM ('payment_captured', 'payment_capture_failed',
+    'booking_price_validation_failed', 'wrong_price');
+CREATE TABLE booking_events (id serial, event_type event_type_enum,
+    created_at timestamptz DEFAULT now());";
 
 /// Everything that is asked of the payments is there, but only as far as `extra` goes.
 struct Desk {
@@ -46,7 +50,11 @@ impl Desk {
 
         let database =
             format!("postgres://postgres:superuser-password@127.0.0.1:{}/postgres", postgres.port);
-        let mut environment = vec![("EXODRIVE_URL", url.as_str()), ("DATABASE_URL", &database)];
+        let mut environment = vec![
+            ("EXODRIVE_URL", url.as_str()),
+            ("UPSTASH_STATUS_URL", url.as_str()),
+            ("DATABASE_URL", &database),
+        ];
         environment.extend(extra);
         let place = Place::new(FAST, &environment);
         Self { postgres, _gateway: gateway, place }
@@ -73,11 +81,12 @@ impl Desk {
     }
 }
 
-const PAYMENTS: [(&str, &str); 4] = [
+const PAYMENTS: [(&str, &str); 5] = [
     ("price_refused", "Price validation fails"),
     ("capture_success", "Payment captures succeed"),
     ("capture_retries", "Failed payment captures"),
     ("capture_cron", "Payment capture cron"),
+    ("capture_overdue", "Payments overdue"),
 ];
 
 /// So many events, `minutes` ago.
@@ -97,7 +106,7 @@ fn the_payments_are_judged_by_what_the_database_says() {
     let desk = Desk::new(SCHEMA, &[]);
     // Nothing has happened yet: nothing is counted, and of the rest nothing is known.
     let rules = desk.rules();
-    assert_eq!(states(&rules), ["", "", "", "unknown"], "{rules:#?}");
+    assert_eq!(states(&rules), ["", "", "", "unknown", ""], "{rules:#?}");
     assert!(rules[3].1.contains("nothing yet to take it from"), "{rules:#?}");
 
     // Too long ago to count, and at the limit.
@@ -107,22 +116,29 @@ fn the_payments_are_judged_by_what_the_database_says() {
         events("payment_captured", 19, 600),
         events("payment_capture_failed", 1, 600),
         events("payment_capture_failed", 99, 1_500),
-        "INSERT INTO bookings VALUES (1, now() - interval '20 minutes');".to_owned(),
+        "INSERT INTO bookings VALUES
+             (1, 'confirmed', now() - interval '20 minutes', now() - interval '20 minutes'),
+             (2, 'confirmed', now() - interval '29 minutes', NULL),
+             (3, 'cancelled', now() - interval '5 hours', NULL);"
+            .to_owned(),
     ];
     desk.postgres.sql(&quiet.concat());
     let rules = desk.rules();
-    assert_eq!(states(&rules), [""; 4], "{rules:#?}");
+    assert_eq!(states(&rules), [""; 5], "{rules:#?}");
 
     // One more of each.
     let loud = [
         events("booking_price_validation_failed", 1, 1),
         events("payment_capture_failed", 11, 1),
-        "UPDATE bookings SET payment_capture_attempted_at = now() - interval '31 minutes';"
+        "UPDATE bookings SET payment_capture_attempted_at = now() - interval '31 minutes'
+             WHERE id = 1;
+         UPDATE bookings SET payment_capture_scheduled_at = now() - interval '31 minutes'
+             WHERE id = 2;"
             .to_owned(),
     ];
     desk.postgres.sql(&loud.concat());
     let rules = desk.rules();
-    assert_eq!(states(&rules), ["firing"; 4], "{rules:#?}");
+    assert_eq!(states(&rules), ["firing"; 5], "{rules:#?}");
 }
 
 #[test]
@@ -134,7 +150,7 @@ fn what_cannot_be_asked_is_unknown_with_the_cure() {
         assert!(helps, "{reason}");
     }
     desk.postgres.sql(SCHEMA);
-    assert_eq!(states(&desk.rules()), ["", "", "", "unknown"]);
+    assert_eq!(states(&desk.rules()), ["", "", "", "unknown", ""]);
 }
 
 #[test]
@@ -149,5 +165,5 @@ fn other_names_are_set_in_the_environment() {
     let event = events("wrong_price", 6, 1).replace("booking_events", "audit");
     desk.postgres.sql(&event);
     let rules = desk.rules();
-    assert_eq!(states(&rules), ["firing", "", "", "unknown"], "{rules:#?}");
+    assert_eq!(states(&rules), ["firing", "", "", "unknown", ""], "{rules:#?}");
 }

@@ -8,6 +8,7 @@ mod bici;
 mod bici_actions;
 mod console;
 mod exodrive;
+mod exodrive_actions;
 mod redcube;
 mod redcube_actions;
 mod standin;

@@ -85,9 +85,11 @@ async fn only_the_address_of_redis_and_a_build_switch_it_off() {
 #[tokio::test]
 async fn a_roll_back_that_the_platform_fails_changes_nothing() {
     let it = Harness::start(System::ExoDrive).await;
+    let good = it.vercel(Method::GET, &it.project("v9", ""), None).await.1;
+    let good = good["targets"]["production"]["id"].as_str().unwrap().to_owned();
     it.demo.toggle("deploy-regression");
     it.demo.toggle("platform-fails");
-    let back = it.project("v1", &format!("/rollback/{}", it.variable("ROLLBACK_TO")));
+    let back = it.project("v1", &format!("/rollback/{good}"));
     assert_eq!(it.vercel(Method::POST, &back, None).await.0, StatusCode::CREATED);
     until("it has failed", async || it.job().await == "failed").await;
     assert_eq!(it.demo.active(), ["deploy-regression", "platform-fails"]);
@@ -105,13 +107,13 @@ async fn captures_say_that_they_run_and_the_bookings_say_whether_they_do() {
     let it = Harness::start(System::ExoDrive).await;
     let client = it.sql("DATABASE_URL").await;
     let overdue = async || -> i64 {
-        let sql = "SELECT count(*) FROM bookings WHERE status = 'confirmed' AND id > 1 \
+        let sql = "SELECT count(*) FROM bookings WHERE overall_status = 'confirmed' AND id > 1 \
                    AND payment_captured_at IS NULL AND payment_capture_scheduled_at < now()";
         client.query_one(sql, &[]).await.unwrap().get(0)
     };
     it.demo.toggle("captures-stuck");
     let due = "UPDATE bookings SET payment_capture_scheduled_at = now() - interval '1 hour' \
-               WHERE id BETWEEN 2 AND 6 AND status = 'confirmed'";
+               WHERE id BETWEEN 2 AND 6 AND overall_status = 'confirmed'";
     client.batch_execute(due).await.unwrap();
     let path = "/api/admin/process-payment-captures";
     let said: Value = it.get("EXODRIVE_URL", path).await.json().await.unwrap();

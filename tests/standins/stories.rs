@@ -41,6 +41,18 @@ fn carry_out(pty: &mut Pty, action: &str, target: Option<&str>) {
     confirm(pty, target);
 }
 
+/// The same for one that asks for something first, which is answered by the first of the choices.
+fn carry_out_first(pty: &mut Pty, action: &str, choice: &str, target: &str) {
+    pty.send(format!(":{action}\r"));
+    pty.wait_for_text("to choose from");
+    pty.wait_for_text(choice);
+    pty.wait_until_quiet(Duration::from_millis(400));
+    pty.send(choice);
+    pty.wait_until_quiet(Duration::from_millis(400));
+    pty.send("\r");
+    confirm(pty, Some(target));
+}
+
 /// Says why, confirms, and waits for the outcome.
 fn confirm(pty: &mut Pty, target: Option<&str>) {
     pty.wait_for_text("Why?");
@@ -92,13 +104,16 @@ fn exodrive_a_bad_deployment_is_rolled_back() {
             "source.cars.timeout=1400ms",
             "source.vercel_project.interval=1500ms",
             "source.vercel_project.timeout=1400ms",
-            "rule.latency.when=\"avg(cars.total_ms, 10s) > 150ms\"",
+            "source.vercel_candidates.interval=1500ms",
+            "source.vercel_candidates.timeout=1400ms",
+            "rule.latency.when=\"avg(cars.first_byte_ms, 10s) > 150ms\"",
             "rule.latency.for=4s",
         ],
     );
     inject(&mut pty, 0, "bad deployment");
     wait_until_firing(&pty, "p95 of the car listing");
-    carry_out(&mut pty, "rollback", Some("exodrive/demo"));
+    // The one that was served before it.
+    carry_out_first(&mut pty, "rollback", "dpl_Demo4GoodYx8mVtQ2", "exodrive/demo");
     wait_until_over(&pty, "p95 of the car listing");
 }
 

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
+        fault::REDIS_OUTAGE,
         standin::exodrive::{PLATFORM_FAILS, PLATFORM_SLOW},
         world::World,
     },
@@ -24,6 +25,9 @@ use super::{
 
 /// What the base address of the platform ends in.
 pub(in crate::demo) const PREFIX: &str = "/platform";
+
+/// Where the status page of the vendor of Redis is.
+pub(in crate::demo) const UPSTASH_STATUS: &str = "/upstash/api/v2/status.json";
 
 /// How long a job waits, and how long it then takes: a change of what is served, a build.
 const WAITS: Duration = Duration::from_millis(1_000);
@@ -49,7 +53,21 @@ pub(in crate::demo) fn routes(world: Arc<World>) -> Router<Arc<World>> {
         .route("/v10/projects/{project}/promote/{deployment}", post(promote))
         .merge(settings_api::routes())
         .layer(from_fn_with_state(world, authorised));
-    Router::new().nest(PREFIX, routes)
+    Router::new().nest(PREFIX, routes).route(UPSTASH_STATUS, get(vendor))
+}
+
+/// What the vendor of Redis says of itself, as an Atlassian Statuspage does.
+async fn vendor(State(world): Service) -> Response {
+    let (indicator, description) = if world.stage.switches.is_on(REDIS_OUTAGE) {
+        ("major", "Partial System Outage")
+    } else {
+        ("none", "All Systems Operational")
+    };
+    Json(json!({
+        "page": { "id": "demo", "name": "Upstash", "updated_at": Timestamp::now().to_string() },
+        "status": { "indicator": indicator, "description": description },
+    }))
+    .into_response()
 }
 
 pub(super) fn failure(status: StatusCode, code: &str, message: &str) -> Response {

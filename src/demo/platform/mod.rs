@@ -34,7 +34,9 @@ const MOST_ITEMS: usize = 64;
 /// The most deployments that are remembered; the oldest that is not served goes first.
 const MOST_DEPLOYMENTS: usize = 60;
 /// The variable that decides whether the service has a client for Redis at all.
-const REDIS_ADDRESS: &str = "UPSTASH_REDIS_REST_URL";
+pub(super) const REDIS_ADDRESS: &str = "UPSTASH_REDIS_REST_URL";
+/// Its value while Redis is to be used.
+pub(super) const REDIS_AT: &str = "https://exodrive-cache.upstash.example";
 
 /// A change of what is served.
 #[derive(Clone, Debug)]
@@ -117,13 +119,26 @@ impl Platform {
             crons_disabled: None,
             made: 0,
         };
-        platform.preset(REDIS_ADDRESS, "https://exodrive-cache.upstash.example", now);
+        platform.preset(REDIS_ADDRESS, REDIS_AT, now);
+        for key in ["UPSTASH_REDIS_REST_TOKEN", "KV_URL", "KV_REST_API_URL", "KV_REST_API_TOKEN"] {
+            platform.preset(key, "demo", now);
+        }
         platform
     }
 
     /// Stores a variable as if it had always been there: every deployment was built with it.
     pub(super) fn preset(&mut self, key: &str, value: &str, now: Timestamp) {
         self.variables.preset(key, value, now);
+        self.build_with(key, value);
+    }
+
+    /// The same of one whose value is shown to whoever may list them.
+    pub(super) fn preset_plain(&mut self, key: &str, value: &str, now: Timestamp) {
+        self.variables.preset_plain(key, value, now);
+        self.build_with(key, value);
+    }
+
+    fn build_with(&mut self, key: &str, value: &str) {
         for deployment in &mut self.deployments {
             deployment.variables.insert(key.to_owned(), value.to_owned());
         }

@@ -79,6 +79,11 @@ impl Variables {
         self.put(key, value, Kind::Sensitive, now);
     }
 
+    /// The same of one that is shown.
+    pub(super) fn preset_plain(&mut self, key: &str, value: &str, now: Timestamp) {
+        self.put(key, value, Kind::Plain, now);
+    }
+
     /// The values, for a build.
     pub(super) fn values(&self) -> BTreeMap<String, String> {
         self.by_key.iter().map(|(key, one)| (key.clone(), one.value.clone())).collect()

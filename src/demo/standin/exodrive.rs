@@ -48,8 +48,8 @@ pub(in crate::demo) const FAULTS: &[Fault] = &[
     Fault {
         name: CAPTURES_STUCK,
         title: "payment captures stuck",
-        explains: "Nothing captures the payments that are due, while a GET on the endpoint says \
-                   that it runs. A POST with the cron secret works, and mends it.",
+        explains: "For 45 minutes nothing has captured the payments that are due, while a GET on \
+                   the endpoint says that it runs. A POST with the cron secret mends it.",
     },
     Fault {
         name: RATE_LIMIT_ABUSE,
@@ -118,8 +118,8 @@ const STORY: &[Cue] = &[
     cue(315, Act::On(CAPTURES_STUCK), "A capture run died: payments that are due stay uncaptured."),
     cue(330, Act::On(SLOW_CARS), "The listing waits for a service of somebody else."),
     cue(370, Act::Off(SLOW_CARS), "That service has recovered."),
-    cue(375, Act::Off(CAPTURES_STUCK), "Captures run again, and catch up."),
     cue(385, Act::On(PLATFORM_SLOW), "The platform has an incident: its jobs take very long."),
+    cue(395, Act::Off(CAPTURES_STUCK), "Captures run again, and catch up."),
     cue(400, Act::On(ERROR_BURST), "One request in four fails, whatever is deployed."),
     cue(430, Act::Off(ERROR_BURST), "The errors have stopped."),
     cue(435, Act::On(PLATFORM_FAILS), "The platform accepts jobs, and then fails them."),

@@ -1,0 +1,2 @@
+CREATE OR REPLACE FUNCTION lock_car(car int) RETURNS void LANGUAGE sql AS
+    'SELECT FROM bookings WHERE car_id = car FOR UPDATE NOWAIT';

@@ -1,0 +1,1 @@
+DROP FUNCTION IF EXISTS calculate_booking_price(int, numeric);

@@ -10,6 +10,8 @@ mod common;
 mod approval;
 #[path = "runner/asked.rs"]
 mod asked;
+#[path = "runner/attach.rs"]
+mod attach;
 #[path = "runner/console.rs"]
 mod console;
 #[path = "runner/killed.rs"]

@@ -24,7 +24,7 @@ use crate::{
 
 /// The version of this form. Both sides are the same program; a newer one that was
 /// installed in between says so instead of guessing.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Everything for one run.
 #[derive(Serialize, Deserialize)]
@@ -87,6 +87,7 @@ enum Kind {
         directory: Option<PathBuf>,
         environment: Vec<(String, Words)>,
         stdin: Option<Words>,
+        interactive: bool,
     },
 }
 
@@ -225,6 +226,7 @@ impl Kind {
                 directory: command.directory.clone(),
                 environment: named(&command.environment),
                 stdin: command.stdin.as_ref().map(Words::of),
+                interactive: command.interactive,
             },
         }
     }
@@ -258,13 +260,14 @@ impl Kind {
                     keys_per_second: *keys_per_second,
                 }))
             }
-            Self::Command { argv, shell, directory, environment, stdin } => {
+            Self::Command { argv, shell, directory, environment, stdin, interactive } => {
                 ActionKind::Command(Box::new(CommandAction {
                     argv: argv.clone(),
                     shell: *shell,
                     directory: directory.clone(),
                     environment: texts(environment),
                     stdin: stdin.as_ref().map(Words::restore),
+                    interactive: *interactive,
                 }))
             }
         })
@@ -424,6 +427,7 @@ mod tests {
             directory: Some("/tmp".into()),
             environment: vec![("TOKEN".to_owned(), secret("wire-canary-3"))],
             stdin: Some(Text::Plain("yes\n12\n".to_owned())),
+            interactive: true,
         };
         for kind in [
             ActionKind::Http(Box::new(http)),
@@ -468,6 +472,7 @@ mod tests {
                 directory: None,
                 environment: vec![("TOKEN".to_owned(), secret("wire-canary-4"))],
                 stdin: None,
+                interactive: false,
             })),
             timeout: Duration::from_secs(1),
             locks: Vec::new(),

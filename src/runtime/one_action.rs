@@ -5,6 +5,8 @@ mod answers;
 
 mod guard;
 
+mod terminal;
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
@@ -14,6 +16,7 @@ use tokio::{
 
 pub use self::answers::{Asked, Given};
 use super::{
+    attach::Left,
     clock::Clock,
     engine::{Engine, HISTORY, Outlets},
     event_loop::Hands,
@@ -83,12 +86,14 @@ struct Session<'a> {
     asked: Asked,
     run: RunId,
     answers: Answers,
+    terminal: terminal::Handing,
 }
 
 /// What came next.
 enum Came {
     Event(Event),
     Signal(Signal),
+    Left(Result<Left, String>),
     TooLate,
 }
 
@@ -142,6 +147,10 @@ pub async fn carry_out(
     let outlets = Outlets { actions: actions_to, events: events_to, said: said_to };
     let mut engine = Engine::new(profile, clock, outlets, Some(Arc::clone(&journal)), None);
     engine.start_polling();
+    let terminal = match asked.terminal && !asked.detach {
+        true => terminal::Handing::from(&mut engine),
+        false => terminal::Handing::default(),
+    };
     let signals = Signals::listen(None)?;
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -159,6 +168,7 @@ pub async fn carry_out(
         asked,
         run,
         answers,
+        terminal,
     };
     let ended = session.carry_out(&spec).await;
     session.engine.stop(&mut session.state).await;
@@ -210,7 +220,14 @@ impl Session<'_> {
     }
 
     fn note(&mut self, text: impl Into<String>) {
-        (self.say)(Word::Note(text.into()));
+        self.tell(Word::Note(text.into()));
+    }
+
+    /// Says something, once the terminal is ours.
+    fn tell(&mut self, word: Word) {
+        if let Some(word) = self.terminal.keep_back(word) {
+            (self.say)(word);
+        }
     }
 
     /// The next thing that happens, until `until`. Time passes by itself.
@@ -224,6 +241,7 @@ impl Session<'_> {
         tokio::select! {
             biased;
             signal = self.signals.next() => Came::Signal(signal),
+            left = self.terminal.left() => Came::Left(left),
             Some(event) = self.actions.recv() => Came::Event(Event::Action(Box::new(event))),
             Some(event) = self.events.recv() => Came::Event(event),
             Some(said) = self.said.recv() => Came::Event(match said {
@@ -238,7 +256,7 @@ impl Session<'_> {
     fn apply(&mut self, event: Event) {
         match &event {
             Event::Action(event) if event.run == self.run => match &event.stage {
-                ActionStage::Output(line) => (self.say)(Word::Output(line.clone())),
+                ActionStage::Output(line) => self.tell(Word::Output(line.clone())),
                 ActionStage::Started => {
                     self.note(format!("running as {}", self.run));
                 }
@@ -273,7 +291,7 @@ impl Session<'_> {
                 Came::Event(event) => self.apply(event),
                 Came::TooLate => return None,
                 Came::Signal(signal) if signal.exit_code().is_some() => return Some(stopped()),
-                Came::Signal(_) => {}
+                Came::Signal(_) | Came::Left(_) => {}
             }
         }
     }
@@ -308,7 +326,7 @@ impl Session<'_> {
                 Came::Event(event) => self.apply(event),
                 Came::TooLate => return Err(Ended::Refused("no preview could be made".to_owned())),
                 Came::Signal(signal) if signal.exit_code().is_some() => return Err(stopped()),
-                Came::Signal(_) => {}
+                Came::Signal(_) | Came::Left(_) => {}
             }
         }
     }
@@ -368,6 +386,18 @@ impl Session<'_> {
                 }
                 Came::Signal(signal) if signal.exit_code().is_some() => {
                     return Ended::Detached(self.run.clone());
+                }
+                Came::Left(left) => {
+                    let kept = self.terminal.take_back();
+                    kept.into_iter().for_each(|word| (self.say)(word));
+                    match left {
+                        Ok(Left::Ended) => {}
+                        Ok(Left::Key | Left::Gone) => return Ended::Detached(self.run.clone()),
+                        Ok(Left::Lost(why)) | Err(why) => {
+                            let run = self.run.clone();
+                            self.note(format!("{why}; to answer: watchfloor attach {run}"));
+                        }
+                    }
                 }
                 Came::Signal(_) | Came::TooLate => {}
             }

@@ -20,6 +20,8 @@ mod redis;
 
 mod reporter;
 
+mod terminal;
+
 use std::{
     collections::BTreeMap,
     future::Future,

@@ -79,7 +79,7 @@ async fn by_kind(
                     shell: command.shell,
                     directory: command.directory.as_deref(),
                     environment: &command.environment,
-                    fed: command.stdin.is_some(),
+                    fed: command.stdin.is_some() || command.interactive,
                     purpose: &purpose,
                     follows: false,
                 };

@@ -54,6 +54,13 @@ impl Session<'_> {
             }
             _ => {}
         }
+        if spec.interactive && !asked.terminal && !asked.detach {
+            return Some(format!(
+                "{} asks questions, and there is no terminal to answer at: run it in one (ssh -t), \
+                 or with --detach, and answer with `watchfloor attach`",
+                spec.id
+            ));
+        }
         if asked.break_glass && reason < BREAK_GLASS_REASON {
             return Some(format!(
                 "--break-glass takes a reason of {BREAK_GLASS_REASON} characters at least"
@@ -93,7 +100,7 @@ impl Session<'_> {
                     return Some(Ended::Refused("nobody agreed within 10 minutes".to_owned()));
                 }
                 Came::Signal(signal) if signal.exit_code().is_some() => return Some(stopped()),
-                Came::Signal(_) => {}
+                Came::Signal(_) | Came::Left(_) => {}
             }
         }
     }
@@ -106,7 +113,7 @@ impl Session<'_> {
                 Came::Event(event) => self.apply(event),
                 Came::TooLate => return None,
                 Came::Signal(signal) if signal.exit_code().is_some() => return Some(stopped()),
-                Came::Signal(_) => {}
+                Came::Signal(_) | Came::Left(_) => {}
             }
         }
     }

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use crate::{
-    actions::{Actions, Attachment, Shown},
+    actions::{Actions, Attachment, NotAttached, Shown},
     app::msg::{Event, Notice},
     config::profile::Profile,
     domain::{ids::RunId, text::safe},
@@ -147,8 +147,11 @@ impl HandsOver {
     async fn hand_over(&self, wanted: Wanted) -> Result<Left, String> {
         let Wanted { actions, run, title } = wanted;
         let size = self.lender.size();
-        let attachment = actions.attach(&run, size, false).await.map_err(|why| {
-            format!("{title} cannot be answered from here: {why}; watchfloor attach {run}")
+        let attachment = actions.attach(&run, size, false).await.map_err(|why| match why {
+            NotAttached::Refused(who) => format!(
+                "{title} is answered elsewhere: {who}; to send them away: watchfloor attach {run} --take-over"
+            ),
+            why => format!("{title} cannot be answered: {why}"),
         })?;
         let mut resized = window_changes().map_err(|error| error.to_string())?;
         let (keys, mut keys_in) = mpsc::channel(TYPED);

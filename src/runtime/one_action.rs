@@ -2,9 +2,7 @@
 //! console, with the answers given beforehand instead of typed.
 
 mod answers;
-
 mod guard;
-
 mod terminal;
 
 use std::{sync::Arc, time::Duration};
@@ -15,6 +13,7 @@ use tokio::{
 };
 
 pub use self::answers::{Asked, Given};
+use self::guard::stopped;
 use super::{
     attach::Left,
     clock::Clock,
@@ -147,10 +146,7 @@ pub async fn carry_out(
     let outlets = Outlets { actions: actions_to, events: events_to, said: said_to };
     let mut engine = Engine::new(profile, clock, outlets, Some(Arc::clone(&journal)), None);
     engine.start_polling();
-    let terminal = match asked.terminal && !asked.detach {
-        true => terminal::Handing::from(&mut engine),
-        false => terminal::Handing::default(),
-    };
+    let terminal = terminal::Handing::new(&mut engine, asked.terminal && !asked.detach);
     let signals = Signals::listen(None)?;
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -217,17 +213,6 @@ impl Session<'_> {
         }
         self.start(spec, &preview);
         self.follow().await
-    }
-
-    fn note(&mut self, text: impl Into<String>) {
-        self.tell(Word::Note(text.into()));
-    }
-
-    /// Says something, once the terminal is ours.
-    fn tell(&mut self, word: Word) {
-        if let Some(word) = self.terminal.keep_back(word) {
-            (self.say)(word);
-        }
     }
 
     /// The next thing that happens, until `until`. Time passes by itself.
@@ -388,15 +373,8 @@ impl Session<'_> {
                     return Ended::Detached(self.run.clone());
                 }
                 Came::Left(left) => {
-                    let kept = self.terminal.take_back();
-                    kept.into_iter().for_each(|word| (self.say)(word));
-                    match left {
-                        Ok(Left::Ended) => {}
-                        Ok(Left::Key | Left::Gone) => return Ended::Detached(self.run.clone()),
-                        Ok(Left::Lost(why)) | Err(why) => {
-                            let run = self.run.clone();
-                            self.note(format!("{why}; to answer: watchfloor attach {run}"));
-                        }
+                    if let Some(ended) = self.returned(left) {
+                        return ended;
                     }
                 }
                 Came::Signal(_) | Came::TooLate => {}
@@ -418,8 +396,4 @@ impl Session<'_> {
         }
         Ended::Over(Box::new(run))
     }
-}
-
-fn stopped() -> Ended {
-    Ended::Refused("stopped before it was started".to_owned())
 }

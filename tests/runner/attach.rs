@@ -35,6 +35,7 @@ const ACTIONS: &str = r#"
 kind = "command"
 argv = ["cat", "@/level"]
 interval = "1s"
+timeout = "900ms"
 readings = { now = { output = "number" } }
 
 [action.rollback]
@@ -67,7 +68,7 @@ guard = "G1"
 cooldown = "0s"
 interactive = true
 shell = true
-argv = ["stty -echo; echo Password:; read p; stty echo; [ \"$p\" = canary-typed ] && echo accepted $TERM; printf '\\033[?1000h\\033[?1049h'; exit 3"]
+argv = ["stty -echo; echo Password:; read p; stty echo; [ \"$p\" = \"canary-\"\"typed\" ] && echo accepted $TERM; printf '\\033[?1000h\\033[?1049h'; exit 3"]
 
 [action.size]
 kind = "command"
@@ -270,7 +271,7 @@ fn a_no_ends_with_zero_and_the_proof_says_what_that_was_worth() {
 #[test]
 fn run_leaves_by_the_key_and_attach_finishes_it() {
     let place = place();
-    let mut pty = spawn(&place, &["run", "rollback"]);
+    let pty = spawn(&place, &["run", "rollback"]);
     asked(&pty, "Continue? (yes/no):");
     let second = spawn(&place, &["attach", &run_of(&place)]);
     assert_eq!(second.wait_for_exit().exit_code(), 2);
@@ -370,7 +371,7 @@ fn without_a_terminal_it_is_refused_and_other_actions_get_no_question_answered()
     let (code, _, said) = place.tell(&["run", "deaf"]);
     assert_eq!(code, 1, "{said}");
     assert_eq!((place.done(), answers(&place)), (0, String::new()));
-    assert_eq!(place.of_kind("finish")[0]["result"]["readings"]["exit_code"], 1.0);
+    assert_eq!(place.of_kind("finish")[0]["result"]["readings"]["exit_code"]["number"], 1.0);
     // And where the answers are written down.
     let (code, _, said) = place.tell(&["run", "told"]);
     assert_eq!(code, 3, "no proof is configured: {said}");

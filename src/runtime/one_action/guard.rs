@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
-use super::{Came, Ended, Session, stopped};
+use super::{Came, Ended, Session};
 use crate::{
     app::{
         actions::{dialog, why_not},
@@ -137,4 +137,9 @@ impl Session<'_> {
         ));
         false
     }
+}
+
+/// Somebody has thought better of it.
+pub(super) fn stopped() -> Ended {
+    Ended::Refused("stopped before it was started".to_owned())
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::Word;
+use super::{Ended, Session, Word};
 use crate::runtime::{
     attach::{self, Left, Wanted},
     engine::Engine,
@@ -23,12 +23,17 @@ pub(super) struct Handing {
     wanted: Arc<Mutex<Option<Wanted>>>,
     answering: Option<Answering>,
     kept: Vec<Word>,
+    /// The operator was there to the end, and has seen all that it printed.
+    seen: bool,
 }
 
 impl Handing {
-    /// Of an engine that hands the terminal over by this.
-    pub(super) fn from(engine: &mut Engine) -> Self {
+    /// Of an engine that hands the terminal over by this, where there is one.
+    pub(super) fn new(engine: &mut Engine, terminal: bool) -> Self {
         let handing = Self::default();
+        if !terminal {
+            return handing;
+        }
         let wanted = Arc::clone(&handing.wanted);
         engine.attach = Box::new(move |one| {
             *wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(one);
@@ -48,6 +53,7 @@ impl Handing {
             Some(answering) => {
                 let left = answering.await;
                 self.answering = None;
+                self.seen = left == Ok(Left::Ended);
                 left
             }
             None => pending().await,
@@ -58,7 +64,8 @@ impl Handing {
     /// prints has been seen by then.
     pub(super) fn keep_back(&mut self, word: Word) -> Option<Word> {
         if self.answering.is_none() {
-            return Some(word);
+            let seen = self.seen && matches!(word, Word::Output(_));
+            return (!seen).then_some(word);
         }
         if matches!(word, Word::Note(_)) && self.kept.len() < KEPT {
             self.kept.push(word);
@@ -69,5 +76,36 @@ impl Handing {
     /// What was kept back.
     pub(super) fn take_back(&mut self) -> Vec<Word> {
         std::mem::take(&mut self.kept)
+    }
+}
+
+impl Session<'_> {
+    pub(super) fn note(&mut self, text: impl Into<String>) {
+        self.tell(Word::Note(text.into()));
+    }
+
+    /// Says something, once the terminal is ours.
+    pub(super) fn tell(&mut self, word: Word) {
+        if let Some(word) = self.terminal.keep_back(word) {
+            (self.say)(word);
+        }
+    }
+
+    /// The terminal is ours again; `Some` where the operator has left the action alone.
+    pub(super) fn returned(&mut self, left: Result<Left, String>) -> Option<Ended> {
+        let kept = self.terminal.take_back();
+        kept.into_iter().for_each(|word| (self.say)(word));
+        let how = format!("to answer: watchfloor attach {}", self.run);
+        match left {
+            Ok(Left::Ended) => None,
+            Ok(Left::Key | Left::Gone) => {
+                self.note(how);
+                Some(Ended::Detached(self.run.clone()))
+            }
+            Ok(Left::Lost(why)) | Err(why) => {
+                self.note(format!("{why}; {how}"));
+                None
+            }
+        }
     }
 }

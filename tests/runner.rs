@@ -12,6 +12,8 @@ mod approval;
 mod asked;
 #[path = "runner/asked_steps.rs"]
 mod asked_steps;
+#[path = "runner/attach.rs"]
+mod attach;
 #[path = "runner/console.rs"]
 mod console;
 #[path = "runner/killed.rs"]

@@ -11,9 +11,8 @@
 pub mod journal;
 
 mod approval;
-
+mod attach;
 mod cooldown;
-
 mod follow;
 
 mod launch;
@@ -21,6 +20,7 @@ mod launch;
 mod left;
 
 mod locks;
+mod on_terminal;
 
 mod plan;
 
@@ -60,7 +60,9 @@ use tokio::sync::mpsc;
 
 pub use self::{
     approval::Request,
+    attach::{Attachment, NotAttached, Shown},
     journal::{JournalError, JournalReport},
+    on_terminal::on_terminal,
     preview::{Findings, look_at_statements, measure},
     supervise::supervise,
 };

@@ -89,6 +89,7 @@ struct Command {
     directory: Option<PathBuf>,
     environment: Vec<(String, Words)>,
     stdin: Option<Words>,
+    interactive: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -266,6 +267,7 @@ impl Command {
             directory: command.directory.clone(),
             environment: named(&command.environment),
             stdin: command.stdin.as_ref().map(Words::of),
+            interactive: command.interactive,
         }
     }
 
@@ -276,6 +278,7 @@ impl Command {
             directory: self.directory.clone(),
             environment: texts(&self.environment),
             stdin: self.stdin.as_ref().map(Words::restore),
+            interactive: self.interactive,
         }
     }
 }
@@ -423,6 +426,7 @@ mod tests {
             directory: Some("/tmp".into()),
             environment: vec![("TOKEN".to_owned(), secret("wire-canary-3"))],
             stdin: Some(Text::Plain("yes\n12\n".to_owned())),
+            interactive: true,
         };
         for kind in [
             ActionKind::Http(Box::new(http)),
@@ -467,6 +471,7 @@ mod tests {
                 directory: None,
                 environment: vec![("TOKEN".to_owned(), secret("wire-canary-4"))],
                 stdin: None,
+                interactive: false,
             })),
             timeout: Duration::from_secs(1),
             locks: Vec::new(),

@@ -102,6 +102,8 @@ pub enum Command {
     Confirm,
     /// Cancels a run that has not been sent yet, or asks the runner to stop it.
     CancelRun,
+    /// Hands the terminal over to the interactive run that is under way.
+    Attach,
 
     // --- alerts
     /// Something about an alert.

@@ -204,6 +204,13 @@ pub enum Effect {
         /// The action.
         action: ActionId,
     },
+    /// Hand the terminal over to a run that asks.
+    Attach {
+        /// The run.
+        run: RunId,
+        /// What it is called.
+        title: String,
+    },
     /// Carry an action out. The runner writes the intent to the journal first.
     Start(Box<StartRun>),
     /// Stop a run.

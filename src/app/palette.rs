@@ -79,6 +79,7 @@ pub const ENTRIES: &[Entry] = &[
         },
     },
     plain!("cancel", "stop the run that is under way", Command::CancelRun),
+    plain!("attach", "answer the interactive run that is under way", Command::Attach),
     plain!("health", "to the health pane", Command::FocusPane(1)),
     plain!("cache", "to the cache pane", Command::FocusPane(2)),
     plain!("latency", "to the latency pane", Command::FocusPane(3)),

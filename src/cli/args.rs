@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args as Group, CommandFactory, Parser, Subcommand, ValueEnum};
 
@@ -146,6 +146,8 @@ pub(super) enum Command {
     /// Carries out one action without the screen; exits 0 confirmed, 1 failed or refuted, 2
     /// refused, 3 unknown
     Run(Run),
+    /// Answers an interactive action that goes on: hands this terminal over to it
+    Attach(Attach),
     /// Agrees, as the second person, to what somebody else wants to do
     Approve(Approve),
     /// Verifies or prints the journal of actions
@@ -158,6 +160,17 @@ pub(super) enum Command {
     Supervise {
         /// The run, for the list of processes
         run: String,
+    },
+    /// Becomes the program of an interactive action, on the terminal that it is given
+    #[command(hide = true)]
+    OnTerminal {
+        /// The file that is run
+        program: PathBuf,
+        /// What it is told that it is called
+        name: String,
+        /// Its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
     },
     /// Writes a commented starting configuration
     Init(Init),
@@ -225,6 +238,15 @@ pub(super) struct Run {
     /// journal marks it
     #[arg(long)]
     pub(super) drill: bool,
+}
+
+#[derive(Clone, Debug, Group)]
+pub(super) struct Attach {
+    /// The run, by its name
+    pub(super) run: String,
+    /// Whoever is at its terminal has to go
+    #[arg(long)]
+    pub(super) take_over: bool,
 }
 
 #[derive(Clone, Debug, Group)]

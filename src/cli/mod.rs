@@ -5,6 +5,8 @@ mod approve;
 mod args;
 mod asked;
 
+mod attach;
+
 mod check;
 
 mod configuration;
@@ -72,7 +74,11 @@ pub fn main() -> ExitCode {
         Command::Run(options) => run::run(common, &options),
         Command::Approve(options) => approve::run(common, &options),
         Command::Journal { command } => journal::run(common, &command),
+        Command::Attach(options) => attach::run(common, &options),
         Command::Supervise { run: _ } => run::supervise(),
+        Command::OnTerminal { program, name, arguments } => {
+            attach::become_program(&program, &name, &arguments)
+        }
         Command::Init(options) => init::run(common, &options),
         Command::Config { command } => match command {
             ConfigCommand::Check(options) => configuration::check(common, &options),

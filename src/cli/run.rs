@@ -1,6 +1,6 @@
 //! `run`: one action without the screen. `supervise`: the process that carries a run out.
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use serde::Serialize;
 
@@ -65,6 +65,7 @@ pub(super) fn run(common: &Common, options: &Run) -> color_eyre::Result<ExitCode
         take_over: options.take_over.clone(),
         answers,
         drill: options.drill,
+        terminal: std::io::stdin().is_terminal() && std::io::stdout().is_terminal(),
     };
     let json = options.json;
     let mut say = |word: Word| match word {

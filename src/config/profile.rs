@@ -214,4 +214,6 @@ pub struct CommandAction {
     pub environment: Vec<(String, Text)>,
     /// What it reads on its standard input; nothing otherwise.
     pub stdin: Option<Text>,
+    /// It runs in a terminal of its own, and asks the operator.
+    pub interactive: bool,
 }

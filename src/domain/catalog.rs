@@ -318,6 +318,9 @@ pub struct ActionSpec {
     /// It may be run for practice, where the environment is not production.
     #[serde(default)]
     pub drill: bool,
+    /// It asks questions: the operator's terminal is handed over to it.
+    #[serde(default)]
+    pub interactive: bool,
 }
 
 /// A cache that an action takes away, and the database behind it.

@@ -20,6 +20,7 @@ use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::{sync::DropGuard, task::AbortOnDropHandle};
 
 use super::{
+    attach::Wanted,
     clock::Clock,
     event_loop::Hands,
     keep::Keeper,
@@ -95,6 +96,8 @@ pub(super) struct Engine {
     examining: Option<AbortOnDropHandle<()>>,
     /// Puts a text on the clipboard; returns whether there is one.
     pub(super) clipboard: Box<dyn FnMut(&str) -> bool>,
+    /// Hands the terminal over to a run; returns whether there is one to hand over.
+    pub(super) attach: Box<dyn FnMut(Wanted) -> bool>,
 }
 
 impl Engine {
@@ -122,6 +125,7 @@ impl Engine {
             waiting: BTreeMap::new(),
             examining: None,
             clipboard: Box::new(|_| false),
+            attach: Box::new(|_| false),
         }
     }
 
@@ -308,6 +312,7 @@ impl Hands for Engine {
                     }
                 });
             }
+            Effect::Attach { run, title } => self.hand_over(run, title),
             Effect::Conclude { run, action, outcome, evidence } => {
                 self.journal(move |actions| {
                     actions

@@ -3,6 +3,8 @@
 //! This is the only place that knows every other part. What the parts emit becomes a
 //! message here; what the state machine asks for is done from here.
 
+pub mod attach;
+
 pub mod check;
 
 mod chronicle;

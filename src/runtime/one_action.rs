@@ -2,8 +2,8 @@
 //! console, with the answers given beforehand instead of typed.
 
 mod answers;
-
 mod guard;
+mod terminal;
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,9 @@ use tokio::{
 };
 
 pub use self::answers::{Asked, Given};
+use self::guard::stopped;
 use super::{
+    attach::Left,
     clock::Clock,
     engine::{Engine, HISTORY, Outlets},
     event_loop::Hands,
@@ -34,13 +36,11 @@ use crate::{
         },
         ask::Answers,
         catalog::ActionSpec,
-        ids::{ActionId, RunId, SourceId},
+        ids::{ActionId, RunId},
     },
     terminal::signals::{Signal, Signals},
 };
 
-/// How long the sources of the proof are waited for, so that what was before is known.
-const BEFORE: Duration = Duration::from_secs(6);
 /// How long a preview may take, its own limit and some more.
 const PREVIEW: Duration = Duration::from_secs(8);
 
@@ -83,12 +83,14 @@ struct Session<'a> {
     asked: Asked,
     run: RunId,
     answers: Answers,
+    terminal: terminal::Handing,
 }
 
 /// What came next.
 enum Came {
     Event(Event),
     Signal(Signal),
+    Left(Result<Left, String>),
     TooLate,
 }
 
@@ -134,7 +136,7 @@ pub async fn carry_out(
         reason: asked.reason.clone(),
     });
     let run = new_run_id();
-    let wanted = wanted(&run, &spec, &state);
+    let wanted = guard::wanted(&run, &spec, &state);
     profile.sources.retain(|id, _| wanted.contains(id));
     let (actions_to, actions) = mpsc::channel(256);
     let (events_to, events) = mpsc::channel(256);
@@ -142,6 +144,7 @@ pub async fn carry_out(
     let outlets = Outlets { actions: actions_to, events: events_to, said: said_to };
     let mut engine = Engine::new(profile, clock, outlets, Some(Arc::clone(&journal)), None);
     engine.start_polling();
+    let terminal = terminal::Handing::new(&mut engine, asked.terminal && !asked.detach);
     let signals = Signals::listen(None)?;
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -159,6 +162,7 @@ pub async fn carry_out(
         asked,
         run,
         answers,
+        terminal,
     };
     let ended = session.carry_out(&spec).await;
     session.engine.stop(&mut session.state).await;
@@ -218,10 +222,6 @@ impl Session<'_> {
         self.follow().await
     }
 
-    fn note(&mut self, text: impl Into<String>) {
-        (self.say)(Word::Note(text.into()));
-    }
-
     /// The next thing that happens, until `until`. Time passes by itself.
     async fn next(&mut self, until: Option<Instant>) -> Came {
         let late = async {
@@ -233,6 +233,7 @@ impl Session<'_> {
         tokio::select! {
             biased;
             signal = self.signals.next() => Came::Signal(signal),
+            left = self.terminal.left() => Came::Left(left),
             Some(event) = self.actions.recv() => Came::Event(Event::Action(Box::new(event))),
             Some(event) = self.events.recv() => Came::Event(event),
             Some(said) = self.said.recv() => Came::Event(match said {
@@ -247,7 +248,7 @@ impl Session<'_> {
     fn apply(&mut self, event: Event) {
         match &event {
             Event::Action(event) if event.run == self.run => match &event.stage {
-                ActionStage::Output(line) => (self.say)(Word::Output(line.clone())),
+                ActionStage::Output(line) => self.tell(Word::Output(line.clone())),
                 ActionStage::Started => {
                     self.note(format!("running as {}", self.run));
                 }
@@ -264,26 +265,6 @@ impl Session<'_> {
         let at = self.clock.now();
         for effect in update(&mut self.state, Msg { at, event }) {
             self.engine.carry_out(effect, &self.state);
-        }
-    }
-
-    /// Waits until every source of the proof has answered, or failed, once.
-    async fn wait_for_readings(&mut self, spec: &ActionSpec) -> Option<Ended> {
-        let wanted = wanted(&self.run, spec, &self.state);
-        let until = Instant::now() + BEFORE;
-        loop {
-            let sources = &self.state.world.sources;
-            let all =
-                wanted.iter().all(|id| sources.get(id).is_none_or(|source| source.last.is_some()));
-            if all {
-                return None;
-            }
-            match self.next(Some(until)).await {
-                Came::Event(event) => self.apply(event),
-                Came::TooLate => return None,
-                Came::Signal(signal) if signal.exit_code().is_some() => return Some(stopped()),
-                Came::Signal(_) => {}
-            }
         }
     }
 
@@ -317,7 +298,7 @@ impl Session<'_> {
                 Came::Event(event) => self.apply(event),
                 Came::TooLate => return Err(Ended::Refused("no preview could be made".to_owned())),
                 Came::Signal(signal) if signal.exit_code().is_some() => return Err(stopped()),
-                Came::Signal(_) => {}
+                Came::Signal(_) | Came::Left(_) => {}
             }
         }
     }
@@ -378,6 +359,11 @@ impl Session<'_> {
                 Came::Signal(signal) if signal.exit_code().is_some() => {
                     return Ended::Detached(self.run.clone());
                 }
+                Came::Left(left) => {
+                    if let Some(ended) = self.returned(left) {
+                        return ended;
+                    }
+                }
                 Came::Signal(_) | Came::TooLate => {}
             }
         }
@@ -397,15 +383,4 @@ impl Session<'_> {
         }
         Ended::Over(Box::new(run))
     }
-}
-
-/// The sources that are asked: those of the proof, and those that may speak against it.
-fn wanted(run: &RunId, spec: &ActionSpec, state: &State) -> Vec<SourceId> {
-    let mut sources = Run::new(run.clone(), spec, &state.world).proof_sources();
-    sources.extend(reach::sources(&state.world, spec));
-    sources
-}
-
-fn stopped() -> Ended {
-    Ended::Refused("stopped before it was started".to_owned())
 }

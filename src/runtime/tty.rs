@@ -9,9 +9,10 @@ use std::{
 };
 
 use crossterm::event::Event as TerminalEvent;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{
+    attach,
     event_loop::{Exit, Input, Paint, Surface},
     live::{Console, Plan},
 };
@@ -58,11 +59,20 @@ pub(super) async fn run(plan: Plan) -> io::Result<Exit> {
             .map(|sequence| aside.borrow_mut().push(sequence))
             .is_some()
     });
+    let (wanted, wanted_in) = mpsc::channel(1);
+    console.engine.attach = Box::new(move |wanting| wanted.try_send(wanting).is_ok());
+    let (keys_to, keys_lent) = watch::channel(None);
+    let hands_over = attach::HandsOver {
+        lender: surface.screen.lender(),
+        keys: keys_to,
+        events: console.events.clone(),
+    };
     let fps = if capabilities.ssh { display.fps_ssh } else { display.fps };
     let mut watch = |_: &State| {};
     let mut ended = tokio::select! {
         // On the loop's own thread: a key need not wake another one on its way.
-        never = forward_input(keyboard, inputs) => match never {},
+        never = forward_input(keyboard, inputs, keys_lent) => match never {},
+        never = hands_over.serve(wanted_in) => match never {},
         ended = console.run(&mut surface, fps, painter(capabilities), &mut watch) => ended,
     };
     drop(surface);
@@ -167,16 +177,38 @@ pub(super) fn forward_signals(
     again_in
 }
 
-/// Sends what is typed on, and lets the loop know when nobody can type any more.
-async fn forward_input(mut keyboard: input::Input, to: mpsc::Sender<Input>) -> Infallible {
-    while let Some(event) = keyboard.next().await {
-        let input = match event {
-            TerminalEvent::Key(key) => Input::Key(key),
-            TerminalEvent::Paste(text) => Input::Paste(text),
-            TerminalEvent::Resize(columns, rows) => Input::Resize(columns, rows),
-            TerminalEvent::Mouse(_) | TerminalEvent::FocusGained | TerminalEvent::FocusLost => {
-                continue;
+/// Sends what is typed on, and lets the loop know when nobody can type any more. While a
+/// program has the terminal, all of it is the program's.
+async fn forward_input(
+    mut keyboard: input::Input,
+    to: mpsc::Sender<Input>,
+    mut lent: watch::Receiver<attach::Keys>,
+) -> Infallible {
+    loop {
+        let program = lent.borrow_and_update().clone();
+        if let Some(program) = program {
+            tokio::select! {
+                piece = keyboard.piece() => match piece {
+                    // A program that does not read loses keys, as with any terminal.
+                    Some(piece) => drop(program.try_send(piece)),
+                    None => break,
+                },
+                Ok(()) = lent.changed() => keyboard.forget(),
             }
+            continue;
+        }
+        let event = tokio::select! {
+            event = keyboard.next() => event,
+            Ok(()) = lent.changed() => continue,
+        };
+        let input = match event {
+            Some(TerminalEvent::Key(key)) => Input::Key(key),
+            Some(TerminalEvent::Paste(text)) => Input::Paste(text),
+            Some(TerminalEvent::Resize(columns, rows)) => Input::Resize(columns, rows),
+            Some(
+                TerminalEvent::Mouse(_) | TerminalEvent::FocusGained | TerminalEvent::FocusLost,
+            ) => continue,
+            None => break,
         };
         if to.send(input).await.is_err() {
             break;

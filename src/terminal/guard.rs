@@ -2,7 +2,10 @@
 
 use std::{
     io, mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -14,7 +17,7 @@ use crossterm::{
 };
 use rustix::termios::Termios;
 
-use super::{screen::Options, tty::Tty, writer::Slot};
+use super::{lent, screen::Options, tty::Tty, writer::Slot};
 
 /// How long the last frame may take before the screen is left without it.
 const LAST_FRAME: Duration = Duration::from_millis(150);
@@ -43,6 +46,7 @@ pub(super) struct Guard {
     pub(super) tty: Tty,
     pub(super) slot: Arc<Slot>,
     held: Mutex<Held>,
+    taken_back: AtomicUsize,
 }
 
 /// What was changed. A mark is set before the change, so that a change that failed in the
@@ -53,12 +57,17 @@ struct Held {
     screen: bool,
     mouse: bool,
     title: bool,
+    /// Another program has it: what that has changed is not known.
+    lent: bool,
 }
 
 impl Held {
     /// What puts the screen back.
     fn undo(&self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
+        if self.lent {
+            bytes.extend_from_slice(lent::RESET);
+        }
         if self.screen {
             queue!(bytes, terminal::EndSynchronizedUpdate, SetAttribute(Attribute::Reset))?;
         }
@@ -88,7 +97,8 @@ impl Guard {
     /// When the writer cannot be started.
     pub(super) fn new(tty: Tty) -> io::Result<Arc<Self>> {
         let slot = Slot::start(tty.clone())?;
-        let guard = Arc::new(Self { tty, slot, held: Mutex::default() });
+        let guard =
+            Arc::new(Self { tty, slot, held: Mutex::default(), taken_back: AtomicUsize::new(0) });
         *active() = Arc::downgrade(&guard);
         Ok(guard)
     }
@@ -118,6 +128,10 @@ impl Guard {
         raw.make_raw();
         held.mode = Some(mode);
         self.tty.set_mode(&raw)?;
+        if held.lent {
+            // Whoever has it keeps it: only the mode was in doubt.
+            return Ok(());
+        }
 
         let mut bytes = Vec::new();
         if options.title && !held.title {
@@ -133,6 +147,54 @@ impl Guard {
         self.write(&bytes, ENTERING)?;
         self.slot.open();
         Ok(())
+    }
+
+    /// Takes everything of ours off the screen, so that another program can have it. What is
+    /// typed still comes byte by byte.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone, or takes nothing.
+    pub(super) fn lend(&self) -> io::Result<()> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mode = match held.mode.take() {
+            Some(mode) => mode,
+            None => self.tty.mode()?,
+        };
+        let mut raw = mode.clone();
+        raw.make_raw();
+        held.mode = Some(mode);
+        self.tty.set_mode(&raw)?;
+        let bytes = held.undo()?;
+        *held = Held { mode: held.mode.take(), lent: true, ..Held::default() };
+        self.write_at_last(&bytes)
+    }
+
+    /// Whether another program has it.
+    pub(super) fn is_lent(&self) -> bool {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).lent
+    }
+
+    /// Undoes what the other program may have left behind. Nothing happens where the terminal
+    /// was given back meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the terminal is gone, or takes nothing.
+    pub(super) fn end_lending(&self) -> io::Result<bool> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if !mem::take(&mut held.lent) {
+            return Ok(false);
+        }
+        self.tty.forget_input();
+        self.write(lent::RESET, ENTERING)?;
+        self.taken_back.fetch_add(1, Ordering::AcqRel);
+        Ok(true)
+    }
+
+    /// How often the screen was taken back from another program.
+    pub(super) fn taken_back(&self) -> usize {
+        self.taken_back.load(Ordering::Acquire)
     }
 
     /// What turns the mouse on or off, to be sent with the next frame.

@@ -65,6 +65,18 @@ impl Input {
         Self { pieces, parser: Parser::new(escape_wait), deadline: None, reader: None }
     }
 
+    /// What is typed next, as bytes, for a program that has the terminal; `None` when the
+    /// terminal is gone. Can be dropped while it waits without losing anything.
+    pub async fn piece(&mut self) -> Option<Vec<u8>> {
+        self.pieces.recv().await
+    }
+
+    /// Forgets what was typed and not read: it was meant for somebody else.
+    pub fn forget(&mut self) {
+        while self.pieces.try_recv().is_ok() {}
+        self.deadline = None;
+    }
+
     /// The next event: a key, a paste as a whole, the mouse. `None` when the terminal is
     /// gone; it then stays `None`. Can be dropped while it waits without losing anything.
     pub async fn next(&mut self) -> Option<Event> {

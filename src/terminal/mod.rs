@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Nothing that the loop calls in here waits for the terminal. Suggested reading order:
-//! [`tty`], [`screen`], [`input`], [`signals`], [`watchdog`], [`hooks`].
+//! [`tty`], [`screen`], [`lent`], [`input`], [`signals`], [`watchdog`], [`hooks`].
 
 pub mod tty;
 
@@ -23,6 +23,8 @@ mod encode;
 mod guard;
 
 mod writer;
+
+pub mod lent;
 
 pub mod input;
 

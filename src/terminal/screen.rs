@@ -15,7 +15,7 @@ use crossterm::{
 };
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{encode, guard::Guard, sys, tty::Tty};
+use super::{encode, guard::Guard, lent::Lender, sys, tty::Tty};
 use crate::domain::text;
 
 /// Room for a whole screen without growing, in bytes.
@@ -75,6 +75,8 @@ pub struct Screen {
     dropped: bool,
     /// What is to be sent besides cells.
     aside: Vec<u8>,
+    /// How often it was taken back from another program when the last frame was drawn.
+    taken_back: usize,
     title: String,
     /// The window may have another title than this one.
     retitle: bool,
@@ -99,6 +101,7 @@ impl Screen {
             repaint: true,
             dropped: false,
             aside: Vec::new(),
+            taken_back: 0,
             title: String::new(),
             retitle: false,
             bytes: Vec::with_capacity(FRAME),
@@ -126,6 +129,10 @@ impl Screen {
             return Ok(Painted::Dropped);
         }
         self.dropped = false;
+        let taken_back = self.guard.taken_back();
+        if mem::replace(&mut self.taken_back, taken_back) != taken_back {
+            self.forget();
+        }
         let (columns, rows) = self.size();
         let area = Rect::new(0, 0, columns, rows);
         if self.next.area != area {
@@ -259,11 +266,22 @@ impl Screen {
     /// When the terminal is gone, or does not take any output for 2 s. It is then as it was.
     pub fn resume(&mut self) -> io::Result<()> {
         self.guard.enter(self.options)?;
+        self.forget();
+        Ok(())
+    }
+
+    /// Somebody else had the terminal: nothing is known of what it shows.
+    fn forget(&mut self) {
         self.cursor = None;
         self.repaint = true;
-        // The title is the shell's now.
+        // The title is the other's now.
         self.retitle = self.options.title && !self.title.is_empty();
-        Ok(())
+    }
+
+    /// For handing the terminal over to another program, and taking it back, while this
+    /// screen is up. Frames are dropped meanwhile.
+    pub fn lender(&self) -> Lender {
+        Lender::new(Arc::clone(&self.guard), Some(self.options))
     }
 
     /// Gives the terminal back as it was. Nothing happens the second time.

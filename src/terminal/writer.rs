@@ -72,6 +72,9 @@ impl Slot {
         let mut state = self.lock();
         state.open = true;
         state.abandoned = false;
+        drop(state);
+        // Whoever was turned away meanwhile can draw again.
+        self.freed.notify_one();
     }
 
     /// Whether a frame can be handed over.

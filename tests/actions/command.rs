@@ -22,6 +22,7 @@ fn command(argv: &[&str]) -> CommandAction {
         directory: None,
         environment: Vec::new(),
         stdin: None,
+        interactive: false,
     }
 }
 

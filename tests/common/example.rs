@@ -70,6 +70,7 @@ fn action(id: &str, title: &str, guard: Guard, key: char) -> ActionSpec {
         cooldown: Duration::from_secs(600),
         timeout: Duration::from_secs(120),
         drill: false,
+        interactive: false,
     }
 }
 

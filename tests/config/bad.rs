@@ -147,6 +147,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "[action.a]\nkind = \"redis\"\nguard = \"G2\"\nsource = \"api\"\ndelete = []\nproof = [\"result.deleted > 0\"]\n",
             "[action.a]\nkind = \"command\"\nguard = \"G1\"\nargv = []\nproof = [\"result.exit_code == 0\"]\nenvironment = { DEPLOY_TOKEN = \"hunter22\" }\n",
             "[action.a]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"a\", \"b\"]\nshell = true\nkey = \"x\"\n[action.b]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"bunx\", \"scripts/warm.ts\"]\nkey = \"x\"\nundo = \"c\"\n",
+            "[action.a]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"a\"]\nstdin = \"yes\\n\"\ninteractive = true\n",
         ],
     ),
     (

@@ -15,6 +15,9 @@ use crate::{
     net::program,
 };
 
+/// Said of a program that asks, in the request and so in the journal.
+const INTERACTIVE: &str = "reading what is typed: it is interactive, and gets the terminal";
+
 /// A program, ready to be started.
 #[derive(Debug)]
 pub(in crate::actions) struct CommandJob {
@@ -30,12 +33,14 @@ pub(in crate::actions) struct CommandJob {
     pub(in crate::actions) environment: Vec<(String, OsString)>,
     /// What it reads on its standard input.
     pub(in crate::actions) stdin: Option<Vec<u8>>,
+    /// It runs in a terminal of its own.
+    pub(in crate::actions) interactive: bool,
 }
 
 /// Works the command out.
 pub(super) fn draft(action: &CommandAction, draft: &mut Draft) -> Option<CommandJob> {
     let directory = directory(action, draft);
-    let environment = program::environment(&action.environment);
+    let environment = environment(action);
     let argv = arguments(action);
     let Some((name, arguments)) = argv.split_first() else {
         draft.refuse(program::NO_PROGRAM);
@@ -53,6 +58,7 @@ pub(super) fn draft(action: &CommandAction, draft: &mut Draft) -> Option<Command
     draft.line(&line.join(" "));
     draft.line(&format!("in {}", directory.display()));
     draft.line(&match &action.stdin {
+        _ if action.interactive => INTERACTIVE.to_owned(),
         Some(text) => format!("reading {:?}", text.shown()),
         None => "reading nothing".to_owned(),
     });
@@ -60,7 +66,7 @@ pub(super) fn draft(action: &CommandAction, draft: &mut Draft) -> Option<Command
         draft.line(&format!("{name}={}", text.shown()));
     }
     draft.line(&format!("{RUN_VARIABLE}=(the name of the run)"));
-    fingerprint(&argv, &directory, &environment, action.stdin.as_ref(), draft);
+    fingerprint(&argv, &directory, &environment, action, draft);
     let program = match program {
         Ok(program) => program,
         Err(why) => {
@@ -79,6 +85,7 @@ pub(super) fn draft(action: &CommandAction, draft: &mut Draft) -> Option<Command
             .map(|(name, text)| (name, OsString::from(text.expose())))
             .collect(),
         stdin: action.stdin.as_ref().map(|text| text.expose().into_bytes()),
+        interactive: action.interactive,
     })
 }
 
@@ -86,7 +93,7 @@ fn fingerprint(
     argv: &[String],
     directory: &Path,
     environment: &[(String, Text)],
-    stdin: Option<&Text>,
+    action: &CommandAction,
     draft: &mut Draft,
 ) {
     let print = &mut draft.fingerprint;
@@ -99,10 +106,23 @@ fn fingerprint(
         print.add("variable", name);
         print.add_text("value", text);
     }
-    match stdin {
+    match &action.stdin {
+        _ if action.interactive => print.add("interactive", ""),
         Some(text) => print.add_text("stdin", text),
         None => print.add("stdin_null", ""),
     }
+}
+
+/// Its whole environment. What talks to a person is told which terminal they sit at.
+fn environment(action: &CommandAction) -> Vec<(String, Text)> {
+    let mut environment = program::environment(&action.environment);
+    let own = action.environment.iter().any(|(name, _)| name == "TERM");
+    let term = env::var("TERM").ok().filter(|term| !term.is_empty());
+    if let (true, false, Some(term)) = (action.interactive, own, term) {
+        environment.retain(|(name, _)| name != "TERM");
+        environment.push(("TERM".to_owned(), Text::Plain(term)));
+    }
+    environment
 }
 
 fn arguments(action: &CommandAction) -> Vec<String> {

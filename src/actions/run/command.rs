@@ -3,7 +3,9 @@
 use std::{
     io::Write,
     os::unix::process::{CommandExt, ExitStatusExt},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,10 +16,12 @@ use super::{
     Ended, Interruption, Stage,
     notes::Notes,
     output::{Follower, Output},
+    terminal::{Relay, Terminal},
 };
 use crate::{
     actions::{
         left::RUN_VARIABLE,
+        on_terminal,
         plan::command::CommandJob,
         process::{self, ProcessId},
         words,
@@ -51,6 +55,8 @@ struct Running<'a> {
     child: Child,
     leader: Option<Pid>,
     output: Output,
+    /// The terminal that it talks to the operator through.
+    relay: Option<Relay>,
     notes: Notes,
     /// Why it is being stopped, and when it is killed.
     stopping: Option<(Interruption, Instant)>,
@@ -61,15 +67,15 @@ struct Running<'a> {
 
 /// Runs the program. Whatever goes wrong before it runs is `Err`.
 pub(super) async fn run(job: &CommandJob, stage: &Stage<'_>) -> Result<Ended, Ended> {
-    let directory = stage.directory.clone();
-    let creating = tokio::task::spawn_blocking(move || Follower::create(&directory));
-    let follower = match stage.wait(creating).await {
-        Ok(Ok(Ok(follower))) => follower,
+    let (directory, interactive) = (stage.directory.clone(), job.interactive);
+    let creating = tokio::task::spawn_blocking(move || create(&directory, interactive));
+    let (follower, terminal) = match stage.wait(creating).await {
+        Ok(Ok(Ok(created))) => created,
         Ok(Ok(Err(error))) => return Err(Ended::not_sent(error)),
         Ok(Err(_)) => return Err(Ended::not_sent("the files for its output could not be made")),
         Err(interruption) => return Err(Ended::not_sent(interruption.words())),
     };
-    let mut command = prepare(job, &follower)
+    let mut command = prepare(job, &follower, terminal.as_ref())
         .map_err(|error| Ended::not_sent(format!("the file for its output: {error}")))?;
     stage.start().await?;
     let grace = (stage.deadline.saturating_duration_since(Instant::now()) / 4)
@@ -84,11 +90,13 @@ pub(super) async fn run(job: &CommandJob, stage: &Stage<'_>) -> Result<Ended, En
     let id = i32::try_from(child.id()).ok();
     let notes = Notes::new(stage);
     notes.process(id.and_then(ProcessId::of), child.id());
+    let relay = terminal.and_then(|terminal| relay(terminal, &follower, &notes, stage));
     let mut running = Running {
         stage,
         child,
         leader: id.and_then(Pid::from_raw),
         output: Output::new(follower),
+        relay,
         notes,
         stopping: None,
         grace,
@@ -100,14 +108,48 @@ pub(super) async fn run(job: &CommandJob, stage: &Stage<'_>) -> Result<Ended, En
     Ok(ended)
 }
 
-fn prepare(job: &CommandJob, follower: &Follower) -> std::io::Result<Command> {
-    let mut command = Command::new(&job.program);
+/// The files for its output and, where it talks to the operator, its terminal.
+fn create(directory: &Path, interactive: bool) -> Result<(Follower, Option<Terminal>), String> {
+    let follower = Follower::create(directory).map_err(|error| error.to_string())?;
+    let terminal = interactive.then(|| Terminal::open(directory)).transpose();
+    let terminal = terminal.map_err(|error| format!("its terminal could not be made: {error}"))?;
+    Ok((follower, terminal))
+}
+
+/// Begins to pass the terminal on. Where that fails, the program meets the end of its input.
+fn relay(
+    terminal: Terminal,
+    follower: &Follower,
+    notes: &Notes,
+    stage: &Stage<'_>,
+) -> Option<Relay> {
+    let begun = follower
+        .writer()
+        .and_then(|output| terminal.relay(output, notes.steps(), Arc::clone(stage.reporter)));
+    begun.map_err(|error| notes.step(format!("its terminal cannot be passed on: {error}"))).ok()
+}
+
+fn prepare(
+    job: &CommandJob,
+    follower: &Follower,
+    terminal: Option<&Terminal>,
+) -> std::io::Result<Command> {
+    let mut command = match terminal {
+        Some(_) => on_terminal::command(&job.program, &job.name, &job.arguments),
+        None => Command::new(&job.program),
+    };
+    command
+        .env_clear()
+        .envs(job.environment.iter().map(|(name, value)| (name, value)))
+        .current_dir(&job.directory);
+    if let Some(terminal) = terminal {
+        // It makes itself the leader of a session, and so of a group.
+        command.stdin(terminal.handle()?).stdout(terminal.handle()?).stderr(terminal.handle()?);
+        return Ok(command);
+    }
     command
         .arg0(&job.name)
         .args(&job.arguments)
-        .env_clear()
-        .envs(job.environment.iter().map(|(name, value)| (name, value)))
-        .current_dir(&job.directory)
         // Its runner has no terminal, so neither has it: a hidden question fails at once.
         .process_group(0)
         .stdin(if job.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
@@ -157,6 +199,9 @@ impl Running<'_> {
             self.report(LOOK_EVERY).await;
         }
         self.end_the_rest().await;
+        if let Some(relay) = self.relay.take() {
+            relay.finish().await;
+        }
         for _ in 0..LAST_LOOKS {
             if !self.report(LAST_LOOK).await {
                 break;

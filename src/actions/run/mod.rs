@@ -26,6 +26,8 @@ mod sequence;
 
 mod sql;
 
+mod terminal;
+
 mod wait;
 
 use std::{

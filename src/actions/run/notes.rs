@@ -19,6 +19,22 @@ enum Note {
     Step(String),
 }
 
+/// Notes from somebody else than the program's own follower. All of these must be gone before
+/// [`Notes::written`] comes to its end.
+pub(super) struct Steps {
+    sender: mpsc::Sender<Note>,
+    reporter: Arc<Reporter>,
+}
+
+impl Steps {
+    /// Something on the way.
+    pub(super) fn step(&self, text: impl Into<String>) {
+        if self.sender.try_send(Note::Step(text.into())).is_err() {
+            lost(&self.reporter, "too much waits for the disk");
+        }
+    }
+}
+
 /// Writes notes down in the background.
 pub(super) struct Notes {
     sender: mpsc::Sender<Note>,
@@ -43,6 +59,11 @@ impl Notes {
             }
         });
         Self { sender, writing, reporter }
+    }
+
+    /// For somebody else to write, too.
+    pub(super) fn steps(&self) -> Steps {
+        Steps { sender: self.sender.clone(), reporter: Arc::clone(&self.reporter) }
     }
 
     /// The program runs. That it could not be written down does not stop it any more.

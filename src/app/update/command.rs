@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    alerts, doctor, guarded,
+    alerts, attach, doctor, guarded,
     leaving::{back, interrupt, quit, quit_now},
     logs, say,
 };
@@ -56,6 +56,7 @@ pub(super) fn apply(state: &mut State, command: Command, effects: &mut Vec<Effec
         Command::Prepare(action) => guarded::prepare(state, &action, effects),
         Command::Confirm => guarded::confirm(state, effects),
         Command::CancelRun => guarded::cancel(state, effects),
+        Command::Attach => attach::under_way(state, effects),
         Command::Arm { lasting, reason } => guarded::arm(state, lasting, reason, effects),
         Command::Disarm => guarded::disarm(state, effects),
         Command::Alert(command) => alerts::apply(state, command, effects),

@@ -2,6 +2,8 @@
 
 mod alerts;
 
+mod attach;
+
 mod command;
 
 mod doctor;
@@ -160,6 +162,7 @@ fn action(world: &mut World, event: &ActionEvent, effects: &mut Vec<Effect>) {
     let Some(run) = world.actions.run_mut(&event.run) else { return };
     let over = run.report(event);
     let (ended, sources) = (run.outcome.is_some(), run.proof_sources());
+    attach::begun(world, event, effects);
     if ended && over {
         conclude(world, &event.run, effects);
     } else if over {

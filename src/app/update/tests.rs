@@ -1,5 +1,7 @@
 //! Stories: messages in, state and effects out. One file for each concern.
 
+mod attach;
+
 mod checks;
 
 mod figures;
@@ -99,6 +101,7 @@ fn action(id: &str, guard: Guard, proof: &[&str]) -> ActionSpec {
         cooldown: Duration::from_secs(120),
         timeout: Duration::from_secs(30),
         drill: false,
+        interactive: false,
     }
 }
 

@@ -261,6 +261,10 @@ action! {
         pub environment: BTreeMap<String, TextValue>,
         /// What it reads on its standard input; nothing otherwise.
         pub stdin: Option<TextValue>,
+        /// It asks questions: it runs in a terminal of its own, to which the console hands
+        /// over the operator's.
+        #[serde(default)]
+        pub interactive: bool,
     }
 }
 

@@ -109,6 +109,7 @@ impl RawWaitStep {
             directory: self.directory.clone(),
             environment: self.environment.clone(),
             stdin: None,
+            interactive: false,
         };
         step.action()
     }

@@ -211,6 +211,7 @@ fn spec(
         cooldown: cooldown?,
         timeout: timeout?,
         drill: guarding.drill,
+        interactive: matches!(action, RawAction::Command(command) if command.interactive),
     })
 }
 

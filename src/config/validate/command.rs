@@ -29,6 +29,14 @@ impl Cx<'_> {
             Some(value) => self.text(&path.key("stdin"), value, false).map(Some),
             None => Some(None),
         };
+        if raw.interactive && raw.stdin.is_some() {
+            self.error(
+                &path.key("interactive"),
+                "what is typed and what is written in `stdin` cannot both be read",
+                "leave out `stdin`, or interactive = true",
+            );
+            sound = false;
+        }
         let (environment, stdin) = (environment?, stdin?);
         sound.then(|| CommandAction {
             argv: raw.argv.clone(),
@@ -36,6 +44,7 @@ impl Cx<'_> {
             directory,
             environment,
             stdin,
+            interactive: raw.interactive,
         })
     }
 

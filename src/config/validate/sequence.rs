@@ -176,6 +176,13 @@ impl Cx<'_> {
                 redis.map(|redis| act(ActionKind::Redis(Box::new(redis))))
             }
             RawStep::Command(step) => {
+                if step.interactive {
+                    self.error(
+                        &path.key("interactive"),
+                        "a step cannot ask at the terminal",
+                        "hand it its answers by `stdin`, or make it an action of its own",
+                    );
+                }
                 let command = self.command_action(path, &step.action());
                 command.map(|command| act(ActionKind::Command(Box::new(command))))
             }

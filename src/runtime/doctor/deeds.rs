@@ -112,7 +112,7 @@ impl Deed<'_> {
                 shell: command.shell,
                 directory: command.directory.as_deref(),
                 environment: &command.environment,
-                fed: command.stdin.is_some(),
+                fed: command.stdin.is_some() || command.interactive,
                 purpose: &purpose,
                 follows: false,
             };

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::Engine;
+use super::{super::attach::Wanted, Engine};
 use crate::{
     app::msg::{Event, StartRun},
     domain::{
@@ -52,6 +52,15 @@ impl Engine {
         let Some(actions) = self.actions.clone() else { return };
         let events = self.outlets.actions.clone();
         tokio::spawn(async move { actions.follow(run, action, events).await });
+    }
+
+    /// Hands the terminal over to a run that asks.
+    pub(super) fn hand_over(&mut self, run: RunId, title: String) {
+        let Some(actions) = self.actions.clone() else { return };
+        // Without a terminal, whoever has one can attach.
+        if !(self.attach)(Wanted { actions, run: run.clone(), title }) {
+            tracing::info!(%run, "there is no terminal to hand over");
+        }
     }
 
     /// Asks for a second person, and looks for as long as an agreement would count.

@@ -28,6 +28,8 @@ pub struct Asked {
     pub take_over: Option<String>,
     /// For practice.
     pub drill: bool,
+    /// There is a terminal, at which an interactive action can be answered.
+    pub terminal: bool,
     /// What was given for what the action asks for. What has a default may be left out.
     pub answers: BTreeMap<String, Given>,
 }

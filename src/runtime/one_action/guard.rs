@@ -4,24 +4,55 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
-use super::{Came, Ended, Session, stopped};
+use super::{Came, Ended, Session};
 use crate::{
     app::{
-        actions::{dialog, reach, why_not},
+        actions::{Run, dialog, reach, why_not},
         msg::{Effect, Event},
+        state::State,
     },
     domain::{
         action::{APPROVAL_LASTS, BREAK_GLASS_REASON, NO_DRILL, Preview},
         catalog::ActionSpec,
-        ids::ActionId,
+        ids::{ActionId, RunId, SourceId},
     },
     runtime::event_loop::Hands,
 };
 
+/// How long the sources of the proof are waited for, so that what was before is known.
+const BEFORE: Duration = Duration::from_secs(6);
+
 /// How long the request to stop may take to be on the disk.
 const CANCEL: Duration = Duration::from_secs(5);
 
+/// The sources that are asked: those of the proof, and those that may speak against it.
+pub(super) fn wanted(run: &RunId, spec: &ActionSpec, state: &State) -> Vec<SourceId> {
+    let mut sources = Run::new(run.clone(), spec, &state.world).proof_sources();
+    sources.extend(reach::sources(&state.world, spec));
+    sources
+}
+
 impl Session<'_> {
+    /// Waits until every source of the proof has answered, or failed, once.
+    pub(super) async fn wait_for_readings(&mut self, spec: &ActionSpec) -> Option<Ended> {
+        let wanted = wanted(&self.run, spec, &self.state);
+        let until = Instant::now() + BEFORE;
+        loop {
+            let sources = &self.state.world.sources;
+            let all =
+                wanted.iter().all(|id| sources.get(id).is_none_or(|source| source.last.is_some()));
+            if all {
+                return None;
+            }
+            match self.next(Some(until)).await {
+                Came::Event(event) => self.apply(event),
+                Came::TooLate => return None,
+                Came::Signal(signal) if signal.exit_code().is_some() => return Some(stopped()),
+                Came::Signal(_) | Came::Left(_) => {}
+            }
+        }
+    }
+
     /// Why it cannot be started at all.
     pub(super) fn objection(&self, spec: &ActionSpec) -> Option<String> {
         if self.asked.drill {
@@ -58,6 +89,13 @@ impl Session<'_> {
                 return Some(format!("{:?} wants the target: --confirm {target}", spec.guard));
             }
             _ => {}
+        }
+        if spec.interactive && !asked.terminal && !asked.detach {
+            return Some(format!(
+                "{} asks questions, and there is no terminal to answer at: run it in one (ssh -t), \
+                 or with --detach, and answer with `watchfloor attach`",
+                spec.id
+            ));
         }
         if asked.break_glass && reason < BREAK_GLASS_REASON {
             return Some(format!(
@@ -98,7 +136,7 @@ impl Session<'_> {
                     return Some(Ended::Refused("nobody agreed within 10 minutes".to_owned()));
                 }
                 Came::Signal(signal) if signal.exit_code().is_some() => return Some(stopped()),
-                Came::Signal(_) => {}
+                Came::Signal(_) | Came::Left(_) => {}
             }
         }
     }
@@ -111,7 +149,7 @@ impl Session<'_> {
                 Came::Event(event) => self.apply(event),
                 Came::TooLate => return None,
                 Came::Signal(signal) if signal.exit_code().is_some() => return Some(stopped()),
-                Came::Signal(_) => {}
+                Came::Signal(_) | Came::Left(_) => {}
             }
         }
     }
@@ -135,4 +173,9 @@ impl Session<'_> {
         ));
         false
     }
+}
+
+/// Somebody has thought better of it.
+pub(super) fn stopped() -> Ended {
+    Ended::Refused("stopped before it was started".to_owned())
 }

@@ -80,6 +80,10 @@ pub fn lines(
         let findings = preview.findings.iter().map(String::as_str).chain([measured.as_str()]);
         page.say("findings", findings, theme.text());
     }
+    if spec.interactive {
+        let text = "it asks questions: this terminal is handed over; Ctrl-] takes it back";
+        page.say("it asks", [text], theme.warning());
+    }
     let measured = page.lines.len();
     page.say("it does", spec.effects.iter().map(String::as_str), theme.text());
     // Where nothing could be counted, what is said of it is all that is known of its reach.

@@ -114,6 +114,11 @@ fn steps(lines: &mut Vec<Line<'static>>, run: &Run, state: &State, width: usize,
         (false, false) => ("not yet", theme.quiet()),
     };
     say("sending", sent.0, sent.1);
+    let spec = state.world.catalog.action(&run.action);
+    if run.sent && run.result.is_none() && spec.is_some_and(|spec| spec.interactive) {
+        let text = "it asks questions, and may wait for an answer: o hands this terminal over";
+        say("questions", text, theme.warning());
+    }
     if let Some(progress) = &run.progress {
         say("progress", progress, theme.text());
     }

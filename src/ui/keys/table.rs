@@ -236,6 +236,7 @@ pub static BINDINGS: &[Binding] = {
         // --- a run, a preview
         bound!(row(RUN, &[ESC, ENTER, key('q')], Back, Moving, "close; what is running goes on"), hint "close" 1),
         bound!(row(RUN, &[key('S')], CancelRun, Acting, "ask the runner to stop"), name "cancel", hint "ask it to stop" 2),
+        bound!(row(RUN, &[key('o')], Attach, Acting, "answer an interactive run: this terminal is handed over"), name "attach"),
         // --- the menus
         bound!(row(MENU, &[ENTER], Enter, Acting, "open the selected entry; it starts nothing yet"), hint "open" 2),
         bound!(row(MENU, &[ESC, key('q')], Back, Moving, "close the menu"), hint "close" 1),

@@ -456,7 +456,7 @@ fn directories(marks: &[String]) -> Vec<String> {
     let named = postgres.iter().flat_map(|line| line.split(' '));
     named
         .filter_map(|word| word.strip_suffix("/postgres"))
-        .filter(|word| word.contains("watchfloor-demo-"))
+        .filter(|word| word.contains("watchfloor-ward-"))
         .map(str::to_owned)
         .collect()
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     actions::Actions,
     config::{self, Request},
-    demo::{Demo as Running, DemoError, Options, System},
+    demo::{Demo as Running, DemoError, Options, System, WARD},
     domain::time::Moment,
     runtime,
     terminal::hooks::ContainedPanics,
@@ -106,17 +106,25 @@ fn end_actions(state_dir: &Path) {
     }
 }
 
-/// How the directories of demos begin; the process follows.
+/// How the directories of demos begin; the process follows, then what makes it unique.
 const PREFIX: &str = "watchfloor-demo-";
+
+/// The process that made a directory of a demo. A name of any other form is not one of ours.
+fn made_by(name: &str) -> Option<u32> {
+    let rest = [PREFIX, WARD].into_iter().find_map(|prefix| name.strip_prefix(prefix))?;
+    let (pid, unique) = rest.split_once('-')?;
+    let is_ours = unique.len() == 8
+        && unique.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        && pid.bytes().all(|byte| byte.is_ascii_digit());
+    is_ours.then(|| pid.parse().ok()).flatten()
+}
 
 /// Removes the directories of demos that were killed and could not do it themselves.
 fn forget_the_dead() {
     let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let pid = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse::<u32>().ok());
+        let pid = name.to_str().and_then(made_by);
         let dead = pid.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists());
         if dead && Path::new("/proc/self").exists() {
             let _ = std::fs::remove_dir_all(entry.path());
@@ -143,5 +151,30 @@ impl StateDir {
 impl Drop for StateDir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_of_exactly_our_form_tells_a_process() {
+        assert_eq!(made_by("watchfloor-demo-4711-0a1b2c3d"), Some(4711));
+        assert_eq!(made_by("watchfloor-ward-4711-0a1b2c3d"), Some(4711));
+        // Eight digits that are hexadecimal may all be decimal, and are no process.
+        for other in [
+            "watchfloor-demo-12345678",
+            "watchfloor-ward-12345678",
+            "watchfloor-demo-12345678-",
+            "watchfloor-demo-12345678-0a1b2c3",
+            "watchfloor-demo-+471-0a1b2c3d",
+            "watchfloor-demo--0a1b2c3d",
+            "watchfloor-demo-4711-0a1b2c3d-x",
+            "watchfloor-demo-4711-0A1B2C3D",
+            "something-4711-0a1b2c3d",
+        ] {
+            assert_eq!(made_by(other), None, "{other}");
+        }
     }
 }

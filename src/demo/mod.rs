@@ -53,6 +53,7 @@ use tokio::{
 
 pub use fault::{Fault, Scenario};
 pub use standin::System;
+pub use ward::PREFIX as WARD;
 
 use redis_server::{Site, on_path};
 use stage::Stage;

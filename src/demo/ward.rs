@@ -49,6 +49,9 @@ while ! rm -rf -- "$1" 2>/dev/null && [ "$tries" -lt 10 ]; do
 done
 "#;
 
+/// How the names of these directories begin; the process follows, then what makes it unique.
+pub const PREFIX: &str = "watchfloor-ward-";
+
 /// A private directory and the processes that work in it.
 #[derive(Debug)]
 pub(super) struct Ward {
@@ -59,7 +62,7 @@ pub(super) struct Ward {
 impl Ward {
     /// Makes the directory, which others may enter but not list, and starts the watcher.
     pub(super) fn new() -> io::Result<Self> {
-        let name = format!("watchfloor-demo-{}", chance::unguessable(8)?);
+        let name = format!("{PREFIX}{}-{}", std::process::id(), chance::unguessable(8)?);
         let directory = std::env::temp_dir().join(name);
         fs::DirBuilder::new().mode(0o711).create(&directory)?;
         let spawned = Command::new("/bin/sh")

@@ -164,6 +164,41 @@ fn enter_behind_the_last_field_shows_what_would_be_done_with_exactly_these_value
     assert_eq!(run.proofs[0].when.to_string(), "api.deployment == \"dpl_4f2a\"");
 }
 
+fn lists(desk: &mut Desk, names: &[&str]) {
+    let list = Value::List(names.iter().map(|name| Arc::from(*name)).collect());
+    desk.answer("api", &[("candidates", list)]);
+}
+
+fn first_field(desk: &Desk) -> (String, usize, Option<String>) {
+    let Some(Layer::Form(form)) = desk.state.view.layers.last() else { panic!("no form") };
+    (form.fields[0].text.expose().to_owned(), form.focus, form.complaint.clone())
+}
+
+#[test]
+fn what_was_chosen_stays_chosen_while_the_list_changes() {
+    let mut desk = console();
+    candidates(&mut desk);
+    desk.press("xb<Down><Down>");
+    // A new deployment comes in before the chosen one.
+    lists(&mut desk, &["dpl_new1", "dpl_4f2a", "dpl_4f19", "dpl_3c77"]);
+    desk.press("<Enter>");
+    assert_eq!(first_field(&desk), ("dpl_4f19".to_owned(), 1, None));
+}
+
+#[test]
+fn what_was_chosen_and_is_gone_is_not_replaced_by_another() {
+    let mut desk = console();
+    candidates(&mut desk);
+    desk.press("xb<Down><Down>");
+    lists(&mut desk, &["dpl_4f2a", "dpl_3c77"]);
+    desk.press("<Enter>");
+    let (text, focus, complaint) = first_field(&desk);
+    assert_eq!((text.as_str(), focus), ("", 0));
+    assert!(complaint.unwrap_or_default().contains("dpl_4f19 is not listed any more"));
+    desk.press("<Down><Enter>");
+    assert_eq!(first_field(&desk), ("dpl_4f2a".to_owned(), 1, None));
+}
+
 #[test]
 fn nothing_goes_on_before_every_value_is_sound() {
     let mut desk = filled();

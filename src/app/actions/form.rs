@@ -40,8 +40,9 @@ pub struct Field {
     pub ask: Ask,
     /// What is typed so far; the cursor is at its end.
     pub text: Answer,
-    /// The chosen one of the choices that are left, where the list was entered.
-    pub chosen: Option<usize>,
+    /// The chosen one of the choices that are left, where the list was entered. The value
+    /// itself: the list is made afresh whenever its source answers.
+    pub chosen: Option<String>,
     /// It was left once: what is wrong with it is said from then on.
     pub left: bool,
 }
@@ -110,12 +111,14 @@ impl Field {
         }
     }
 
-    /// Takes the chosen one over.
-    fn take_chosen(&mut self, world: &World) {
-        let chosen = self.chosen.take();
-        if let Some(value) = chosen.and_then(|at| self.choices(world).values.into_iter().nth(at)) {
-            self.text = self.ask.answer(value);
+    /// Takes the chosen one over; says so where it is not listed any more.
+    fn take_chosen(&mut self, world: &World) -> Result<(), String> {
+        let Some(chosen) = self.chosen.take() else { return Ok(()) };
+        if !self.choices(world).values.contains(&chosen) {
+            return Err(format!("{} is not listed any more; choose again", safe(&chosen)));
         }
+        self.text = self.ask.answer(chosen);
+        Ok(())
     }
 }
 
@@ -205,7 +208,10 @@ impl Form {
     /// Leaves the field for another one.
     fn go(&mut self, by: i32, world: &World) {
         if let Some(field) = self.fields.get_mut(self.focus) {
-            field.take_chosen(world);
+            if let Err(why) = field.take_chosen(world) {
+                self.complaint = Some(why);
+                return;
+            }
             field.left = true;
         }
         let count = self.fields.len().max(1) as i64;
@@ -219,11 +225,12 @@ impl Form {
         if values.is_empty() {
             return self.go(by, world);
         }
-        let now = field.chosen.or_else(|| values.iter().position(|v| v == field.text.expose()));
+        let at = |wanted: &str| values.iter().position(|value| value == wanted);
+        let now = field.chosen.as_deref().and_then(at).or_else(|| at(field.text.expose()));
         let count = values.len() as i64;
         let first = if by > 0 { 0 } else { count - 1 };
         let next = now.map_or(first, |now| (now as i64 + i64::from(by)).rem_euclid(count));
-        field.chosen = Some(next as usize);
+        field.chosen = values.into_iter().nth(next as usize);
     }
 
     fn accept(&mut self, world: &World) -> bool {
@@ -231,8 +238,11 @@ impl Form {
             self.go(1, world);
             return false;
         }
-        for field in &mut self.fields {
-            field.take_chosen(world);
+        for (position, field) in self.fields.iter_mut().enumerate() {
+            if let Err(why) = field.take_chosen(world) {
+                (self.focus, self.complaint) = (position, Some(why));
+                return false;
+            }
             field.left = true;
         }
         match self.fields.iter().position(|field| field.wrong().is_some()) {

@@ -130,8 +130,8 @@ impl Page {
         self.lines.push(Line::default());
         let head = format!("  {} of {} to choose from", choices.values.len(), choices.all);
         self.lines.push(Line::styled(head, theme.quiet()));
-        let exact = choices.values.iter().position(|value| value == field.text.expose());
-        let marked = field.chosen.or(exact);
+        let at = |wanted: &str| choices.values.iter().position(|value| value == wanted);
+        let marked = field.chosen.as_deref().and_then(at).or_else(|| at(field.text.expose()));
         let first = (marked.unwrap_or(0) + 1).saturating_sub(IN_SIGHT);
         for (position, value) in choices.values.iter().enumerate().skip(first).take(IN_SIGHT) {
             let chosen = marked == Some(position);

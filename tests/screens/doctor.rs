@@ -7,7 +7,7 @@ use std::time::Duration;
 use watchfloor::{
     app::{
         examination::Examination,
-        msg::{Effect, Event},
+        msg::{Effect, Event, Level},
         state::State,
         view::{Context, Layer},
     },
@@ -136,6 +136,33 @@ fn it_is_asked_for_once_and_again_only_when_it_is_over() {
     desk.send(Event::Examined(Box::new(late)));
     assert!(found(&desk.state).findings.is_empty());
     assert!(found(&desk.state).ended.is_none());
+}
+
+#[test]
+fn what_is_not_known_is_not_said_to_work() {
+    let told = |grades: &[Grade]| {
+        let mut desk = example::calm();
+        desk.press("D");
+        let of = |(at, grade): (usize, &Grade)| {
+            finding(Subject::Source, &format!("s{at}"), *grade, "it was looked at", "look")
+        };
+        let findings = grades.iter().enumerate().map(of).collect();
+        news(&mut desk, 31, findings);
+        desk.press("<Esc>");
+        desk.state.world.notices.current(desk.state.world.now).unwrap().notice.clone()
+    };
+    let unknown = told(&[Grade::Ok, Grade::Unknown, Grade::Unknown]);
+    assert_eq!(unknown.level, Level::Warning);
+    assert!(unknown.text.contains("0 critical, 0 to look at, 2 unknown"), "{}", unknown.text);
+    let critical = told(&[Grade::Critical, Grade::Unknown, Grade::Warning]);
+    assert_eq!(critical.level, Level::Error);
+    assert!(critical.text.contains("1 critical, 1 to look at, 1 unknown"), "{}", critical.text);
+    let well = told(&[Grade::Ok, Grade::Skipped]);
+    assert_eq!(well.level, Level::Info);
+    assert!(well.text.contains("everything would work now"), "{}", well.text);
+    let nothing = told(&[Grade::Skipped]);
+    assert_eq!(nothing.level, Level::Warning);
+    assert!(nothing.text.contains("nothing could be judged"), "{}", nothing.text);
 }
 
 #[test]

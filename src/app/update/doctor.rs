@@ -8,7 +8,10 @@ use crate::{
         state::State,
         view::{DoctorView, Layer},
     },
-    domain::examination::{Examined, Grade},
+    domain::{
+        examination::{Examined, Grade},
+        verdict::Verdict,
+    },
 };
 
 /// Opens what was found last; begins an examination where there was none yet.
@@ -44,15 +47,26 @@ pub(super) fn examined(state: &mut State, news: Examined, effects: &mut Vec<Effe
     if before.is_some() || examination.ended.is_none() {
         return;
     }
-    let (critical, warnings) =
-        (examination.count(Grade::Critical), examination.count(Grade::Warning));
-    let text = format!("examined: {critical} critical, {warnings} to look at (D shows them)");
-    let notice = match (critical, warnings) {
-        (0, 0) => Notice::info("examined: everything would work now"),
-        (0, _) => Notice::warning(text),
-        _ => Notice::error(text),
-    };
+    let notice = verdict_of(examination);
     say(world, notice, effects);
+}
+
+/// What a finished examination comes to. What could not be found out does not work for all
+/// that is known.
+fn verdict_of(examination: &Examination) -> Notice {
+    let [critical, warnings, unknown] =
+        [Grade::Critical, Grade::Warning, Grade::Unknown].map(|grade| examination.count(grade));
+    let mut text = format!("examined: {critical} critical, {warnings} to look at");
+    if unknown > 0 {
+        text.push_str(&format!(", {unknown} unknown"));
+    }
+    text.push_str(" (D shows them)");
+    match examination.verdict() {
+        Verdict::Ok => Notice::info("examined: everything would work now"),
+        Verdict::Unjudged => Notice::warning("examined: nothing could be judged (D shows why)"),
+        Verdict::Critical => Notice::error(text),
+        Verdict::Warning | Verdict::Unknown => Notice::warning(text),
+    }
 }
 
 /// The view of the examination, where it lies over the panes.

@@ -1,9 +1,12 @@
 //! Whether the endpoint of an action is there and lets us in, without doing what it is for.
 //!
-//! The method of the action is never sent. What is asked is `OPTIONS`, which servers answer
-//! without running what stands behind the address; `HEAD` would not do, because frameworks
-//! answer it by running the code for `GET`. `GET` is sent only where the configuration says
-//! that it only reads. No redirect is followed, so that no credential reaches another host.
+//! The method of the action is never sent. What is asked is `OPTIONS`, which most servers
+//! answer without running what stands behind the address; `HEAD` would not do, because
+//! frameworks answer it by running the code for `GET`. Some run it whatever the method is:
+//! that is why `OPTIONS` comes without anything that lets us in, so that they stop at their
+//! login. The credentials are tried only by a `GET`, and that is sent only where the
+//! configuration says that it reads. No redirect is followed, so that no credential reaches
+//! another host.
 
 use std::time::Duration;
 
@@ -14,10 +17,13 @@ use hyper::{
     header::{ACCEPT, ALLOW, HOST, HeaderName, HeaderValue, LOCATION, USER_AGENT},
 };
 use tokio::time::timeout;
-use url::Position;
+use url::{Position, Url};
 
 use crate::{
-    config::profile::HttpAction,
+    config::{
+        mask::is_secret_name,
+        profile::{HttpAction, Text},
+    },
     domain::{
         examination::{Finding, Grade, Thing},
         failure::{Failure, FailureKind},
@@ -53,8 +59,8 @@ pub async fn look(
         Ok(head) => head,
         Err(failure) => return vec![unreachable(thing, &failure)],
     };
-    let let_in = !matches!(head.status, 401 | 403 | 404 | 410);
-    if !let_in && !whole {
+    let is_there = !matches!(head.status, 404 | 410);
+    if !is_there && !whole {
         let status = http::status_line(head.status);
         let what = format!(
             "the endpoint answers {status} as long as what is only known when it runs is missing"
@@ -62,7 +68,7 @@ pub async fn look(
         return vec![Finding::new(thing, Grade::Unknown, what).cure("only a run tells")];
     }
     let mut found = vec![judge_options(thing, action, &head)];
-    if safe_get && let_in {
+    if safe_get && is_there {
         found.push(match ask(action, Method::GET, limit).await {
             Ok(head) => judge_get(thing, action, &head),
             Err(failure) => unreachable(thing, &failure),
@@ -81,10 +87,16 @@ fn unreachable(thing: &Thing, failure: &Failure) -> Finding {
 
 /// What an answer to `OPTIONS` says of the action.
 fn judge_options(thing: &Thing, action: &HttpAction, head: &Head) -> Finding {
+    let status = http::status_line(head.status);
+    if matches!(head.status, 401 | 403) && has_credentials(action) {
+        let what = format!(
+            "the endpoint is there and wants credentials ({status}); whether it takes those configured only a run tells"
+        );
+        return Finding::new(thing, Grade::Ok, what);
+    }
     if let Some(finding) = judge_refusal(thing, action, head) {
         return finding;
     }
-    let status = http::status_line(head.status);
     let method = &action.method;
     let allowed = head.allow.as_deref().map(|allow| {
         allow.split(',').any(|of| of.trim().eq_ignore_ascii_case(method) || of.trim() == "*")
@@ -106,7 +118,7 @@ fn judge_options(thing: &Thing, action: &HttpAction, head: &Head) -> Finding {
         ),
         (500.., _) => Finding::new(thing, Grade::Warning, format!("the endpoint answers {status}"))
             .cure("look at the service before the window"),
-        (300..=399, _) => redirected(thing, action, head),
+        (300..=399, _) => redirected(thing, action, head, !has_credentials(action)),
         (429, _) => Finding::new(thing, Grade::Warning, "the endpoint limits requests: 429 now")
             .cure("wait; a run would be refused as well"),
         (_, Some(true)) => Finding::new(
@@ -138,7 +150,7 @@ fn judge_get(thing: &Thing, action: &HttpAction, head: &Head) -> Finding {
             Grade::Ok,
             format!("a GET with its credentials is answered with {status}"),
         ),
-        300..=399 => redirected(thing, action, head),
+        300..=399 => redirected(thing, action, head, true),
         405 => Finding::new(thing, Grade::Ok, "the endpoint is there and takes no GET"),
         _ => Finding::new(
             thing,
@@ -152,18 +164,13 @@ fn judge_get(thing: &Thing, action: &HttpAction, head: &Head) -> Finding {
 /// Answers that mean the same whatever was asked.
 fn judge_refusal(thing: &Thing, action: &HttpAction, head: &Head) -> Option<Finding> {
     let status = http::status_line(head.status);
-    let names: Vec<&str> = action.headers.iter().map(|(name, _)| name.as_str()).collect();
-    let credentials = names.iter().any(|name| {
-        ["authorization", "cookie", "x-api-key"].iter().any(|of| name.eq_ignore_ascii_case(of))
-            || name.to_ascii_lowercase().contains("token")
-    });
     let critical = |what: String, cure: &str| Finding::new(thing, Grade::Critical, what).cure(cure);
     match head.status {
         404 | 410 => Some(critical(
             format!("the endpoint is not there: {status}"),
             "correct the address, or deploy the version of the service that has it",
         )),
-        401 if !credentials => Some(critical(
+        401 if !has_credentials(action) => Some(critical(
             format!("the endpoint wants credentials, and none are configured: {status}"),
             "write headers = { Authorization = { prefix = \"Bearer \", env = \"…\" } }",
         )),
@@ -179,8 +186,31 @@ fn judge_refusal(thing: &Thing, action: &HttpAction, head: &Head) -> Option<Find
     }
 }
 
-/// An action does not follow redirects, and neither does this.
-fn redirected(thing: &Thing, action: &HttpAction, head: &Head) -> Finding {
+/// Whether a header lets in: it is never part of `OPTIONS`.
+fn lets_in(name: &str, text: &Text) -> bool {
+    matches!(text, Text::Secret { .. }) || is_secret_name(name)
+}
+
+/// Whether the action would send anything that lets it in.
+fn has_credentials(action: &HttpAction) -> bool {
+    action.headers.iter().any(|(name, text)| lets_in(name, text))
+        || !action.hidden.is_empty()
+        || action.url.query_pairs().any(|(name, _)| is_secret_name(&name))
+}
+
+/// The address without the parts of its query that let in.
+fn address_alone(url: &Url) -> Url {
+    let mut alone = url.clone();
+    if url.query_pairs().any(|(name, _)| is_secret_name(&name)) {
+        let rest = url.query_pairs().filter(|(name, _)| !is_secret_name(name));
+        alone.query_pairs_mut().clear().extend_pairs(rest);
+    }
+    alone
+}
+
+/// An action does not follow redirects, and neither does this. `sent`: whatever lets in was
+/// part of the request.
+fn redirected(thing: &Thing, action: &HttpAction, head: &Head, sent: bool) -> Finding {
     let to = head.location.as_deref().unwrap_or_default();
     let host = action.url.join(to).ok().and_then(|url| url.host_str().map(str::to_owned));
     let elsewhere = match (host, action.url.host_str()) {
@@ -191,8 +221,12 @@ fn redirected(thing: &Thing, action: &HttpAction, head: &Head) -> Finding {
     let what = format!(
         "the endpoint answers with a redirect{elsewhere} ({status}), which an action does not follow"
     );
-    Finding::new(thing, Grade::Warning, words::clip(&what, 400))
-        .cure("write the address that it leads to; one that leads to a login means that the credentials are not taken")
+    let cure = if sent {
+        "write the address that it leads to; one that leads to a login means that the credentials are not taken"
+    } else {
+        "write the address that it leads to; one that leads to a login may only mean that the doctor came without the credentials"
+    };
+    Finding::new(thing, Grade::Warning, words::clip(&what, 400)).cure(cure)
 }
 
 async fn ask(action: &HttpAction, method: Method, limit: Duration) -> Result<Head, Failure> {
@@ -216,13 +250,15 @@ async fn ask(action: &HttpAction, method: Method, limit: Duration) -> Result<Hea
     asked.unwrap_or_else(|_| Err(progress.too_late(limit)))
 }
 
-/// The action's request with another method and without its body.
+/// The action's request with another method and without its body; what lets in is part of a
+/// `GET` alone.
 fn request(action: &HttpAction, method: Method) -> Result<Request<Full<Bytes>>, Failure> {
     let misconfigured = |what: String| Failure::new(FailureKind::Misconfigured, what);
-    let uri: Uri =
-        action.url[Position::BeforePath..Position::AfterQuery].parse().map_err(|_| {
-            misconfigured("the address holds a path that HTTP does not allow".to_owned())
-        })?;
+    let with_credentials = method == Method::GET;
+    let url = if with_credentials { action.url.clone() } else { address_alone(&action.url) };
+    let uri: Uri = url[Position::BeforePath..Position::AfterQuery].parse().map_err(|_| {
+        misconfigured("the address holds a path that HTTP does not allow".to_owned())
+    })?;
     let mut request = Request::new(Full::new(Bytes::new()));
     *request.method_mut() = method;
     *request.uri_mut() = uri;
@@ -235,7 +271,8 @@ fn request(action: &HttpAction, method: Method) -> Result<Request<Full<Bytes>>, 
         headers.insert(name, value);
     }
     for (name, text) in &action.headers {
-        if OF_BODY.iter().any(|of| name.eq_ignore_ascii_case(of)) {
+        let of_body = OF_BODY.iter().any(|of| name.eq_ignore_ascii_case(of));
+        if of_body || (!with_credentials && lets_in(name, text)) {
             continue;
         }
         let wrong = || misconfigured(format!("the header {name} holds what HTTP does not allow"));
@@ -282,8 +319,8 @@ mod tests {
         };
         let table = [
             (head(404, None, None), Grade::Critical, "is not there: 404"),
-            (head(401, None, None), Grade::Critical, "credentials are refused"),
-            (head(403, None, None), Grade::Critical, "may not do this"),
+            (head(401, None, None), Grade::Ok, "is there and wants credentials"),
+            (head(403, None, None), Grade::Ok, "is there and wants credentials"),
             (head(405, None, None), Grade::Ok, "is there; it answers OPTIONS with 405"),
             (
                 head(405, Some("GET, HEAD"), None),
@@ -310,6 +347,7 @@ mod tests {
             assert!(found.cure.is_some() || grade == Grade::Ok, "{head:?}");
         }
         let none = judge_options(&thing, &action(&[]), &head(401, None, None));
+        assert_eq!(none.verdict, Grade::Critical);
         assert!(none.what.contains("none are configured"));
         for (status, grade) in
             [(200, Grade::Ok), (401, Grade::Critical), (500, Grade::Warning), (405, Grade::Ok)]
@@ -319,13 +357,25 @@ mod tests {
     }
 
     #[test]
-    fn the_request_has_the_credentials_and_not_the_body() {
-        let action = action(&["Authorization", "Content-Type"]);
-        let request = request(&action, Method::OPTIONS).expect("a request");
-        assert_eq!(request.method(), Method::OPTIONS);
-        assert_eq!(request.uri(), "/clear?all=1");
-        assert!(request.headers().contains_key("authorization"));
-        assert!(!request.headers().contains_key("content-type"));
-        assert_eq!(request.headers()["host"], "api.test");
+    fn what_lets_in_is_part_of_a_get_alone_and_the_body_of_nothing() {
+        let mut action = action(&["Authorization", "cookie", "X-Api-Key", "Content-Type", "X-Of"]);
+        let secret = crate::config::secret::Secret::new("hunter2-hunter2".to_owned(), "env T");
+        let text = Text::Secret { prefix: String::new(), secret };
+        action.headers.push(("X-Door".to_owned(), text));
+        action.url.query_pairs_mut().append_pair("access_token", "hunter2");
+        let asked = request(&action, Method::OPTIONS).expect("a request");
+        assert_eq!(asked.method(), Method::OPTIONS);
+        assert_eq!(asked.uri(), "/clear?all=1");
+        assert_eq!(asked.headers()["host"], "api.test");
+        assert!(asked.headers().contains_key("x-of"));
+        let read = request(&action, Method::GET).expect("a request");
+        assert_eq!(read.uri(), "/clear?all=1&access_token=hunter2");
+        for name in ["authorization", "cookie", "x-api-key", "x-door"] {
+            assert!(!asked.headers().contains_key(name), "{name}");
+            assert!(read.headers().contains_key(name), "{name}");
+        }
+        for request in [asked, read] {
+            assert!(!request.headers().contains_key("content-type"));
+        }
     }
 }

@@ -178,7 +178,9 @@ impl Looker<'_> {
     fn scripts(&mut self, program: &Path, directory: &Path) {
         let arguments: Vec<&str> = self.of.argv[1..].iter().map(String::as_str).collect();
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if let Some(text) = read(program) {
+        // A program that is only named may be anybody's wrapper: it is not for us to judge.
+        let is_own = self.of.argv.first().is_some_and(|name| name.contains('/'));
+        if let Some(text) = read(program).filter(|_| is_own) {
             self.script(program, &text, None, &arguments, directory);
             return;
         }

@@ -25,8 +25,8 @@ fn methods(server: &RawServer) -> Vec<String> {
 #[test]
 fn an_endpoint_is_asked_what_it_takes_and_never_told_to_act() {
     let table: [(&str, &[&str], &str, &str); 7] = [
-        ("401 Unauthorized", &[], "critical", "credentials are refused: 401"),
-        ("403 Forbidden", &[], "critical", "may not do this: 403"),
+        ("401 Unauthorized", &[], "ok", "is there and wants credentials (401"),
+        ("403 Forbidden", &[], "ok", "is there and wants credentials (403"),
         ("404 Not Found", &[], "critical", "endpoint is not there: 404"),
         ("405 Method Not Allowed", &[], "ok", "answers OPTIONS with 405"),
         ("405 Method Not Allowed", &["Allow: GET, HEAD"], "critical", "it allows GET, HEAD"),
@@ -44,7 +44,9 @@ fn an_endpoint_is_asked_what_it_takes_and_never_told_to_act() {
         assert_eq!(sent, ["OPTIONS"], "{status}: {:?}", server.requests());
         let heads = server.requests();
         let head = heads.iter().find(|head| !head.is_empty()).unwrap();
-        assert!(head.contains("authorization: Bearer hunter2-hunter2"), "{head}");
+        // A handler that does not look at the method is stopped by its login.
+        assert!(!head.to_lowercase().contains("authorization"), "{head}");
+        assert!(!head.contains("hunter2"), "{head}");
         assert!(!head.to_lowercase().contains("content-type"), "{head}");
     }
 }
@@ -64,6 +66,28 @@ fn a_get_is_sent_only_where_it_is_said_to_read() {
     let (report, _) = place.examine_only(&["action/clear"]);
     report.says("action", "clear", "critical", &["credentials are refused: 401"]);
     assert!(!methods(&server).contains(&"POST".to_owned()));
+    let heads = server.requests();
+    let get = heads.iter().find(|head| head.starts_with("GET")).unwrap();
+    assert!(get.contains("authorization: Bearer hunter2-hunter2"), "{get}");
+}
+
+#[test]
+fn a_handler_that_acts_on_any_method_is_not_let_in() {
+    let count = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counted = std::sync::Arc::clone(&count);
+    let server = RawServer::start(move |exchange| {
+        let head = exchange.request();
+        let let_in = head.contains("hunter2-hunter2");
+        if let_in {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        }
+        let status = if let_in { "200 OK" } else { "401 Unauthorized" };
+        exchange.send(answer(status, &[], "").as_bytes());
+    });
+    let place = Place::new(&action(&server.url("/clear"), ""));
+    let (report, _) = place.examine_only(&["action/clear"]);
+    report.says("action", "clear", "ok", &["is there and wants credentials"]);
+    assert_eq!(count.load(std::sync::atomic::Ordering::SeqCst), 0, "it was carried out");
 }
 
 #[test]

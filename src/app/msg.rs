@@ -39,6 +39,8 @@ pub enum Event {
     Tick,
     /// A source answered, or did not.
     Observed(Box<Observation>),
+    /// A log was asked out of turn, because its list is followed.
+    Heard(Box<Observation>),
     /// A poll's slot passed while the poll before it was still running, or the poller
     /// could not run; counted as a latency of at least `waited`.
     Skipped {
@@ -163,6 +165,8 @@ pub enum Effect {
     Suspend,
     /// Ask these sources now.
     Poll(Vec<SourceId>),
+    /// Ask these logs now, to list what they tell: nothing is judged by it.
+    Listen(Vec<SourceId>),
     /// Ask this source at another interval.
     SetInterval(SourceId, Duration),
     /// Count the keys of this source, by the patterns of that cache.

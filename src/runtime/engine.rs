@@ -193,6 +193,15 @@ impl Engine {
         }
     }
 
+    fn listen(&self, sources: &[SourceId]) {
+        let waiting = |orders: &&mpsc::Sender<Order>| orders.capacity() < orders.max_capacity();
+        let orders = sources.iter().filter_map(|source| self.orders.get(source));
+        // Never in the way of an order that counts.
+        for orders in orders.filter(|orders| !waiting(orders)) {
+            let _ = orders.try_send(Order::Listen);
+        }
+    }
+
     fn scan(&self, source: SourceId, groups: Vec<(String, String, bool)>) {
         let Some(SourceKind::Redis(redis)) =
             self.profile.sources.get(&source).map(|config| config.kind.clone())
@@ -287,6 +296,7 @@ impl Hands for Engine {
     fn carry_out(&mut self, effect: Effect, state: &State) {
         match effect {
             Effect::Poll(sources) => self.poll(&sources),
+            Effect::Listen(sources) => self.listen(&sources),
             Effect::SetInterval(source, interval) => {
                 if let Some(orders) = self.orders.get(&source) {
                     let _ = orders.try_send(Order::Interval(interval));

@@ -258,6 +258,7 @@ async fn until(when: Option<Instant>) {
 fn event_of(said: Said) -> Event {
     match said {
         Said::Observed(observation) => Event::Observed(observation),
+        Said::Heard(observation) => Event::Heard(observation),
         Said::Skipped { source, waited } => Event::Skipped { source, waited },
     }
 }

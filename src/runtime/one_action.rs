@@ -238,6 +238,7 @@ impl Session<'_> {
             Some(event) = self.events.recv() => Came::Event(event),
             Some(said) = self.said.recv() => Came::Event(match said {
                 Said::Observed(observation) => Event::Observed(observation),
+                Said::Heard(observation) => Event::Heard(observation),
                 Said::Skipped { source, waited } => Event::Skipped { source, waited },
             }),
             () = late => Came::TooLate,

@@ -46,6 +46,8 @@ pub struct Rhythm {
 pub enum Order {
     /// Ask now.
     Now,
+    /// Ask now, and judge nothing by the answer: it is only to be listed sooner.
+    Listen,
     /// Ask at another interval.
     Interval(Duration),
 }
@@ -55,6 +57,8 @@ pub enum Order {
 pub enum Said {
     /// It asked.
     Observed(Box<Observation>),
+    /// It asked because somebody listens: nothing is judged by that.
+    Heard(Box<Observation>),
     /// A slot passed while the poll before it was under way.
     Skipped {
         /// The source.
@@ -90,9 +94,10 @@ pub async fn run<P: Pollable>(
     let mut due = slot;
     let mut rested = slot;
     loop {
-        let in_turn = match wait(due.max(rested), orders).await {
-            Wake::Slot => true,
-            Wake::Now => false,
+        let (in_turn, counts) = match wait(due.max(rested), orders).await {
+            Wake::Slot => (true, true),
+            Wake::Now => (false, true),
+            Wake::Listen => (false, false),
             Wake::Interval(interval) => {
                 rhythm.interval = interval;
                 slot = slot.min(Instant::now() + interval);
@@ -108,16 +113,20 @@ pub async fn run<P: Pollable>(
         // From the slot, not from the start of the request: a poll that had to wait for
         // its turn took that long from where the operator stands.
         observation.took = now.duration_since(if in_turn { due.min(began) } else { began });
-        let wait = next_wait(&observation, &rhythm, &mut failures);
         let id = observation.source.clone();
-        if said.send(Said::Observed(Box::new(observation))).await.is_err() {
+        // Neither a failure nor a recovery is made of what was asked only to listen.
+        let wait = counts.then(|| next_wait(&observation, &rhythm, &mut failures));
+        let observation = Box::new(observation);
+        let news = if counts { Said::Observed(observation) } else { Said::Heard(observation) };
+        if said.send(news).await.is_err() {
             return;
         }
-        slot = match (in_turn, failures) {
-            (true, 0) => slot + rhythm.interval,
-            (true, _) => (slot + wait.delay).max(now + wait.at_least),
-            (false, 0) => first_after(now, slot, rhythm.interval),
-            (false, _) => slot.max(now + wait.delay),
+        slot = match (wait, in_turn, failures) {
+            (Some(_), true, 0) => slot + rhythm.interval,
+            (Some(wait), true, _) => (slot + wait.delay).max(now + wait.at_least),
+            (Some(_), false, 0) => first_after(now, slot, rhythm.interval),
+            (Some(wait), false, _) => slot.max(now + wait.delay),
+            (None, ..) => slot,
         };
         let passed = passed(slot, now, rhythm.interval);
         for missed in passed.saturating_sub(SKIPPED)..passed {
@@ -160,6 +169,7 @@ fn jittered(slot: Instant, rhythm: &Rhythm, random: &mut SmallRng) -> Instant {
 enum Wake {
     Slot,
     Now,
+    Listen,
     Interval(Duration),
     Over,
 }
@@ -169,6 +179,7 @@ async fn wait(slot: Instant, orders: &mut mpsc::Receiver<Order>) -> Wake {
         biased;
         order = orders.recv() => match order {
             Some(Order::Now) => Wake::Now,
+            Some(Order::Listen) => Wake::Listen,
             Some(Order::Interval(interval)) => Wake::Interval(interval),
             None => Wake::Over,
         },
@@ -329,6 +340,30 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(2)).await;
         harness.orders.send(Order::Now).await.unwrap();
         assert_eq!(times(&mut harness, 3).await, [7, 10, 15]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn listening_in_between_counts_for_nothing() {
+        let mut harness = start(STEADY, |number| {
+            (Duration::ZERO, if number == 0 { Ok(Facts::default()) } else { down() })
+        });
+        let mut said = Vec::new();
+        while said.len() < 9 {
+            let (heard, seen) = match harness.said.recv().await.unwrap() {
+                Said::Heard(seen) => (true, seen),
+                Said::Observed(seen) => (false, seen),
+                Said::Skipped { .. } => panic!("skipped"),
+            };
+            said.push((heard, seen.at.mono.as_secs()));
+            if said.len() % 2 == 1 {
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                harness.orders.send(Order::Listen).await.unwrap();
+            }
+        }
+        // The looks in turn back off after three failures of theirs, not sooner.
+        let in_turn: Vec<u64> = said.iter().filter(|(heard, _)| !heard).map(|of| of.1).collect();
+        assert_eq!(in_turn, [0, 5, 10, 15, 20], "{said:?}");
+        assert_eq!(said.iter().filter(|(heard, _)| *heard).count(), 4, "{said:?}");
     }
 
     #[tokio::test(start_paused = true)]

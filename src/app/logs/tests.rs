@@ -396,7 +396,7 @@ fn logs_are_looked_at_more_often_only_while_they_are_followed() {
         console
             .effects
             .iter()
-            .any(|effect| matches!(effect, Effect::Poll(ids) if *ids == [SourceId::from("api")]))
+            .any(|effect| matches!(effect, Effect::Listen(ids) if *ids == [SourceId::from("api")]))
     };
     let mut console = Console::new();
     console.come(&["a"], 0).send(Event::Tick);

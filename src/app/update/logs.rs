@@ -72,7 +72,7 @@ pub(super) fn tick(state: &State, effects: &mut Vec<Effect>) {
     };
     let due: Vec<_> = logs::sources(&world.catalog).into_iter().filter(slow).collect();
     if !due.is_empty() {
-        effects.push(Effect::Poll(due));
+        effects.push(Effect::Listen(due));
     }
 }
 

@@ -50,6 +50,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg.event {
         Event::Tick => tick(state, before, &mut effects),
         Event::Observed(observation) => observed(&mut state.world, &observation, &mut effects),
+        Event::Heard(observation) => heard(&mut state.world, &observation, &mut effects),
         Event::Skipped { source, waited } => {
             super::latency::skipped(&mut state.world, &source, waited);
             super::alerts::skipped(&mut state.world, &source, waited);
@@ -155,6 +156,13 @@ fn observed(world: &mut World, observation: &Observation, effects: &mut Vec<Effe
     verify(world, effects);
     let changes = super::alerts::observe(world, observation);
     alerts::changed(world, &changes, effects);
+    effects.push(Effect::Draw);
+}
+
+/// What was asked only because somebody reads along is listed. How often somebody reads must
+/// not decide how many bad looks there were.
+fn heard(world: &mut World, observation: &Observation, effects: &mut Vec<Effect>) {
+    super::logs::observe(world, observation);
     effects.push(Effect::Draw);
 }
 

@@ -179,3 +179,34 @@ fn a_service_that_slanders_a_healthy_redis_does_not_colour_the_whole() {
     }
     assert_eq!(console.check("api says").verdict, Verdict::Warning, "Redis is not well");
 }
+
+/// Somebody who reads the log along has it asked every second.
+#[test]
+fn what_is_only_listened_to_makes_no_check_bad_and_none_good() {
+    let mut console = Console::new();
+    console.good("redis", &[("ping_ms", number(1.0))]);
+    let heard = |outcome| {
+        let observation = Observation {
+            source: "redis".into(),
+            at: Moment::at_seconds(1.0),
+            took: Duration::from_millis(3),
+            request: "ask".into(),
+            phases: None,
+            outcome,
+        };
+        Event::Heard(Box::new(observation))
+    };
+    let down = || Err(Failure::new(FailureKind::Refused, "nothing listens"));
+    for _ in 0..5 {
+        console.tell(heard(down()));
+    }
+    assert_eq!(console.check("redis answers").verdict, Verdict::Ok);
+    console.bad("redis", FailureKind::Refused).bad("redis", FailureKind::Refused);
+    let before = console.check("redis answers");
+    for _ in 0..5 {
+        console.tell(heard(down()));
+        console.tell(heard(Ok(facts(&[("ping_ms", number(1.0))]))));
+    }
+    assert_eq!(console.check("redis answers"), before);
+    assert!(before.reason.contains("2 of 3"), "{}", before.reason);
+}

@@ -143,7 +143,8 @@ impl Telling {
         let ended: BTreeMap<String, AlertNotice> =
             ended.map(|notice| (notice.key.clone(), notice)).collect();
         for (key, notice) in ended {
-            if next.contains_key(&key) {
+            // What has ended is told as it was when it ended, however late that is.
+            if next.contains_key(&key) || notice.resolved_after.is_some() {
                 continue;
             }
             // An alert that nothing is known of yet may still fire.

@@ -17,7 +17,7 @@ pub(super) const REMOVED: &str = "no longer watched: its rule was removed (it wa
 const MOVED: &str = "begins anew: its source is another one (it was firing)";
 
 /// Its rule was written anew.
-const ASKS: &str = "begins anew: its rule looks at something else now (it was firing)";
+pub(super) const ASKS: &str = "begins anew: its rule looks at something else now (it was firing)";
 
 /// What becomes of an alert under the rule as it is now. Where it only has other limits,
 /// what fires goes on unconfirmed, until the data says otherwise; otherwise the words why

@@ -7,6 +7,7 @@
 mod deeds;
 mod dropped;
 mod feed;
+mod figures;
 mod handling;
 mod kept;
 mod rows;
@@ -24,9 +25,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use deeds::{About, Deed, Deeds, What, decided_at, take_over};
+pub use figures::in_unit;
 pub use handling::{Acknowledgement, Decision, Handling, Maintenance, Muted, Silence, matches};
 pub use kept::{Kept, KeptAlert, Restored, SCHEMA, kept, restore};
-pub use rows::{AlertRow, Suggestion, active, in_unit, row, rows, verdict};
+pub use rows::{AlertRow, Suggestion, active, row, rows, verdict};
 pub use telling::{Tell, Telling, delivered, resume, take_back, tell};
 
 use super::{

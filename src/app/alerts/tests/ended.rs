@@ -167,3 +167,23 @@ fn what_was_just_seen_and_one_of_something_are_said_in_english() {
     assert!(console.said("redis_down is over after "));
     assert!(!console.said("over after now"));
 }
+
+#[test]
+fn a_path_that_answered_and_is_gone_may_be_an_outage() {
+    let hint = "the path may not exist in this deployment; this is not an outage";
+    let missing = || Err(Failure::new(FailureKind::MissingEndpoint, "404").hint(hint));
+    let mut console = Console::new();
+    console.observe("redis", missing());
+    let failing = |console: &Console| {
+        let source = console.state.world.sources.get(&SourceId::from("redis")).unwrap();
+        source.failing().unwrap().to_string()
+    };
+    assert!(failing(&console).ends_with("this is not an outage)"));
+    console.pass(INTERVAL);
+    console.look("redis", 1.0);
+    for _ in 0..3 {
+        console.pass(INTERVAL);
+        console.observe("redis", missing());
+        assert!(failing(&console).ends_with("404 (it answered until 2026-01-01T00:00:10Z)"));
+    }
+}

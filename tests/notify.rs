@@ -111,6 +111,8 @@ fn alert(key: &str) -> AlertNotice {
         state: NoticeState::Firing,
         since: Moment::at_seconds(0.0).wall,
         resolved_after: None,
+        ended: None,
+        told: None,
         value: Some("412 ms".to_owned()),
         threshold: "> 200 ms for 5m".to_owned(),
         peak: None,

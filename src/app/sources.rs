@@ -8,6 +8,7 @@ use crate::domain::{
     catalog::Catalog,
     failure::{Failure, FailureKind},
     ids::{ReadingName, SourceId},
+    notification::seconds,
     observation::{Exhibit, Facts, Observation, Phases},
     reading::{Reading, age_quality, stale_after},
     time::Moment,
@@ -282,7 +283,13 @@ impl SourceState {
         }
     }
 
-    fn fail(&mut self, why: Failure, at: Moment) {
+    fn fail(&mut self, mut why: Failure, at: Moment) {
+        // A path that is gone may never have been there, unless it has answered.
+        if let (FailureKind::MissingEndpoint, Some(_), Some(answered)) =
+            (why.kind, &why.hint, self.last_good_at())
+        {
+            why.hint = Some(format!("it answered until {}", seconds(answered.wall)));
+        }
         self.failures = self.failures.saturating_add(1);
         self.last_failure = Some((why.clone(), at));
         let (last_good, since) = match std::mem::replace(&mut self.facts, Reading::Never) {

@@ -57,6 +57,11 @@ fn mode(color: Color) -> ColorMode {
     }
 }
 
+/// `1 check`, `2 checks`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 /// `config check`.
 pub(super) fn check(common: &Common, output: &Output) -> color_eyre::Result<ExitCode> {
     match config::load(&request(common)) {
@@ -70,11 +75,11 @@ pub(super) fn check(common: &Common, output: &Output) -> color_eyre::Result<Exit
             }
             let catalog = &loaded.profile.catalog;
             out::line(&format!(
-                "the configuration of {} is valid: {} sources, {} checks, {} actions",
+                "the configuration of {} is valid: {}, {}, {}",
                 catalog.target(),
-                catalog.sources.len(),
-                catalog.checks.len(),
-                catalog.actions.len()
+                counted(catalog.sources.len(), "source"),
+                counted(catalog.checks.len(), "check"),
+                counted(catalog.actions.len(), "action")
             ))
         }
         Err(wrong) => {
@@ -106,4 +111,17 @@ pub(super) fn show(common: &Common, output: &Output) -> color_eyre::Result<ExitC
 /// `config schema`.
 pub(super) fn schema() -> color_eyre::Result<ExitCode> {
     out::line(config::schema().trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn one_of_something_is_one() {
+        assert_eq!(
+            (counted(1, "check"), counted(0, "check")),
+            ("1 check".into(), "0 checks".into())
+        );
+    }
 }

@@ -101,6 +101,12 @@ pub struct AlertNotice {
     /// How long it fired, once it has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_after: Option<Duration>,
+    /// Why it has ended, in words, where that is not because all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+    /// The value and the condition in words, where one beside the other would read wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<String>,
     /// The value now, with its unit; none where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
@@ -126,17 +132,36 @@ pub struct AlertNotice {
 }
 
 impl AlertNotice {
+    /// Whether it is known how it ended.
+    pub fn is_ended(&self) -> bool {
+        self.resolved_after.is_some() || self.ended.is_some()
+    }
+
+    /// The word for what it does, as one reads it.
+    pub fn word(&self) -> &'static str {
+        match self.ended {
+            Some(_) => "ended",
+            None => self.state.word(),
+        }
+    }
+
     /// The alert on one line: `API latency: 412 ms, > 200 ms for 5m`.
     pub fn line(&self) -> String {
         let mut line = self.title.clone();
         match self.state {
             NoticeState::Firing => {
+                if let Some(told) = &self.told {
+                    return format!("{line}: {told}");
+                }
                 if let Some(value) = &self.value {
                     line.push_str(&format!(": {value}"));
                 }
                 line.push_str(&format!(", {}", self.threshold));
             }
             NoticeState::Resolved => {
+                if let Some(why) = &self.ended {
+                    return format!("{line}: {why}");
+                }
                 if let Some(lasted) = self.resolved_after {
                     line.push_str(&format!(": resolved after {}", whole_seconds(lasted)));
                 } else {
@@ -207,18 +232,26 @@ impl Notification {
         }
     }
 
+    /// The word for a message in which nothing fires: not all that has ended is well.
+    pub fn over(&self) -> &'static str {
+        match self.alerts.iter().any(|alert| alert.ended.is_some()) {
+            true => "ENDED",
+            false => "RESOLVED",
+        }
+    }
+
     /// The whole message on one line, at most `limit` characters:
     /// `[CRITICAL] shop/production: 2 firing: Redis is down; API latency`.
     pub fn summary(&self, limit: usize) -> String {
         let word = match self.status {
             Status::Firing => self.group.severity.word().to_uppercase(),
-            Status::Resolved => "RESOLVED".to_owned(),
+            Status::Resolved => self.over().to_owned(),
         };
-        let count = |state| self.alerts.iter().filter(|alert| alert.state == state).count();
+        let count = |word| self.alerts.iter().filter(|alert| alert.word() == word).count();
         let mut counts = Vec::new();
-        for state in [NoticeState::Firing, NoticeState::Resolved, NoticeState::Moved] {
-            if count(state) > 0 {
-                counts.push(format!("{} {}", count(state), state.word()));
+        for word in ["firing", "resolved", "ended", "moved"] {
+            if count(word) > 0 {
+                counts.push(format!("{} {word}", count(word)));
             }
         }
         if self.more > 0 {

@@ -221,6 +221,7 @@ impl Outbox {
             Change::Firing { mut notice, suppressed } => {
                 notice.state = NoticeState::Firing;
                 notice.resolved_after = None;
+                notice.ended = None;
                 match self.alerts.get_mut(&notice.key) {
                     Some(entry) => {
                         entry.notice = notice;

@@ -62,6 +62,14 @@ pub fn coarse_age(age: Duration) -> String {
     }
 }
 
+/// How long ago something was, coarsely: `3m ago`, `just now`.
+pub fn ago(age: Duration) -> String {
+    match coarse_age(age).as_str() {
+        "now" => "just now".to_owned(),
+        age => format!("{age} ago"),
+    }
+}
+
 /// A duration to the second, as `m:ss` or `h:mm:ss`: for countdowns.
 pub fn clock(duration: Duration) -> String {
     let seconds = duration.as_secs();

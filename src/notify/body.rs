@@ -37,6 +37,8 @@ pub(super) fn cleaned(mut message: Notification) -> Notification {
         }
         for text in
             [&mut alert.value, &mut alert.peak, &mut alert.runbook, &mut alert.acknowledged_by]
+                .into_iter()
+                .chain([&mut alert.ended, &mut alert.told])
         {
             text.as_mut().map(clean);
         }
@@ -82,6 +84,7 @@ fn alert(alert: &AlertNotice) -> Value {
         "state": alert.state.word(),
         "since": seconds(alert.since),
         "resolved_after_seconds": alert.resolved_after.map(|lasted| lasted.as_secs()),
+        "ended": alert.ended,
         "value": alert.value,
         "threshold": alert.threshold,
         "peak": alert.peak,
@@ -100,7 +103,7 @@ fn slack(message: &Notification) -> Value {
         Status::Firing => {
             format!("{}: {firing} firing", message.group.severity.word().to_uppercase())
         }
-        Status::Resolved => format!("RESOLVED ({})", message.group.severity.word()),
+        Status::Resolved => format!("{} ({})", message.over(), message.group.severity.word()),
     };
     let headline = format!("{headline}, {}", message.group.target());
     let mut blocks = vec![json!({
@@ -131,10 +134,11 @@ fn paragraph(alert: &AlertNotice) -> String {
         bounded(&alert.title, 300),
         alert.priority.word(),
         alert.severity.word(),
-        alert.state.word()
+        alert.word()
     )];
     let mut facts = Vec::new();
-    facts.extend(alert.value.as_ref().map(|value| format!("now {}", bounded(value, 150))));
+    let now = alert.told.as_ref().or(alert.value.as_ref()).filter(|_| alert.ended.is_none());
+    facts.extend(now.map(|now| format!("now {}", bounded(now, 150))));
     facts.push(format!("alert: {}", bounded(&alert.threshold, 300)));
     facts.extend(alert.n.map(|n| format!("n = {n}")));
     facts.push(format!("since {}", seconds(alert.since)));
@@ -189,11 +193,20 @@ fn bounded(text: &str, limit: usize) -> String {
 /// message that fires, and ends with the one that does not.
 fn pagerduty(message: &Notification, routing_key: &str) -> Value {
     if message.status == Status::Resolved {
-        return json!({
+        let mut event = json!({
             "routing_key": routing_key,
             "event_action": "resolve",
             "dedup_key": message.dedup_key,
         });
+        if message.alerts.iter().any(|alert| alert.ended.is_some()) {
+            // The incident is closed without anybody having seen that all is well.
+            event["payload"] = json!({
+                "summary": message.summary(LONGEST_SUMMARY),
+                "source": message.group.target(),
+                "severity": message.group.severity.word(),
+            });
+        }
+        return event;
     }
     let firing = message.alerts.iter().filter(|alert| alert.state == NoticeState::Firing);
     let since = firing.map(|alert| alert.since).min().unwrap_or(message.at.wall);

@@ -22,6 +22,8 @@ pub fn alert(name: &str) -> AlertNotice {
         state: if ended { NoticeState::Resolved } else { NoticeState::Firing },
         since: Moment::at_seconds(0.0).wall,
         resolved_after: ended.then_some(Duration::from_secs(754)),
+        ended: None,
+        told: None,
         value: Some("412 ms".to_owned()),
         threshold: "> 200 ms for 5m".to_owned(),
         peak: ended.then(|| "980 ms".to_owned()),

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     AlertsState,
     deeds::{self, Deeds, FUTURE},
+    dropped,
 };
 use crate::{
     app::state::World,
@@ -173,7 +174,10 @@ pub fn restore(world: &mut World, mut kept: Kept) -> Restored {
     let mut taken = 0;
     let recent = |alert: &KeptAlert| now.wall.duration_since(alert.at) <= OLDEST;
     for alert in kept.alerts.into_iter().filter(recent) {
-        taken += usize::from(take(&mut world.alerts, alert, now));
+        match take(&mut world.alerts, alert, now) {
+            Ok(is_taken) => taken += usize::from(is_taken),
+            Err(ended) => restored.remarks.push(ended),
+        }
     }
     if taken > 0 {
         let s = if taken == 1 { "" } else { "s" };
@@ -182,22 +186,40 @@ pub fn restore(world: &mut World, mut kept: Kept) -> Restored {
     restored
 }
 
-fn take(state: &mut AlertsState, kept: KeptAlert, now: Moment) -> bool {
-    if !state.rule(&kept.rule.id).is_some_and(|rule| rule.decides_like(&kept.rule)) {
-        return false;
+/// Takes one over. An error says that it fired, and why it does not go on.
+fn take(state: &mut AlertsState, kept: KeptAlert, now: Moment) -> Result<bool, String> {
+    let fired = kept.phase.is_active();
+    let why = match state.rule(&kept.rule.id) {
+        None => Some(dropped::REMOVED),
+        Some(rule) if rule.decides_like(&kept.rule) => None,
+        Some(rule) if rule.looks_like(&kept.rule) && fired => None,
+        Some(_) => Some(dropped::ASKS),
+    };
+    match why {
+        Some(why) if fired => {
+            // One whose rule is not here may be watched by another console still.
+            if why != dropped::REMOVED {
+                state.drop_alert(&kept.rule, why, now);
+                state.dropped.clear();
+            }
+            return Err(format!("{}: {why}", kept.rule.title));
+        }
+        Some(_) => return Ok(false),
+        None => {}
     }
-    let Some(alert) = state.alerts.get_mut(&kept.rule.id) else { return false };
+    let as_before = state.rule(&kept.rule.id).is_some_and(|rule| rule.decides_like(&kept.rule));
+    let Some(alert) = state.alerts.get_mut(&kept.rule.id) else { return Ok(false) };
     // The alert is as new here; what it has seen since is nothing.
-    alert.phase = kept.phase;
+    alert.phase = if as_before { kept.phase } else { Phase::Firing };
     alert.since = kept.since.map(|at| earlier(now, at));
     alert.fired = kept.fired.map(|at| earlier(now, at));
     alert.entered = Some(now);
     alert.peak = kept.peak;
     alert.observed_bad = kept.observed_bad;
-    alert.observed_good = kept.observed_good;
+    alert.observed_good = if as_before { kept.observed_good } else { Duration::ZERO };
     alert.bad_looks = kept.bad_looks;
     alert.restored = true;
-    true
+    Ok(true)
 }
 
 /// A point on the wall clock of an earlier run, as a moment of this one. Its monotonic part

@@ -5,7 +5,9 @@
 //! loud it is, never what it is.
 
 mod deeds;
+mod dropped;
 mod feed;
+mod figures;
 mod handling;
 mod kept;
 mod rows;
@@ -23,9 +25,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use deeds::{About, Deed, Deeds, What, decided_at, take_over};
+pub use figures::in_unit;
 pub use handling::{Acknowledgement, Decision, Handling, Maintenance, Muted, Silence, matches};
 pub use kept::{Kept, KeptAlert, Restored, SCHEMA, kept, restore};
-pub use rows::{AlertRow, Suggestion, active, in_unit, row, rows, verdict};
+pub use rows::{AlertRow, Suggestion, active, row, rows, verdict};
 pub use telling::{Tell, Telling, delivered, resume, take_back, tell};
 
 use super::{
@@ -65,6 +68,9 @@ pub struct AlertsState {
     /// Who is told of it.
     #[serde(default)]
     pub telling: Telling,
+    /// What ended with a changed configuration while it fired, in words that were not said yet.
+    #[serde(default)]
+    dropped: Vec<String>,
     /// The console itself was cut off when it was looked last.
     #[serde(default)]
     cut_off: bool,
@@ -131,7 +137,8 @@ impl AlertsState {
 }
 
 /// Takes over the rules of a catalogue. An alert whose rule did not change goes on, unless it
-/// looks at a source that is another one now: nothing is known of that.
+/// looks at a source that is another one now: nothing is known of that. One that fires goes
+/// on under other limits too, unconfirmed; where one cannot, that is said.
 pub fn adopt(world: &mut World, catalog: &Catalog, moved: &[SourceId]) {
     let is_moved = |name: &SeriesName| moved.iter().any(|id| id.as_str() == name.source.as_ref());
     let mut old = std::mem::take(&mut world.alerts);
@@ -149,11 +156,19 @@ pub fn adopt(world: &mut World, catalog: &Catalog, moved: &[SourceId]) {
         .filter(|id| catalog.sources.get(id).is_some_and(|info| info.disabled.is_none()))
         .collect();
     next.rules.extend(needed.iter().filter_map(silence_of));
+    let mut ended: Vec<(&Rule, &'static str)> = Vec::new();
     for (position, rule) in next.rules.iter().enumerate() {
-        let kept = old.rules.iter().any(|before| before.decides_like(rule))
-            && !rule.when.series().any(is_moved);
-        let alert = old.alerts.get(&rule.id).filter(|_| kept).cloned().unwrap_or_default();
-        next.alerts.insert(Arc::clone(&rule.id), alert);
+        let alert = old.rules.iter().find(|before| before.id == rule.id).and_then(|before| {
+            let alert = old.alerts.get(&rule.id)?;
+            match dropped::carried(alert, before, rule, moved, world.now) {
+                Ok(alert) => Some(alert),
+                Err(why) => {
+                    ended.extend(why.map(|why| (before, why)));
+                    None
+                }
+            }
+        });
+        next.alerts.insert(Arc::clone(&rule.id), alert.unwrap_or_default());
         for name in rule.when.series() {
             let positions = next.by_source.entry(SourceId::from(name.source.as_ref())).or_default();
             if positions.last() != Some(&position) {
@@ -161,9 +176,28 @@ pub fn adopt(world: &mut World, catalog: &Catalog, moved: &[SourceId]) {
             }
         }
     }
+    let removed = old.rules.iter().filter(|rule| next.rule(&rule.id).is_none());
+    let removed = removed.filter(|rule| old.alerts.get(&rule.id).is_some_and(is_active));
+    ended.extend(removed.map(|rule| (rule, dropped::REMOVED)));
+    for (rule, why) in ended {
+        next.drop_alert(rule, why, world.now);
+    }
     next.evaluated = vec![None; next.rules.len()];
     next.series = feed::store(&next.rules, &old.series, catalog, world.now);
+    let marks = next.dropped.clone();
     world.alerts = next;
+    for label in marks {
+        world.mark(MarkKind::Alert, label);
+    }
+}
+
+fn is_active(alert: &Alert) -> bool {
+    alert.phase.is_active()
+}
+
+/// What ended with a changed configuration while it fired, in words, once.
+pub fn take_dropped(world: &mut World) -> Vec<String> {
+    std::mem::take(&mut world.alerts.dropped)
 }
 
 /// The rule that says that a source does not report at all. What it reports is the business

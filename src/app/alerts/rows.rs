@@ -2,21 +2,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Acknowledgement, AlertsState, Muted, is_old};
+use super::{
+    Acknowledgement, AlertsState, Muted,
+    figures::{in_unit, is_state, measured, threshold},
+    is_old,
+};
 use crate::{
     app::{actions, state::World},
     domain::{
-        condition::Op,
         ids::ActionId,
-        rule::{
-            Alert, Clause, Finding, Phase, Priority, Rule, Severity, Side, Subject, Test, Unit,
-            unit_of,
-        },
-        time::{Moment, coarse_age, short_duration},
-        value::{Value, tidy},
+        reading::Reading,
+        rule::{Alert, Phase, Priority, Rule, Severity, Unit, unit_of},
+        time::{Moment, ago, short_duration},
+        value::Value,
         verdict::{Quality, Verdict},
     },
 };
+
+/// Said of an alert of an earlier console, or of a rule that was another one.
+const UNCONFIRMED: &str = "taken over, not confirmed yet";
 
 /// One alert as shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +56,10 @@ pub struct AlertRow {
     /// The figure against what it is compared with, true as it stands: `412 ms > 200 ms`,
     /// `120 ms, not > 200 ms`, `up is no`.
     pub measured: Option<String>,
+    /// What is measured is a state, such as whether something is up, and no amount.
+    pub is_state: bool,
+    /// Why the source that it looks at is down, where that is what is wrong.
+    pub failure: Option<String>,
     /// How many values the figure rests on.
     pub n: Option<u64>,
     /// Since when the condition is true.
@@ -114,7 +122,10 @@ impl AlertRow {
         let word = self.word();
         let figure = self.measured.as_ref().filter(|_| self.was.is_none());
         match (figure, self.quality.usable()) {
-            (Some(measured), true) => format!("{word} {measured}"),
+            (Some(measured), true) => match &self.failure {
+                Some(why) => format!("{word} {measured}: {why}"),
+                None => format!("{word} {measured}"),
+            },
             (Some(_), false) => format!("{word}: {}", self.reason),
             (None, _) => match self.then(now) {
                 Some(then) => format!("{word}: {}; {then}", self.reason),
@@ -126,7 +137,7 @@ impl AlertRow {
     /// `it was 412 ms 3m ago`, where the figure is not that of now.
     pub fn then(&self, now: Moment) -> Option<String> {
         let (was, value) = (self.was?, self.value.as_ref()?);
-        Some(format!("it was {value} {} ago", coarse_age(now.since(was))))
+        Some(format!("it was {value} {}", ago(now.since(was))))
     }
 
     /// The state in one word, as loud as it is.
@@ -205,7 +216,7 @@ pub fn verdict(rule: &Rule, alert: &Alert) -> Verdict {
         // That a limit was passed just now is no alarm yet; what is measured is judged elsewhere.
         Phase::Pending => Verdict::Unjudged,
         Phase::Unknown => match alert.quality() {
-            Quality::NoTraffic | Quality::Unconfigured => Verdict::Unjudged,
+            Quality::NoTraffic | Quality::TooFew | Quality::Unconfigured => Verdict::Unjudged,
             _ => Verdict::Unknown,
         },
     }
@@ -237,6 +248,8 @@ fn build(world: &World, rule: &Rule, alert: &Alert) -> AlertRow {
         threshold: clause.map(|clause| threshold(clause, unit, limit)).unwrap_or_default(),
         limit,
         measured: known.zip(clause).and_then(|(finding, clause)| measured(finding, clause, unit)),
+        failure: failure(world, rule, alert),
+        is_state: clause.is_some_and(is_state),
         n: alert.finding.as_ref().and_then(|finding| finding.n),
         since: alert.since,
         fired: alert.fired,
@@ -267,21 +280,33 @@ fn suggestion(world: &World, alert: &Alert, id: &ActionId) -> Option<Suggestion>
     Some(Suggestion { action: id.clone(), title: spec.title.clone(), why_not })
 }
 
+/// The words of the failure that a rule on whether its source is up found.
+fn failure(world: &World, rule: &Rule, alert: &Alert) -> Option<String> {
+    let finding = alert.finding.as_ref()?;
+    let Some(Value::Bool(false)) = finding.value else { return None };
+    let name = rule.when.series().find(|name| name.reading.as_ref() == "up")?;
+    match &world.sources.get(&name.source.as_ref().into())?.facts {
+        Reading::Failed { why, .. } => Some(why.to_string()),
+        _ => None,
+    }
+}
+
 fn reason(world: &World, state: &AlertsState, rule: &Rule, alert: &Alert) -> String {
     let Some(finding) = &alert.finding else {
         return if alert.restored {
-            "taken over from an earlier console, not confirmed yet".to_owned()
+            UNCONFIRMED.to_owned()
         } else {
             "not evaluated yet".to_owned()
         };
     };
     let mut parts = Vec::new();
     if alert.restored {
-        parts.push("taken over from an earlier console, not confirmed yet".to_owned());
+        parts.push(UNCONFIRMED.to_owned());
     }
     if let Some(why) = &finding.why {
         parts.push(why.clone());
     }
+    parts.extend(failure(world, rule, alert));
     if let Some(covered) = finding.covered.filter(|_| finding.bad.is_some()) {
         let covered = Duration::from_secs(covered.as_secs());
         parts.push(format!("of the last {} only", short_duration(covered)));
@@ -296,84 +321,4 @@ fn reason(world: &World, state: &AlertsState, rule: &Rule, alert: &Alert) -> Str
         parts.extend(rule.summary.clone());
     }
     parts.join("; ")
-}
-
-/// `> 200 ms`, `expected at least 60 %`.
-fn threshold(clause: &Clause, unit: Unit, limit: Option<f64>) -> String {
-    let number = |limit: f64| in_unit(&Value::Number(limit), unit);
-    match &clause.test {
-        Test::Against(op, constant) => format!("{} {}", sign(*op), in_unit(constant, unit)),
-        Test::Expected(side) => {
-            let sign = match side {
-                Side::Below => "<",
-                Side::Above => ">",
-                Side::Outside => "outside",
-            };
-            let band = limit.map_or("expected".to_owned(), number);
-            format!("{sign} {band}")
-        }
-        Test::Itself => limit.map(|limit| format!("> {}", number(limit))).unwrap_or_default(),
-    }
-}
-
-/// The figure of a finding against what it is compared with.
-fn measured(finding: &Finding, clause: &Clause, unit: Unit) -> Option<String> {
-    let value = in_unit(finding.value.as_ref()?, unit);
-    if let (
-        Subject::Latest(name),
-        Test::Against(Op::Equal | Op::NotEqual | Op::In | Op::NotIn, _),
-    ) = (&clause.subject, &clause.test)
-    {
-        return Some(format!("{} is {value}", name.reading));
-    }
-    let limit = finding.threshold.as_ref().and_then(Value::as_number);
-    Some(match (threshold(clause, unit, limit), finding.bad) {
-        (threshold, _) if threshold.is_empty() => value,
-        (threshold, Some(false)) => format!("{value}, not {threshold}"),
-        (threshold, _) => format!("{value} {threshold}"),
-    })
-}
-
-fn sign(op: Op) -> &'static str {
-    match op {
-        Op::Equal | Op::In => "=",
-        Op::NotEqual | Op::NotIn => "!=",
-        Op::Less => "<",
-        Op::LessOrEqual => "<=",
-        Op::Greater => ">",
-        Op::GreaterOrEqual => ">=",
-    }
-}
-
-/// An amount of memory in the unit that makes it a number one can read.
-fn bytes(number: f64) -> String {
-    let (divisor, unit) = match number.abs() {
-        ..1e3 => (1.0, "B"),
-        ..1e6 => (1e3, "kB"),
-        ..1e9 => (1e6, "MB"),
-        ..1e12 => (1e9, "GB"),
-        _ => (1e12, "TB"),
-    };
-    format!("{} {unit}", tidy(number / divisor))
-}
-
-/// A figure with its unit, as one reads it.
-pub fn in_unit(value: &Value, unit: Unit) -> String {
-    let number = match value {
-        Value::Number(number) | Value::Below(number) | Value::AtLeast(number) => *number,
-        Value::Bool(_) | Value::Text(_) | Value::List(_) => return value.to_string(),
-    };
-    let text = match unit {
-        Unit::Milliseconds if number >= 10_000.0 => format!("{} s", tidy(number / 1_000.0)),
-        Unit::Milliseconds => format!("{} ms", tidy(number)),
-        Unit::Seconds => short_duration(Duration::from_secs(number.max(0.0) as u64)),
-        Unit::Bytes => bytes(number),
-        Unit::Ratio => format!("{} %", tidy(number * 100.0)),
-        Unit::Count | Unit::Unknown => tidy(number),
-    };
-    match value {
-        Value::Below(_) => format!("< {text}"),
-        Value::AtLeast(_) => format!(">= {text}"),
-        _ => text,
-    }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{AlertRow, active};
+use super::{AlertRow, active, dropped};
 use crate::{
     app::state::World,
     domain::{
@@ -29,6 +29,9 @@ pub struct Telling {
     /// When the bell rang last for each alert that calls, or did of late.
     #[serde(default)]
     rung: BTreeMap<Arc<str>, Moment>,
+    /// Why an alert that fired does not go on although its rule is there, by rule.
+    #[serde(default)]
+    pub(super) dropped: BTreeMap<Arc<str>, String>,
     /// What could not be delivered, by target.
     pub trouble: BTreeMap<String, Delivery>,
     /// Which console of the machine sends.
@@ -41,6 +44,7 @@ impl Default for Telling {
             outbox: Outbox::new("", "", crate::domain::outbox::Policy::default()),
             active: BTreeMap::new(),
             rung: BTreeMap::new(),
+            dropped: BTreeMap::new(),
             trouble: BTreeMap::new(),
             sender: Sender::Nobody,
         }
@@ -122,6 +126,17 @@ impl Telling {
         ring
     }
 
+    /// What ended an alert that does not fire any more; none while that is not known.
+    fn end(&self, world: &World, key: &str) -> Option<End> {
+        if let Some(why) = self.dropped.get(key) {
+            return Some(End::Dropped(why.clone()));
+        }
+        match world.alerts.alerts.get(key) {
+            None => Some(End::Dropped(dropped::REMOVED.to_owned())),
+            Some(alert) => (alert.phase == Phase::Ok).then_some(End::Well),
+        }
+    }
+
     /// What changed since this was looked at last.
     fn changes(&mut self, world: &World, active: &[AlertRow]) -> Vec<Change> {
         let mut changes = Vec::new();
@@ -143,31 +158,55 @@ impl Telling {
         let ended: BTreeMap<String, AlertNotice> =
             ended.map(|notice| (notice.key.clone(), notice)).collect();
         for (key, notice) in ended {
-            if next.contains_key(&key) {
+            // What has ended is told as it was when it ended, however late that is.
+            if next.contains_key(&key) || notice.is_ended() {
                 continue;
             }
-            // An alert that nothing is known of yet may still fire.
-            if !is_over(world, &key) {
-                next.insert(key, notice);
-                continue;
-            }
-            let lasted = world.now.wall.duration_since(notice.since);
-            changes.push(Change::Resolved {
-                notice: AlertNotice {
-                    state: NoticeState::Resolved,
-                    resolved_after: lasted.try_into().ok(),
-                    ..notice
-                },
-            });
+            let notice = match self.end(world, &key) {
+                // An alert that nothing is known of yet may still fire.
+                None => {
+                    next.insert(key, notice);
+                    continue;
+                }
+                Some(End::Well) => {
+                    let lasted = world.now.wall.duration_since(notice.since);
+                    AlertNotice { resolved_after: lasted.try_into().ok(), ..notice }
+                }
+                Some(End::Dropped(why)) => {
+                    AlertNotice { ended: Some(why.clone()), reason: why, ..notice }
+                }
+            };
+            let notice = AlertNotice { state: NoticeState::Resolved, ..notice };
+            changes.push(Change::Resolved { notice });
         }
         self.active = next;
+        // What fires anew, or is well, is told as that.
+        let open = |rule: &Arc<str>| {
+            let alert = world.alerts.alerts.get(rule);
+            alert.is_some_and(|alert| matches!(alert.phase, Phase::Unknown | Phase::Pending))
+        };
+        self.dropped.retain(|rule, _| open(rule));
         changes
     }
 }
 
-/// Whether an alert is known to be over: its rule is gone, or it is well.
-fn is_over(world: &World, key: &str) -> bool {
-    world.alerts.alerts.get(key).is_none_or(|alert| alert.phase == Phase::Ok)
+/// What ended an alert.
+enum End {
+    /// It was seen that all is well.
+    Well,
+    /// It does not go on, whether all is well or not.
+    Dropped(String),
+}
+
+/// The figure in words, where the figure and the limit side by side would read wrong: where
+/// the limit is not passed any more, and where a state is no amount.
+fn told(row: &AlertRow) -> Option<String> {
+    let measured = row.measured.as_ref().filter(|_| row.was.is_none())?;
+    if row.phase == Phase::Recovering {
+        let worst = row.peak.as_ref().map(|peak| format!("; worst {peak}")).unwrap_or_default();
+        return Some(format!("{measured}{worst}; recovering"));
+    }
+    row.is_state.then(|| measured.clone())
 }
 
 fn notice(row: &AlertRow) -> AlertNotice {
@@ -181,6 +220,8 @@ fn notice(row: &AlertRow) -> AlertNotice {
         state: NoticeState::Firing,
         since: since.map(|at| at.wall).unwrap_or_default(),
         resolved_after: None,
+        ended: None,
+        told: told(row),
         value: row.value.clone(),
         threshold: match row.hold.is_zero() {
             true => row.threshold.clone(),

@@ -8,6 +8,8 @@ mod truth;
 
 mod telling;
 
+mod ended;
+
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;

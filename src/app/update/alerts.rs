@@ -17,8 +17,9 @@ use crate::{
         view::{Layer, Line, Pane},
     },
     domain::{
+        notification::whole_seconds,
         rule::{Phase, Priority, Severity},
-        time::{Moment, coarse_age, short_duration},
+        time::{Moment, short_duration},
     },
 };
 
@@ -52,7 +53,8 @@ fn notice(world: &World, change: &Change) -> Option<Notice> {
     if !change.to.is_active() {
         let lasted = change.since.map(|since| world.now.wall_since(since)).unwrap_or_default();
         let peak = row.peak.map(|peak| format!(", worst {peak}")).unwrap_or_default();
-        return Some(Notice::info(format!("{title} is over after {}{peak}", coarse_age(lasted))));
+        let lasted = whole_seconds(lasted);
+        return Some(Notice::info(format!("{title} is over after {lasted}{peak}")));
     }
     let text = format!("{title} fires: {}", row.measured.as_ref().unwrap_or(&row.reason));
     Some(match (row.severity, row.muted.is_some()) {
@@ -188,8 +190,9 @@ fn handle(world: &mut World, command: AlertCommand) -> Result<String, String> {
                     "{matcher} means no rule: write its name, a pattern such as redis_*, or severity=warning"
                 ));
             }
+            let s = if count == 1 { "" } else { "s" };
             let text = format!(
-                "{by} silenced {matcher} ({count} rules) for {}: {reason}",
+                "{by} silenced {matcher} ({count} rule{s}) for {}: {reason}",
                 short_duration(lasting)
             );
             let at = alerts::decided_at(world, &About::Silence(matcher.clone()));

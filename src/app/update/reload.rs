@@ -2,6 +2,7 @@
 
 use super::{guarded, say};
 use crate::app::{
+    alerts,
     msg::{Effect, Notice, Reloaded},
     state::State,
 };
@@ -25,6 +26,9 @@ pub(super) fn apply(state: &mut State, changed: Reloaded, effects: &mut Vec<Effe
         text.push_str(", and disarmed");
         let text = "the configuration became read-only".to_owned();
         effects.push(Effect::Note { kind: "disarmed", text });
+    }
+    for ended in alerts::take_dropped(&mut state.world) {
+        say(&mut state.world, Notice::warning(ended), effects);
     }
     if !forgotten.is_empty() {
         let names: Vec<&str> = forgotten.iter().map(|source| source.as_str()).collect();

@@ -11,6 +11,8 @@ fn notice(key: &str, severity: Severity) -> AlertNotice {
         state: NoticeState::Firing,
         since: Moment::at_seconds(0.0).wall,
         resolved_after: None,
+        ended: None,
+        told: None,
         value: None,
         threshold: "> 1".to_owned(),
         peak: None,

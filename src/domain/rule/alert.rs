@@ -121,6 +121,22 @@ impl Default for Alert {
 }
 
 impl Alert {
+    /// The same alert firing under a rule that has changed: what was found by the old one
+    /// confirms nothing.
+    #[must_use]
+    pub fn unconfirmed(&self, now: Moment) -> Self {
+        Self {
+            phase: Phase::Firing,
+            since: self.since,
+            fired: self.fired,
+            entered: Some(now),
+            peak: self.peak,
+            flapping: self.flapping.clone(),
+            restored: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes a finding over.
     pub fn step(&mut self, finding: Finding, now: Moment, timing: &Timing) -> Option<Transition> {
         let from = self.phase;

@@ -241,6 +241,17 @@ impl Rule {
             && of(self) == of(other)
     }
 
+    /// Whether another rule of the name looks at the same things, if perhaps with other
+    /// limits, or for another time.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        let subjects = |rule: &Self| -> Vec<Subject> {
+            rule.when.clauses.iter().map(|clause| clause.subject.clone()).collect()
+        };
+        self.id == other.id
+            && self.when.join == other.when.join
+            && subjects(self) == subjects(other)
+    }
+
     /// What its alert needs to know, with its slowest series looked at every `interval`.
     pub fn timing(&self, interval: Duration, mode: Mode) -> Timing {
         let keep = match mode {

@@ -144,7 +144,7 @@ fn a_reload_keeps_what_did_not_change() {
     console.rounds(6, 400.0);
     console.fail("redis", FailureKind::Unreachable);
     let mut next = catalog();
-    next.rules[1].hold = Duration::from_secs(60);
+    next.rules[1].when = When::parse("redis.errors > 5").unwrap();
     console.reload(next);
     assert_eq!(console.phase("slow"), Phase::Firing);
     assert_ne!(console.phase("redis_down"), Phase::Firing, "its rule is another one now");

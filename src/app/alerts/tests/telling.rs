@@ -20,7 +20,7 @@ fn sent(console: &Console) -> Vec<String> {
         .collect()
 }
 
-fn told(console: &mut Console) {
+pub(super) fn told(console: &mut Console) {
     use crate::domain::{
         catalog::NotifySpec,
         delivery::{Sender, TargetInfo},

@@ -55,7 +55,7 @@ fn bytes_are_in_a_unit_that_can_be_read() {
         (0.0, "0 B"),
     ];
     for (bytes, text) in cases {
-        assert_eq!(super::super::rows::in_unit(&Value::Number(bytes), Unit::Bytes), text);
+        assert_eq!(super::super::in_unit(&Value::Number(bytes), Unit::Bytes), text);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The hands of the console: starts the pollers and carries out effects.
 
+mod asking;
+
 mod examine;
 
 mod runs;
@@ -8,14 +10,11 @@ mod watch;
 
 use std::{
     collections::BTreeMap,
-    hash::{DefaultHasher, Hash, Hasher},
-    panic::AssertUnwindSafe,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use futures_util::FutureExt;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::{sync::DropGuard, task::AbortOnDropHandle};
 
@@ -24,7 +23,7 @@ use super::{
     clock::Clock,
     event_loop::Hands,
     keep::Keeper,
-    poller::{self, Order, Pollable, Rhythm, Said},
+    poller::{Order, Said},
     reload::needs_restart,
     shared::Shared,
 };
@@ -35,7 +34,7 @@ use crate::{
         state::State,
         summary,
     },
-    config::profile::{ActionConfig, ActionKind, Profile, SourceConfig, SourceKind},
+    config::profile::{ActionConfig, ActionKind, Profile, SourceKind},
     demo::Demo,
     domain::{
         action::{ActionEvent, Previewed},
@@ -43,9 +42,8 @@ use crate::{
         catalog::PrefixSpec,
         failure::{Failure, FailureKind},
         ids::{ActionId, RunId, SourceId},
-        observation::{KeyScan, Observation},
+        observation::KeyScan,
     },
-    sources::Source,
 };
 
 /// Lines of the journal that are looked through for earlier runs.
@@ -353,51 +351,4 @@ impl Hands for Engine {
 
 fn gone(action: &ActionId) -> Failure {
     Failure::new(FailureKind::Misconfigured, format!("{action} is not configured any more"))
-}
-
-/// Polls a source for as long as somebody listens. A poller that breaks down is reported
-/// and started again; the others never notice.
-async fn keep_polling(
-    config: SourceConfig,
-    clock: Clock,
-    mut orders: mpsc::Receiver<Order>,
-    said: mpsc::Sender<Said>,
-) {
-    let rhythm = Rhythm {
-        interval: config.interval,
-        jitter: config.jitter,
-        backoff_max: config.backoff_max,
-    };
-    loop {
-        let source = Asked { source: Source::new(&config), clock: crate::sources::Clock::start() };
-        let polling =
-            poller::run(source, rhythm, clock, &mut orders, said.clone(), seed(&config.id));
-        let Err(_panic) = AssertUnwindSafe(polling).catch_unwind().await else { return };
-        tracing::error!(source = %config.id, "a poller broke down");
-        let observation = poller::broken(&config.id, clock, "a panic; the log has it");
-        if said.send(Said::Observed(Box::new(observation))).await.is_err() {
-            return;
-        }
-        tokio::time::sleep(RESTART_AFTER).await;
-    }
-}
-
-/// A source under a poller.
-struct Asked {
-    source: Source,
-    clock: crate::sources::Clock,
-}
-
-impl Pollable for Asked {
-    async fn poll(&mut self) -> Observation {
-        let intended = self.clock.now();
-        self.source.observe(&self.clock, intended).await
-    }
-}
-
-/// The same source keeps its place in the interval over restarts.
-fn seed(id: &SourceId) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish()
 }

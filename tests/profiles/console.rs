@@ -150,14 +150,6 @@ impl Console {
         self.outcome_after(before)
     }
 
-    /// The same for guard level G2.
-    pub fn run(&mut self, action: &str) -> String {
-        let before = self.outcomes().len();
-        self.say_why(action);
-        self.confirm();
-        self.outcome_after(before)
-    }
-
     /// The same for guard level G3.
     pub fn run_disruptive(&mut self, action: &str, target: &str) -> String {
         let before = self.outcomes().len();

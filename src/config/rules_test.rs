@@ -383,6 +383,7 @@ fn quality(raw: RawQuality) -> Quality {
         RawQuality::Stale => Quality::Stale,
         RawQuality::Error => Quality::Error,
         RawQuality::NoTraffic => Quality::NoTraffic,
+        RawQuality::TooFew => Quality::TooFew,
         RawQuality::Waiting => Quality::Waiting,
         RawQuality::Unconfigured => Quality::Unconfigured,
     }

@@ -216,6 +216,8 @@ pub enum RawQuality {
     Error,
     /// Too little happened.
     NoTraffic,
+    /// Too few values, or too little of the window watched.
+    TooFew,
     /// Nothing was seen yet.
     Waiting,
     /// There is no such series.

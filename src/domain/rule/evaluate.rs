@@ -91,8 +91,8 @@ fn compared(finding: &mut Finding, subject: &Subject, op: Op, constant: &Value) 
         if !certain {
             let watched = short_duration(whole_seconds(watched));
             finding.bad = None;
-            finding.quality = Quality::NoTraffic;
-            finding.why = Some(format!("only the last {watched} were watched"));
+            finding.quality = Quality::TooFew;
+            finding.why = Some(format!("watched too little: only the last {watched} were watched"));
         }
         return;
     }
@@ -180,7 +180,7 @@ fn figure(subject: &Subject, data: &Data<'_>, now: Moment) -> Finding {
                     )
                 },
                 None => Finding::unknown(
-                    Quality::NoTraffic,
+                    Quality::TooFew,
                     "less than 30 minutes of history: nothing is known of the usual",
                 ),
             })

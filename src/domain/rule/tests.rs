@@ -243,9 +243,9 @@ fn a_history_shorter_than_the_window_proves_only_the_worse() {
     alert.phase = Phase::Firing;
     let timing = rule("increase(a.b, 1h) > 20", 0, 0).timing(MINUTE, Mode::Own);
     let few = found("increase(a.b, 1h) > 20", &store, 120);
-    assert_eq!((few.bad, few.quality), (None, Quality::NoTraffic));
+    assert_eq!((few.bad, few.quality), (None, Quality::TooFew));
     assert_eq!(few.value, Some(Value::AtLeast(9.0)), "so many at least, and more before");
-    assert_eq!(few.why.as_deref(), Some("only the last 2m were watched"));
+    assert_eq!(few.why.as_deref(), Some("watched too little: only the last 2m were watched"));
     // Nothing is known of it before the window was watched whole: that is no good news.
     let mut fresh = Alert::default();
     fresh.step(few.clone(), Moment::at_seconds(120.0), &timing);

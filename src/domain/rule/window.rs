@@ -136,7 +136,7 @@ fn percentile_of(per_mille: u16, series: &Series, now: Moment, window: Duration)
         }
         Err(needed) => Finding {
             n: Some(n as u64),
-            ..Finding::unknown(Quality::NoTraffic, format!("n = {n}, too few: {needed} are needed"))
+            ..Finding::unknown(Quality::TooFew, format!("n = {n}, too few: {needed} are needed"))
         },
     }
 }
@@ -162,7 +162,7 @@ fn increase(series: &Series, now: Moment, window: Duration) -> Finding {
         })
         .collect();
     if counts.len() < 2 {
-        return Finding::unknown(Quality::NoTraffic, "one look at a counter is no difference");
+        return Finding::unknown(Quality::TooFew, "one look at a counter is no difference");
     }
     let grown: f64 = counts.windows(2).map(|pair| growth(pair[0], pair[1])).sum();
     let n = (counts.len() - 1) as u64;
@@ -209,11 +209,11 @@ pub(super) fn share_of(
 }
 
 pub(super) fn too_few(n: u64, needed: u64) -> Finding {
-    let why = match n {
-        0 => "no traffic: there is nothing to take a share of".to_owned(),
-        _ => format!("n = {n}, too few: {needed} are needed"),
+    let (quality, why) = match n {
+        0 => (Quality::NoTraffic, "no traffic: there is nothing to take a share of".to_owned()),
+        _ => (Quality::TooFew, format!("n = {n}, too few: {needed} are needed")),
     };
-    Finding { n: Some(n), ..Finding::unknown(Quality::NoTraffic, why) }
+    Finding { n: Some(n), ..Finding::unknown(quality, why) }
 }
 
 /// How the values of a window came out.
@@ -260,7 +260,7 @@ pub(super) fn ratio(
         pair.add(look.at, part, rest, None);
     }
     let Some(rate) = pair.over(now, window) else {
-        return Finding::unknown(Quality::NoTraffic, "one look at a counter is no difference");
+        return Finding::unknown(Quality::TooFew, "one look at a counter is no difference");
     };
     let n = rate.lookups as u64;
     match rate.ratio() {

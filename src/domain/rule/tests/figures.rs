@@ -11,7 +11,7 @@ fn last(when: &str, series: &[(&str, &str)]) -> (char, Option<f64>, Quality) {
 
 #[test]
 fn figures_over_a_window() {
-    use Quality::{Fresh, NoTraffic};
+    use Quality::{Fresh, TooFew};
     let b = |values| [("a.b", values)];
     let cases = [
         ("max(a.b, 3m) > 5", b("9 1x1"), 'F', Some(9.0), Fresh),
@@ -20,7 +20,7 @@ fn figures_over_a_window() {
         ("avg(a.b, 2m) > 5", b("0 4 8"), 'F', Some(6.0), Fresh),
         ("sum(a.b, 2m) > 11", b("0 4 8"), 'F', Some(12.0), Fresh),
         ("count(a.b, 5m) < 3", b("1 _ 1 _ 1"), 'o', Some(3.0), Fresh),
-        ("count(a.b, 5m) > 3", b("1 _ 1 _ 1"), 'u', Some(3.0), NoTraffic),
+        ("count(a.b, 5m) > 3", b("1 _ 1 _ 1"), 'u', Some(3.0), TooFew),
         ("count(a.b, 4m) > 3", b("1 _ 1 _ 1"), 'o', Some(2.0), Fresh),
         ("count(a.b >= 500, 5m) > 1", b("500 200 503 NaN 200"), 'F', Some(2.0), Fresh),
         // Exactly five are not more than five.
@@ -28,12 +28,12 @@ fn figures_over_a_window() {
         ("increase(a.b, 5m) > 5", b("0+1x4 6"), 'F', Some(6.0), Fresh),
         // A counter that restarts counts from zero; nothing is lost and nothing is negative.
         ("increase(a.b, 3m) > 5", b("100 101 2 3"), 'o', Some(4.0), Fresh),
-        ("increase(a.b, 5m) > 5", b("7"), 'u', None, NoTraffic),
+        ("increase(a.b, 5m) > 5", b("7"), 'u', None, TooFew),
         // Below twenty values a 95th percentile is the maximum under another name.
-        ("p95(a.b, 30m) > 5", b("9x18"), 'u', None, NoTraffic),
+        ("p95(a.b, 30m) > 5", b("9x18"), 'u', None, TooFew),
         ("p95(a.b, 30m) > 5", b("9x19"), 'F', Some(9.0), Fresh),
         ("share(a.b >= 500, 30m) > 10%", b("200x16 500x2"), 'F', Some(0.15), Fresh),
-        ("share(a.b >= 500, 30m) > 10%", b("500x5"), 'u', None, NoTraffic),
+        ("share(a.b >= 500, 30m) > 10%", b("500x5"), 'u', None, TooFew),
     ];
     for (when, series, state, value, quality) in cases {
         assert_eq!(last(when, &series), (state, value, quality), "{when} on {series:?}");
@@ -42,13 +42,13 @@ fn figures_over_a_window() {
 
 #[test]
 fn ratios_of_counters() {
-    use Quality::{Fresh, NoTraffic};
+    use Quality::{Fresh, NoTraffic, TooFew};
     let cases = [
         ("hit_rate(c.hits, c.misses, 5m) < 70%", "0+20x3", "0+20x3", 'F', Some(0.5), Fresh),
         ("hit_rate(c.hits, c.misses, 5m) < 70%", "0+90x3", "0+10x3", 'o', Some(0.9), Fresh),
         // The counters grew by nothing, or by too little to judge.
         ("hit_rate(c.hits, c.misses, 5m) < 70%", "5x3", "5x3", 'u', None, NoTraffic),
-        ("hit_rate(c.hits, c.misses, 5m) < 70%", "0 3", "0 4", 'u', None, NoTraffic),
+        ("hit_rate(c.hits, c.misses, 5m) < 70%", "0 3", "0 4", 'u', None, TooFew),
         // Both begin again: what was before does not count against them.
         ("hit_rate(c.hits, c.misses, 9m) < 70%", "900 9 90", "100 1 10", 'o', Some(0.9), Fresh),
         ("ratio(c.hits, c.misses, 5m) > 1%", "0+1x3", "0+40x3", 'F', Some(0.025), Fresh),

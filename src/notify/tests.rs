@@ -1,6 +1,8 @@
 //! Who sends, with the clock of the test.
 
-use super::*;
+use tokio::time::sleep;
+
+use super::{lock::Tried, *};
 use crate::{
     config::profile::Program,
     domain::{delivery::Outcome, notification::Severity},

@@ -18,6 +18,7 @@ use std::{
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::{sync::DropGuard, task::AbortOnDropHandle};
 
+use self::asking::keep_polling;
 use super::{
     attach::Wanted,
     clock::Clock,

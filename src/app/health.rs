@@ -169,6 +169,9 @@ fn look(world: &World, spec: &CheckSpec) -> Look {
         let (verdict, quality) = (Verdict::Unjudged, Quality::Unconfigured);
         return Look { verdict, quality, reason: reason.clone() };
     }
+    if world.sources.cut_off() {
+        return unknown(Quality::Offline, CUT_OFF.to_owned());
+    }
     match &source.facts {
         Reading::Never => unknown(Quality::Waiting, "not looked at yet".to_owned()),
         Reading::Stale { .. } => unknown(Quality::Stale, "no news".to_owned()),

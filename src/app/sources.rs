@@ -239,21 +239,23 @@ impl Sources {
     }
 
     /// Whether the console itself seems to be cut off: there are at least two sources that
-    /// are asked, and every one fails without having reached anything.
+    /// are asked, and every one that was looked at fails without having reached anything.
     pub fn cut_off(&self) -> bool {
-        let mut asked = 0;
+        let (mut asked, mut unreached) = (0, false);
         for source in self.all.values().filter(|source| source.disabled.is_none()) {
             asked += 1;
-            let unreached = matches!(
-                &source.facts,
+            match &source.facts {
+                // At the start the others may be as far away: it is too early to blame one.
+                Reading::Never => {}
                 Reading::Failed { why, .. }
-                    if matches!(why.kind, FailureKind::Dns | FailureKind::Unreachable)
-            );
-            if !unreached {
-                return false;
+                    if matches!(why.kind, FailureKind::Dns | FailureKind::Unreachable) =>
+                {
+                    unreached = true;
+                }
+                _ => return false,
             }
         }
-        asked >= 2
+        unreached && asked >= 2
     }
 
     /// How many of the sources that are asked answered at their last poll, and how many are asked.

@@ -13,7 +13,7 @@ use crate::{
         update::update,
     },
     config::profile::{Profile, SourceConfig},
-    domain::{ids::SourceId, observation::Observation},
+    domain::{failure::FailureKind, ids::SourceId, observation::Observation},
     sources::Source,
 };
 
@@ -51,6 +51,8 @@ pub async fn once(profile: Profile) -> State {
     }
     // All at the same age, so that a slow source does not make a quick one look late.
     all.sort_by_key(|observation| observation.at);
+    // Those that show that the console itself is not cut off come first.
+    all.sort_by_key(is_out_of_reach);
     for mut observation in all {
         observation.at = clock.now();
         let at = observation.at;
@@ -59,6 +61,11 @@ pub async fn once(profile: Profile) -> State {
     // Rules on what is not configured are not reached by any observation: they are told so.
     update(&mut state, Msg { at: clock.now(), event: Event::Tick });
     state
+}
+
+fn is_out_of_reach(observation: &Observation) -> bool {
+    let kind = observation.outcome.as_ref().err().map(|failure| failure.kind);
+    matches!(kind, Some(FailureKind::Dns | FailureKind::Unreachable))
 }
 
 /// Looks once at each of these sources, all at the same time.

@@ -105,6 +105,20 @@ fn a_console_that_is_cut_off_accuses_nobody() {
 }
 
 #[test]
+fn a_console_that_starts_cut_off_accuses_nobody_before_it_has_looked_at_all() {
+    let mut console = Console::new();
+    console.at(1.0).bad("redis", FailureKind::Dns);
+    assert!(console.state.world.sources.cut_off(), "the other was not looked at yet");
+    assert_eq!(console.check("redis answers").verdict, Verdict::Unknown);
+    console.at(2.0).good("api", &[("status", word("ok"))]);
+    assert!(!console.state.world.sources.cut_off());
+    for second in [3.0, 4.0, 5.0] {
+        console.at(second).bad("redis", FailureKind::Dns);
+    }
+    assert_eq!(console.check("redis answers").verdict, Verdict::Critical);
+}
+
+#[test]
 fn all_refused_is_an_outage_and_not_a_cut_cable() {
     let mut console = Console::new();
     for second in [1.0, 2.0, 3.0] {

@@ -272,9 +272,11 @@ fn init_asks_on_a_terminal_and_checks_each_answer() {
     let file = directory.path().join("new.toml");
     let body = r#"{"success":true,"results":{"redis":{"available":true}}}"#;
     let server = RawServer::http(answer("200 OK", &["X-Cache: HIT"], body));
+    let status_page = "http://127.0.0.1:1/status";
     let mut pty = start(
         &["--profile", "exodrive", "init", file.to_str().unwrap()],
-        &[("HOME", directory.path().to_str().unwrap())],
+        // What has nothing to do with an answer does not speak against it.
+        &[("HOME", directory.path().to_str().unwrap()), ("UPSTASH_STATUS_URL", status_page)],
     );
     pty.wait_for_text("EXODRIVE_URL (such as https://api.exodrive.com):");
     pty.send("nonsense\r");

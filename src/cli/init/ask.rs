@@ -74,7 +74,7 @@ impl Form {
             self.request.set.push(format!("vars.{}={value}", blank.key));
             let after = config::load(&self.request);
             let wrong = new_errors(before.as_ref().err(), after.as_ref().err());
-            if wrong.is_empty() && self.look() {
+            if wrong.is_empty() && self.look(&answer) {
                 self.compare();
                 self.text = config::fill(&self.text, blank, &answer);
                 return Ok(true);
@@ -97,9 +97,9 @@ impl Form {
         }
     }
 
-    /// Looks at every source that can be asked now and was not asked yet; whether all of them
-    /// answer. Those that do not are looked at again after the next answer.
-    fn look(&mut self) -> bool {
+    /// Looks at every source that can be asked now and was not asked yet; whether all of those
+    /// answer whose address has this answer in it. They are looked at again after the next one.
+    fn look(&mut self, answer: &str) -> bool {
         let Ok(Loaded { profile, .. }) = config::load(&self.request) else { return true };
         let usable = profile.sources.values().filter(|source| source.disabled.is_none());
         let new: Vec<SourceId> = usable
@@ -115,7 +115,13 @@ impl Form {
                     out::error(&format!("  {}: answers in {took}", seen.source));
                 }
                 Err(failure) => {
-                    all = false;
+                    let info = profile.catalog.sources.get(&seen.source);
+                    let concerned =
+                        info.is_some_and(|info| info.target.contains(answer.trim_end_matches('/')));
+                    all &= !concerned;
+                    if !concerned {
+                        self.looked_at.insert(seen.source.clone());
+                    }
                     out::error(&format!("  {}: {failure}", seen.source));
                 }
             }

@@ -285,6 +285,22 @@ fn never(clause: &Clause, rule: &Rule, interval: Duration) -> Option<(String, St
             "take a longer window, or write a smaller min_events".to_owned(),
         ));
     }
+    // With a look at each end there is one more than there are intervals.
+    let most = |window: Duration| (room(window) + 1) as f64;
+    if let (Subject::CountOf(_, window), Test::Against(Op::Greater, Value::Number(limit))) =
+        (&clause.subject, &clause.test)
+        && *limit >= most(*window)
+    {
+        return Some((
+            format!(
+                "{} at intervals of {} hold {} looks, and more than {limit} are wanted",
+                written(*window),
+                written(interval),
+                most(*window)
+            ),
+            "take a longer window, a shorter interval, or a smaller number".to_owned(),
+        ));
+    }
     out_of_reach(clause)
 }
 

@@ -6,6 +6,8 @@ use std::{
     path::{Path as FilePath, PathBuf},
 };
 
+use sha2::{Digest, Sha256};
+
 use super::{
     Request, builtin,
     diagnostics::{Diagnostic, Severity},
@@ -53,14 +55,34 @@ impl fmt::Debug for SourceText {
     }
 }
 
+/// A file of a configuration, as it was read.
+#[derive(Clone, Debug)]
+pub struct ConfigFile {
+    /// Where it is.
+    pub path: PathBuf,
+    digest: [u8; 32],
+}
+
+impl ConfigFile {
+    fn new(path: PathBuf, text: &str) -> Self {
+        Self { path, digest: Sha256::digest(text).into() }
+    }
+
+    /// Whether it says something else now, or cannot be read any more.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        read_text(&self.path).map_or(true, |text| self.digest[..] != Sha256::digest(&text)[..])
+    }
+}
+
 /// All layers, merged.
 pub struct Layers {
     /// The texts, lowest first.
     pub texts: Vec<SourceText>,
     /// What they say together.
     pub root: Node,
-    /// The files among them, and the file that was looked for and could not be read.
-    pub files: Vec<PathBuf>,
+    /// The files among them.
+    pub files: Vec<ConfigFile>,
     /// What was wrong so far: files that cannot be read, texts that are not TOML.
     pub found: Vec<Diagnostic>,
 }
@@ -109,10 +131,11 @@ impl Layers {
     }
 
     fn read(&mut self, path: PathBuf) -> Option<(PathBuf, String)> {
-        self.files.push(path.clone());
-        let outcome = read_text(&path);
-        match outcome {
-            Ok(text) => Some((path, text)),
+        match read_text(&path) {
+            Ok(text) => {
+                self.files.push(ConfigFile::new(path.clone(), &text));
+                Some((path, text))
+            }
             Err(why) => {
                 self.fail(
                     format!("cannot read {}: {why}", path.display()),

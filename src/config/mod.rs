@@ -41,6 +41,7 @@ use std::{
 
 pub use builtin::NAMES as PROFILES;
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use layers::ConfigFile;
 pub use paths::state_dir;
 pub use rules_test::rules_test;
 pub use schema::schema;
@@ -113,7 +114,7 @@ pub struct Loaded {
     /// The configuration.
     pub profile: Profile,
     /// The files it came from, to be watched for changes.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<ConfigFile>,
     /// What is doubtful in it.
     pub warnings: Diagnostics,
 }
@@ -139,7 +140,7 @@ pub fn load(request: &Request) -> Result<Loaded, Diagnostics> {
 /// A merged configuration whose keys and types are right.
 struct Prepared {
     texts: Arc<Vec<layers::SourceText>>,
-    files: Vec<PathBuf>,
+    files: Vec<ConfigFile>,
     /// Before anything wrong was taken out, with the variables put in.
     written: tree::Node,
     /// What is sound.

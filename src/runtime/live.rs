@@ -20,7 +20,7 @@ use crate::{
         state::{Settings, State},
         summary,
     },
-    config::{Loaded, Request, profile::Profile},
+    config::{ConfigFile, Loaded, Request, profile::Profile},
     demo::Demo,
     terminal::{
         hooks::ContainedPanics,
@@ -34,7 +34,7 @@ pub struct Plan {
     /// The configuration.
     pub profile: Profile,
     /// Its files.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<ConfigFile>,
     /// How to read it again; none where it cannot change.
     pub reload: Option<Request>,
     /// The demo that it watches.

@@ -8,7 +8,7 @@ use std::{
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use crate::config::{self, Loaded, Request, profile::Profile};
+use crate::config::{self, ConfigFile, Loaded, Request, profile::Profile};
 
 /// Editors write a file in several steps; it is read when it has been still for so long.
 const SETTLES: Duration = Duration::from_millis(300);
@@ -21,23 +21,26 @@ pub(super) type Changed = Result<Box<Loaded>, String>;
 /// most editors put a new file in the place of the old one.
 pub(super) async fn watch(
     request: Request,
-    files: Vec<PathBuf>,
+    files: Vec<ConfigFile>,
     mut again: mpsc::Receiver<()>,
     changed: mpsc::Sender<Changed>,
 ) {
     let (touched, mut touches) = mpsc::channel::<()>(8);
-    let names: Vec<PathBuf> = files.iter().filter_map(|file| file.canonicalize().ok()).collect();
+    let names: Vec<PathBuf> =
+        files.iter().filter_map(|file| file.path.canonicalize().ok()).collect();
+    let directories = directories(&names);
+    let touch = touched.clone();
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
         let reads_only = event.kind.is_access();
         if !reads_only && event.paths.iter().any(|path| is_one_of(path, &names)) {
             // A full channel means that a change is already waiting to be looked at.
-            let _ = touched.try_send(());
+            let _ = touch.try_send(());
         }
     });
     let _watcher = match watcher {
         Ok(mut watcher) => {
-            for directory in directories(&files) {
+            for directory in directories {
                 if let Err(error) = watcher.watch(&directory, RecursiveMode::NonRecursive) {
                     tracing::warn!(%error, directory = %directory.display(), "not watched");
                 }
@@ -49,6 +52,10 @@ pub(super) async fn watch(
             None
         }
     };
+    // Between the first reading and the watch nobody looked.
+    if files.iter().any(ConfigFile::has_changed) {
+        let _ = touched.try_send(());
+    }
     loop {
         tokio::select! {
             Some(()) = touches.recv() => settle(&mut touches).await,
@@ -83,10 +90,8 @@ fn is_one_of(path: &Path, files: &[PathBuf]) -> bool {
 }
 
 fn directories(files: &[PathBuf]) -> Vec<PathBuf> {
-    let mut directories: Vec<PathBuf> = files
-        .iter()
-        .filter_map(|file| file.canonicalize().ok()?.parent().map(Path::to_path_buf))
-        .collect();
+    let mut directories: Vec<PathBuf> =
+        files.iter().filter_map(|file| file.parent().map(Path::to_path_buf)).collect();
     directories.sort();
     directories.dedup();
     directories
@@ -106,4 +111,29 @@ pub(super) fn needs_restart(old: &Profile, new: &Profile) -> Vec<String> {
         ("state.dir", old.state_dir != new.state_dir),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_before_the_watch_is_seen() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("watchfloor.toml");
+        let text = "[service]\nname = \"shop\"\nenvironment = \"test\"\n\
+                    [source.api]\nkind = \"http\"\nurl = \"http://127.0.0.1:1/\"\n";
+        fs::write(&file, text).unwrap();
+        let request = Request { config: Some(file.clone()), ..Request::default() };
+        let files = config::load(&request).unwrap().files;
+        fs::write(&file, text.replace("shop", "till")).unwrap();
+        let (_again, asked) = mpsc::channel(1);
+        let (changed, mut changes) = mpsc::channel(1);
+        let watching = tokio::spawn(watch(request, files, asked, changed));
+        let seen = changes.recv().await.unwrap().unwrap();
+        assert_eq!(&*seen.profile.catalog.service, "till");
+        watching.abort();
+    }
 }

@@ -4,6 +4,8 @@
 //! longer than the configured timeout, and answers with facts or with a [`Failure`] that
 //! says in words what happened and what can be done about it. When to ask is decided above.
 
+mod background;
+
 mod child;
 
 mod command;

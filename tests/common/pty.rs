@@ -192,6 +192,43 @@ impl Pty {
         self.wait_for(&format!("{text:?}"), |screen| screen.contents().contains(text));
     }
 
+    /// Allows actions.
+    #[track_caller]
+    pub fn arm(&mut self) {
+        self.send(":arm 10m trying it out\r");
+        self.wait_for_text("ARMED");
+    }
+
+    /// Says why in the dialog of an action.
+    #[track_caller]
+    pub fn say_why(&mut self) {
+        self.wait_for_text("Why?");
+        // What is typed in the first moments is dropped.
+        self.wait_until_quiet(Duration::from_millis(400));
+        self.send("trying it out\r");
+    }
+
+    /// Types the target in the dialog of a disruptive action.
+    #[track_caller]
+    pub fn type_target(&mut self, target: &str) {
+        self.wait_for_text(&format!("Type {target}"));
+        self.wait_until_quiet(Duration::from_millis(400));
+        self.send(format!("{target}\r"));
+    }
+
+    /// Says yes in the dialog of an action, as often as it takes: what is typed in the first
+    /// moments is dropped.
+    #[track_caller]
+    pub fn say_yes(&mut self) {
+        self.wait_for_text("send it now");
+        let began = Instant::now();
+        while self.contents().contains("send it now") {
+            assert!(began.elapsed() < limit(), "{}", self.contents());
+            self.send("y");
+            self.wait_until_quiet(Duration::from_millis(100));
+        }
+    }
+
     /// Waits until nothing has been sent for so long, from now on.
     #[track_caller]
     pub fn wait_until_quiet(&self, quiet: Duration) {

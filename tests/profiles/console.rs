@@ -3,17 +3,13 @@
 use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 use watchfloor::actions::journal::FILE;
 
-use super::common::{
-    pty::{Pty, limit},
-    servers::wait_until,
-};
+use super::common::{pty::Pty, servers::wait_until};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_watchfloor");
 
@@ -119,8 +115,7 @@ impl Place {
         let arguments = ["--config", file.to_str().unwrap()];
         let mut pty = Pty::spawn(PROGRAM, &arguments, &environment, (120, 40));
         pty.wait_for_text("sources answer");
-        pty.send(":arm 10m trying it out\r");
-        pty.wait_for_text("ARMED");
+        pty.arm();
         let journal = self.directory.path().join("state").join(FILE);
         Console { pty, journal }
     }
@@ -146,38 +141,18 @@ impl Console {
     pub fn run_at_once(&mut self, action: &str) -> String {
         let before = self.outcomes().len();
         self.pty.send(format!(":{action}\r"));
-        self.confirm();
+        self.pty.say_yes();
         self.outcome_after(before)
     }
 
     /// The same for guard level G3.
     pub fn run_disruptive(&mut self, action: &str, target: &str) -> String {
         let before = self.outcomes().len();
-        self.say_why(action);
-        self.pty.wait_for_text(&format!("Type {target}"));
-        self.pty.wait_until_quiet(Duration::from_millis(400));
-        self.pty.send(format!("{target}\r"));
+        self.pty.send(format!(":{action}\r"));
+        self.pty.say_why();
+        self.pty.type_target(target);
         self.pty.wait_for_text("STARTS IN");
         self.outcome_after(before)
-    }
-
-    fn say_why(&mut self, action: &str) {
-        self.pty.send(format!(":{action}\r"));
-        self.pty.wait_for_text("Why?");
-        // What is typed in the first moments is dropped.
-        self.pty.wait_until_quiet(Duration::from_millis(400));
-        self.pty.send("trying it out\r");
-    }
-
-    fn confirm(&mut self) {
-        let pty = &mut self.pty;
-        pty.wait_for_text("send it now");
-        let began = Instant::now();
-        while pty.contents().contains("send it now") {
-            assert!(began.elapsed() < limit(), "{}", pty.contents());
-            pty.send("y");
-            pty.wait_until_quiet(Duration::from_millis(100));
-        }
     }
 
     /// Waits until there is one more outcome, and closes the dialog.

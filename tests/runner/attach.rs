@@ -1,15 +1,9 @@
 //! Actions that ask: their program has a terminal of its own, which outlives every console,
 //! and the operator's is handed over to it.
 
-use std::time::{Duration, Instant};
-
 use rustix::process::Signal;
 
-use super::{
-    PROGRAM, Place,
-    common::pty::{Pty, limit},
-    eventually, found_in, fs, runs,
-};
+use super::{PROGRAM, Place, common::pty::Pty, eventually, found_in, fs, runs};
 
 /// Two questions, then a number; "no" ends it with 0, and so does nobody who answers with 1.
 const DIALOGUE: &str = r#"#!/bin/bash
@@ -120,17 +114,10 @@ fn console(place: &Place) -> Pty {
 /// A console whose terminal the program has.
 fn handed_over(place: &Place) -> Pty {
     let mut pty = console(place);
-    pty.send(":arm 10m trying it out\r");
-    pty.wait_for_text("ARMED");
+    pty.arm();
     pty.send(":rollback\r");
     pty.wait_for_text("this terminal is handed over");
-    pty.wait_for_text("send it now");
-    let began = Instant::now();
-    while pty.contents().contains("send it now") {
-        assert!(began.elapsed() < limit(), "{}", pty.contents());
-        pty.send("y");
-        pty.wait_until_quiet(Duration::from_millis(100));
-    }
+    pty.say_yes();
     asked(&pty, "Continue? (yes/no):");
     pty
 }

@@ -1,14 +1,8 @@
 //! The console in a terminal: what it starts goes on without it, and the next one follows.
 
-use std::time::{Duration, Instant};
-
 use rustix::process::Signal;
 
-use super::{
-    PROGRAM, Place,
-    common::pty::{Pty, limit},
-    eventually, fs, runs,
-};
+use super::{PROGRAM, Place, common::pty::Pty, eventually, fs, runs};
 
 const SLOW: &str = r#"
 [action.slow]
@@ -31,16 +25,9 @@ fn console(place: &Place) -> Pty {
 /// A console in which the action has begun.
 fn begun(place: &Place) -> Pty {
     let mut pty = console(place);
-    pty.send(":arm 10m trying it out\r");
-    pty.wait_for_text("ARMED");
+    pty.arm();
     pty.send(":slow\r");
-    pty.wait_for_text("send it now");
-    let began = Instant::now();
-    while pty.contents().contains("send it now") {
-        assert!(began.elapsed() < limit(), "{}", pty.contents());
-        pty.send("y");
-        pty.wait_until_quiet(Duration::from_millis(100));
-    }
+    pty.say_yes();
     pty.wait_for_text("begun");
     pty
 }

@@ -15,8 +15,7 @@ fn console(profile: &str, set: &[&str]) -> Pty {
     }
     let mut pty = Pty::spawn(PROGRAM, &arguments, &[], (140, 45));
     pty.wait_for_text("sources answer");
-    pty.send(":arm 10m trying it out\r");
-    pty.wait_for_text("ARMED");
+    pty.arm();
     pty
 }
 
@@ -55,21 +54,10 @@ fn carry_out_first(pty: &mut Pty, action: &str, choice: &str, target: &str) {
 
 /// Says why, confirms, and waits for the outcome.
 fn confirm(pty: &mut Pty, target: Option<&str>) {
-    pty.wait_for_text("Why?");
-    // What is typed in the first moments is dropped.
-    pty.wait_until_quiet(Duration::from_millis(400));
-    pty.send("trying it out\r");
+    pty.say_why();
     match target {
-        Some(target) => {
-            pty.wait_for_text(&format!("Type {target}"));
-            pty.wait_until_quiet(Duration::from_millis(400));
-            pty.send(format!("{target}\r"));
-        }
-        None => {
-            pty.wait_for_text("send it now");
-            pty.wait_until_quiet(Duration::from_millis(400));
-            pty.send("y");
-        }
+        Some(target) => pty.type_target(target),
+        None => pty.say_yes(),
     }
     // The message of the run before may still be there; the dialog is closed only by hand.
     pty.wait_for("the run to be confirmed", |screen| {

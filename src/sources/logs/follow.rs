@@ -50,7 +50,7 @@ async fn file(path: &Path, shared: &Shared) {
                 }
             };
             let now = Timestamp::now();
-            let mut gathered = shared.gathered();
+            let mut gathered = shared.found();
             if read.skipped {
                 gathered.skipped_before();
             }

@@ -29,12 +29,8 @@ mod time;
 
 mod window;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::{sync::watch, time::timeout};
-use tokio_util::task::AbortOnDropHandle;
-
 use self::gather::Gathered;
+use super::background::{self, Background};
 use crate::{
     config::profile::{LogOrigin, LogsSource},
     domain::{
@@ -48,21 +44,11 @@ use crate::{
 /// A log.
 pub(super) struct Logs {
     config: LogsSource,
-    following: Option<Following>,
+    following: Option<Background<Gathered, Phase>>,
 }
 
-/// The task in the background; it ends, and its program with it, when this is dropped.
-struct Following {
-    shared: Arc<Shared>,
-    phase: watch::Receiver<Phase>,
-    task: AbortOnDropHandle<()>,
-}
-
-/// What the task and the polls share.
-struct Shared {
-    gathered: Mutex<Gathered>,
-    phase: watch::Sender<Phase>,
-}
+/// What the task that follows and the polls share.
+type Shared = background::Shared<Gathered, Phase>;
 
 /// How the following goes.
 #[derive(Clone, Debug)]
@@ -73,16 +59,6 @@ enum Phase {
     Following,
     /// Nothing comes.
     Trouble(Failure),
-}
-
-impl Shared {
-    fn gathered(&self) -> MutexGuard<'_, Gathered> {
-        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn phase(&self, phase: Phase) {
-        self.phase.send_replace(phase);
-    }
 }
 
 impl Logs {
@@ -98,38 +74,29 @@ impl Logs {
         now: Moment,
         progress: &mut Progress,
     ) -> Result<Facts, Failure> {
-        if self.following.as_ref().is_some_and(|following| following.task.is_finished()) {
+        if self.following.as_ref().is_some_and(Background::is_over) {
             self.following = None;
         }
         let config = &self.config;
         let following = self.following.get_or_insert_with(|| start(config));
         let patience = progress.left() * 2 / 3;
-        let ready = following.phase.wait_for(|phase| !matches!(phase, Phase::Starting));
-        let phase = match timeout(patience, ready).await {
-            Ok(Ok(phase)) => phase.clone(),
-            Ok(Err(_)) => {
-                let message = "the log is not followed any more: its task has ended";
-                return Err(Failure::new(FailureKind::BadAnswer, message));
-            }
-            Err(_) => Phase::Starting,
-        };
+        let phase = following.settled(patience, |phase| !matches!(phase, Phase::Starting)).await;
         match phase {
             Phase::Trouble(failure) => Err(failure),
             Phase::Starting => {
                 let message = "what was there before is still being read";
                 Err(Failure::new(FailureKind::BadAnswer, message))
             }
-            Phase::Following => Ok(following.shared.gathered().report(now)),
+            Phase::Following => Ok(following.found().report(now)),
         }
     }
 }
 
-fn start(config: &LogsSource) -> Following {
-    let (sender, phase) = watch::channel(Phase::Starting);
-    let gathered = Mutex::new(Gathered::new(config));
-    let shared = Arc::new(Shared { gathered, phase: sender });
-    let task = tokio::spawn(follow::follow(config.clone(), Arc::clone(&shared)));
-    Following { shared, phase, task: AbortOnDropHandle::new(task) }
+fn start(config: &LogsSource) -> Background<Gathered, Phase> {
+    let followed = config.clone();
+    Background::start(Gathered::new(config), Phase::Starting, |shared| {
+        follow::follow(followed, shared)
+    })
 }
 
 /// What is done, in words.

@@ -71,11 +71,11 @@ pub(super) async fn follow(
     let start = Timestamp::now();
     let told = program.argv.iter().any(|argument| argument.contains("{since"));
     let beginning = start.saturating_sub(longest).unwrap_or(start);
-    shared.gathered().begins(start, if told { beginning } else { start });
+    shared.found().begins(start, if told { beginning } else { start });
     let mut failures = 0;
     let mut way = Way { told, first: true, doubtful: false, silent_after };
     loop {
-        let since = shared.gathered().overlap.since();
+        let since = shared.found().overlap.since();
         let since = since.and_then(|millis| Timestamp::from_millisecond(millis).ok());
         let argv = filled(&program.argv, since.unwrap_or(beginning));
         let began = Instant::now();
@@ -91,7 +91,7 @@ pub(super) async fn follow(
             End::Silent { came } => {
                 way.doubtful = !came;
                 if !came {
-                    let remembered = shared.gathered().overlap.since().is_some();
+                    let remembered = shared.found().overlap.since().is_some();
                     let failure = if told && remembered { forgetful() } else { mute(silent_after) };
                     shared.phase(Phase::Trouble(failure));
                 }
@@ -104,7 +104,7 @@ pub(super) async fn follow(
                 failures += 1;
             }
         }
-        shared.gathered().overlap.restart();
+        shared.found().overlap.restart();
     }
 }
 
@@ -213,7 +213,7 @@ async fn run(mut running: Running, way: Way, shared: &Shared) -> End {
         },
         _ => "it closed its output".to_owned(),
     };
-    let words = held.and_then(|(line, _)| shared.gathered().complaint(line));
+    let words = held.and_then(|(line, _)| shared.found().complaint(line));
     let message = match words {
         Some(words) => format!("{how}; it last said: {}", quote(&words, 160)),
         None => how,
@@ -233,7 +233,7 @@ impl<'a> Run<'a> {
             came: false,
             joined: false,
             left_out: false,
-            remembered: shared.gathered().overlap.since().is_some(),
+            remembered: shared.found().overlap.since().is_some(),
             settled: false,
         }
     }
@@ -250,7 +250,7 @@ impl<'a> Run<'a> {
             (false, Way { first: true, .. }) => Stage::Before,
             (false, Way { told, .. }) => Stage::Again { untimed: told },
         };
-        let Printed { own, again } = self.shared.gathered().printed(line, stage, now);
+        let Printed { own, again } = self.shared.found().printed(line, stage, now);
         self.came |= of_log || own.is_some() || again;
         self.joined |= again;
         self.left_out |= !self.settled && own.is_none() && !again;
@@ -268,7 +268,7 @@ impl<'a> Run<'a> {
         let Way { told, first, .. } = self.way;
         let gap =
             if told { self.remembered && !self.joined } else { !self.joined || self.left_out };
-        let mut gathered = self.shared.gathered();
+        let mut gathered = self.shared.found();
         gathered.overlap.caught_up();
         if gap && !first {
             gathered.known_since(self.began_at);
@@ -285,7 +285,7 @@ impl<'a> Run<'a> {
         } else if quiet >= QUIET || running >= SETTLED {
             self.settle();
         }
-        let mut gathered = self.shared.gathered();
+        let mut gathered = self.shared.found();
         if quiet >= OBJECT_PATIENCE && gathered.waits() {
             gathered.give_up(Timestamp::now());
         }
@@ -300,7 +300,7 @@ impl<'a> Run<'a> {
             }
         } else if !doubtful && running >= NOTHING_YET {
             if !first {
-                self.shared.gathered().known_since(self.began_at);
+                self.shared.found().known_since(self.began_at);
             }
             self.shared.phase(Phase::Following);
         }

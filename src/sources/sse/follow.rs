@@ -37,14 +37,14 @@ pub(super) async fn follow(config: SseSource, shared: Arc<Shared>) {
     let mut parser = Parser::new(config.max_event);
     let mut pause = SHORTEST;
     loop {
-        let before = shared.seen().events;
+        let before = shared.found().events;
         let (failure, slow) = run(&config, &shared, &mut parser).await;
         // What it said may have changed unseen before the stream is open again.
-        shared.seen().last = None;
-        let came = shared.seen().events > before;
+        shared.found().last = None;
+        let came = shared.found().events > before;
         let slow = slow || failure.kind.retry_slowly();
         let asked = failure.retry_after.or(parser.retry.map(Duration::from_millis));
-        shared.phase.send_replace(Phase::Trouble(failure));
+        shared.phase(Phase::Trouble(failure));
         if came {
             pause = SHORTEST;
         }
@@ -53,7 +53,7 @@ pub(super) async fn follow(config: SseSource, shared: Arc<Shared>) {
         let jitter = rand::rng().random_range(0.8..1.2);
         sleep(base.mul_f64(jitter)).await;
         pause = (pause * 2).min(LONGEST);
-        shared.seen().reconnects += 1;
+        shared.found().reconnects += 1;
         parser.restart();
     }
 }
@@ -64,8 +64,8 @@ async fn run(config: &SseSource, shared: &Shared, parser: &mut Parser) -> (Failu
         Ok(answer) => answer,
         Err(refused) => return refused,
     };
-    shared.seen().at = Some(Instant::now());
-    shared.phase.send_if_modified(|phase| {
+    shared.found().at = Some(Instant::now());
+    shared.change_phase(|phase| {
         let was_starting = matches!(phase, Phase::Starting);
         if was_starting {
             *phase = Phase::Open;
@@ -73,7 +73,7 @@ async fn run(config: &SseSource, shared: &Shared, parser: &mut Parser) -> (Failu
         was_starting
     });
     loop {
-        let last = shared.seen().at.unwrap_or_else(Instant::now);
+        let last = shared.found().at.unwrap_or_else(Instant::now);
         // Comments keep a connection alive, and say nothing of what is watched.
         let chunk = match timeout_at(last + config.silent_after, answer.chunk()).await {
             Err(_) => return (silence(config), false),
@@ -85,7 +85,7 @@ async fn run(config: &SseSource, shared: &Shared, parser: &mut Parser) -> (Failu
             Ok(Ok(Some(chunk))) => chunk,
         };
         let events = parser.feed(&chunk);
-        let mut seen = shared.seen();
+        let mut seen = shared.found();
         seen.dropped = parser.dropped;
         if events.is_empty() {
             continue;
@@ -103,7 +103,7 @@ async fn run(config: &SseSource, shared: &Shared, parser: &mut Parser) -> (Failu
         }
         let ready = seen.last.is_some() || config.readings.is_empty();
         drop(seen);
-        shared.phase.send_replace(if ready { Phase::Following } else { Phase::Open });
+        shared.phase(if ready { Phase::Following } else { Phase::Open });
     }
 }
 

@@ -5,20 +5,13 @@ mod follow;
 
 mod parse;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use hyper::HeaderMap;
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout},
-};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::time::Instant;
 
 use self::parse::Event;
+use super::background::{self, Background};
 use crate::{
     config::profile::SseSource,
     domain::{
@@ -33,21 +26,11 @@ use crate::{
 /// A stream.
 pub(super) struct Sse {
     config: SseSource,
-    following: Option<Following>,
+    following: Option<Background<Seen, Phase>>,
 }
 
-/// The task in the background; it ends when this is dropped.
-struct Following {
-    shared: Arc<Shared>,
-    phase: watch::Receiver<Phase>,
-    task: AbortOnDropHandle<()>,
-}
-
-/// What the task and the polls share.
-struct Shared {
-    seen: Mutex<Seen>,
-    phase: watch::Sender<Phase>,
-}
+/// What the task that follows and the polls share.
+type Shared = background::Shared<Seen, Phase>;
 
 /// How it goes.
 #[derive(Clone, Debug)]
@@ -76,12 +59,6 @@ struct Seen {
     counts: BTreeMap<String, u64>,
 }
 
-impl Shared {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Sse {
     /// A stream that was not opened yet.
     pub(super) fn new(config: &SseSource) -> Self {
@@ -90,17 +67,14 @@ impl Sse {
 
     /// Reports what has come. The first poll opens the stream, and waits for an event.
     pub(super) async fn poll(&mut self, progress: &mut Progress) -> Result<Facts, Failure> {
-        if self.following.as_ref().is_some_and(|following| following.task.is_finished()) {
+        if self.following.as_ref().is_some_and(Background::is_over) {
             self.following = None;
         }
         let config = &self.config;
         let following = self.following.get_or_insert_with(|| start(config));
         let patience = progress.left() * 2 / 3;
-        let ready =
-            following.phase.wait_for(|phase| matches!(phase, Phase::Following | Phase::Trouble(_)));
-        // Whatever has been reached until then is what there is.
-        let _ = timeout(patience, ready).await.map(drop);
-        let phase = following.phase.borrow().clone();
+        let wanted = |phase: &Phase| matches!(phase, Phase::Following | Phase::Trouble(_));
+        let phase = following.settled(patience, wanted).await;
         match phase {
             Phase::Trouble(failure) => Err(failure),
             Phase::Starting => {
@@ -113,7 +87,7 @@ impl Sse {
 
     fn report(&self) -> Result<Facts, Failure> {
         let Some(following) = &self.following else { return Ok(Facts::default()) };
-        let seen = following.shared.seen();
+        let seen = following.found();
         let silent = seen.at.map_or(Duration::ZERO, |at| at.elapsed());
         if silent >= self.config.silent_after {
             return Err(silence(&self.config));
@@ -176,9 +150,7 @@ fn silence(config: &SseSource) -> Failure {
     Failure::new(FailureKind::Timeout, message).hint("what was read last is stale")
 }
 
-fn start(config: &SseSource) -> Following {
-    let (sender, phase) = watch::channel(Phase::Starting);
-    let shared = Arc::new(Shared { seen: Mutex::default(), phase: sender });
-    let task = tokio::spawn(follow::follow(config.clone(), Arc::clone(&shared)));
-    Following { shared, phase, task: AbortOnDropHandle::new(task) }
+fn start(config: &SseSource) -> Background<Seen, Phase> {
+    let followed = config.clone();
+    Background::start(Seen::default(), Phase::Starting, |shared| follow::follow(followed, shared))
 }

@@ -1,6 +1,6 @@
 //! `journal verify` and `journal show`.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use super::{
     args::{Common, JournalCommand, Output, Show},
@@ -16,6 +16,8 @@ use crate::{
 
 /// The chain is broken.
 const BROKEN: u8 = 1;
+/// There is nothing to be read; `EX_NOINPUT` of sysexits.
+const NO_INPUT: u8 = 66;
 
 /// Verifies or prints the journal.
 pub(super) fn run(common: &Common, command: &JournalCommand) -> color_eyre::Result<ExitCode> {
@@ -50,7 +52,7 @@ fn verify(path: &std::path::Path, output: &Output) -> color_eyre::Result<ExitCod
             });
             (document, format!("BROKEN: {}: {bad}", path.display()), BROKEN)
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => return unreadable(&error),
     };
     if output.json {
         out::json(&document)?;
@@ -66,7 +68,18 @@ fn show(path: &std::path::Path, options: &Show) -> color_eyre::Result<ExitCode> 
         let run = line.entry.run.as_ref().is_some_and(|run| run.as_str() == of);
         run || line.entry.action.as_ref().is_some_and(|action| action.as_str() == of)
     };
-    let lines = journal::lines(path, options.last, &wanted)?;
+    let lines = match journal::lines(path, options.last, &wanted) {
+        Ok(lines) => lines,
+        Err(error) => return unreadable(&error),
+    };
+    if let Err(error @ JournalError::Broken { .. }) = journal::verify(path) {
+        out::error(&format!("BROKEN: {error}; what follows may not be the truth"));
+    }
+    if lines.is_empty()
+        && let Some(of) = &options.of
+    {
+        out::error(&format!("no line of {} is about {of:?}", path.display()));
+    }
     if options.json {
         return out::json(&lines);
     }
@@ -74,6 +87,18 @@ fn show(path: &std::path::Path, options: &Show) -> color_eyre::Result<ExitCode> 
         out::line(&in_words(line))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The journal is not there, or is not readable.
+fn unreadable(error: &JournalError) -> color_eyre::Result<ExitCode> {
+    let hint = match error {
+        JournalError::Io { error, .. } if error.kind() == io::ErrorKind::NotFound => {
+            "; nothing was done with this state directory yet, or state.dir names another"
+        }
+        _ => "",
+    };
+    out::error(&format!("watchfloor: {error}{hint}"));
+    Ok(ExitCode::from(NO_INPUT))
 }
 
 /// A line for the eyes.

@@ -145,9 +145,8 @@ fn a_removed_an_added_and_a_moved_line_are_found() {
 #[test]
 fn a_torn_tail_is_closed_and_reported() {
     let desk = five();
-    let whole = fs::metadata(desk.journal()).expect("there").len();
-    let file = OpenOptions::new().write(true).open(desk.journal()).expect("opened");
-    file.set_len(whole - 40).expect("cut");
+    let mut file = OpenOptions::new().append(true).open(desk.journal()).expect("opened");
+    file.write_all(b"{\"seq\":6,\"ts\":\"20").expect("torn");
     assert!(verify(&desk.journal()).expect("sound so far").torn);
 
     let (actions, report) = open(&desk.state()).expect("opened");
@@ -155,10 +154,52 @@ fn a_torn_tail_is_closed_and_reported() {
     assert!(report.remarks()[0].contains("cut off"), "{:?}", report.remarks());
     actions.note("armed", "after the crash").expect("written");
     let verified = verify(&desk.journal()).expect("sound");
-    assert_eq!((verified.lines, verified.repaired, verified.torn), (6, 1, false));
+    assert_eq!((verified.lines, verified.repaired, verified.torn), (7, 1, false));
 
     let (_, report) = open(&desk.state()).expect("opened");
     assert!(!report.repaired && report.bad.is_none(), "only once");
+}
+
+/// A cut is seen by whoever looks, and stays in the journal once lines follow.
+#[test]
+fn lines_that_are_cut_off_the_end_are_missed() {
+    for (kept, garbage, why) in [
+        (4, "", "line 5 was here once"),
+        (2, "", "lines 3 to 5 were here once"),
+        (0, "", "lines 1 to 5 were here once"),
+        (4, "something else\n", "line 5 was here once"),
+    ] {
+        let desk = five();
+        let text = fs::read_to_string(desk.journal()).expect("the journal");
+        let mut left: String = text.split_inclusive('\n').take(kept).collect();
+        left.push_str(garbage);
+        fs::write(desk.journal(), left).expect("cut");
+        assert!(first_bad(&desk).1.contains(why), "{kept}: {:?}", first_bad(&desk));
+
+        let (actions, report) = open(&desk.state()).expect("opened");
+        let said = report.remarks().join("; ");
+        assert!(said.contains(why), "{said}");
+        actions.note("armed", "after the cut").expect("written");
+        actions.note("armed", "and more").expect("written");
+        assert!(first_bad(&desk).1.contains(why), "{kept}: {:?}", first_bad(&desk));
+    }
+}
+
+/// What is remembered may be behind after a crash, or unreadable: then it says nothing.
+#[test]
+fn an_end_that_was_not_remembered_complains_of_nothing() {
+    let desk = five();
+    let head = desk.journal().with_extension("head");
+    let once = fs::read_to_string(&head).expect("remembered");
+    desk.actions.note("armed", "six").expect("written");
+    for left in [once.as_str(), "", "nonsense\n", &"9".repeat(200)] {
+        fs::write(&head, left).expect("rewritten");
+        assert_eq!(verify(&desk.journal()).expect("sound").lines, 6, "{left:?}");
+        let (_, report) = open(&desk.state()).expect("opened");
+        assert_eq!(report.bad, None, "{left:?}");
+    }
+    fs::remove_file(&head).expect("removed");
+    verify(&desk.journal()).expect("sound");
 }
 
 #[test]
@@ -315,6 +356,8 @@ async fn a_crash_is_decidable_at_every_line() {
         (5, ActionOutcome::Unknown, Standing::Finished),
     ] {
         fs::write(desk.journal(), lines[..kept].join("\n") + "\n").expect("rewritten");
+        // At that point in time no further line had been remembered.
+        let _ = fs::remove_file(desk.journal().with_extension("head"));
         let (next, report) = open(&desk.state()).expect("opened");
         assert_eq!(report.bad, None);
         let past = &next.history(1)[0];

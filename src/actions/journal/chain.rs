@@ -2,8 +2,8 @@
 //! before it, so that a changed, removed, added or moved line is found.
 //!
 //! The hash is taken over the bytes of the line up to `,"hash":"`. No canonical form of
-//! JSON is needed, and not a single byte can be changed unnoticed. Cutting lines off the
-//! end is not noticed: whoever wants that must keep the last hash elsewhere.
+//! JSON is needed, and not a single byte can be changed unnoticed. Lines that are cut off
+//! the end are missed by what is remembered beside the journal.
 
 use sha2::{Digest, Sha256};
 
@@ -17,7 +17,7 @@ const SEAL: &str = ",\"hash\":\"";
 /// What stands behind the hash.
 const END: &str = "\"}";
 /// Characters of a hash in hex.
-const HASH: usize = 64;
+pub(super) const HASH: usize = 64;
 
 /// The end of the chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,9 +148,35 @@ impl Walker {
                 "does not follow the line before it: a line was changed, removed, added or moved",
             );
         }
+        if line.entry.kind == Kind::Cut {
+            self.complain(self.number, line.entry.text.as_deref().unwrap_or("follows a cut"));
+        }
         self.runs.take(line);
         self.lines += 1;
         self.head = Head { seq: line.seq, hash };
+    }
+
+    /// What is missing of a chain that ended there once, in words.
+    pub(super) fn missing(&self, once: &Head) -> Option<String> {
+        let Head { seq, hash } = &self.head;
+        if once.seq > *seq {
+            let (first, last) = (seq + 1, once.seq);
+            let lines = if first == last {
+                format!("line {last} was")
+            } else {
+                format!("lines {first} to {last} were")
+            };
+            return Some(format!("{lines} here once and cut off"));
+        }
+        let replaced = once.seq == *seq && once.hash != *hash;
+        replaced.then(|| "stands in the place of another line".to_owned())
+    }
+
+    /// Holds the chain against where it ended once.
+    pub(super) fn hold_against(&mut self, once: &Head) {
+        if let Some(why) = self.missing(once) {
+            self.complain(self.number, &format!("is the last: {why}"));
+        }
     }
 
     /// Takes what stands behind the last line break. A whole line that only lacks its

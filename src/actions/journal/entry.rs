@@ -45,6 +45,8 @@ pub enum Kind {
     Note,
     /// The line before it was cut off, by a crash or a full disk, and was closed.
     Repaired,
+    /// Lines before it are missing.
+    Cut,
     /// A kind of a later version.
     #[serde(other)]
     Other,
@@ -67,6 +69,7 @@ impl Kind {
             Self::Outcome => "outcome",
             Self::Note => "note",
             Self::Repaired => "repaired",
+            Self::Cut => "CUT",
             Self::Other => "(of a later version)",
         }
     }

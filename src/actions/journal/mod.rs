@@ -8,6 +8,8 @@ pub mod entry;
 
 pub mod who;
 
+mod anchor;
+
 mod chain;
 
 mod history;
@@ -29,15 +31,16 @@ use std::{
 
 use jiff::Timestamp;
 
-pub use self::{
-    chain::BadLine,
-    report::{JournalError, JournalReport, Verified},
-};
 use self::{
+    anchor::Anchor,
     chain::Walker,
     entry::{Entry, Kind, Line},
     history::Runs,
     who::Who,
+};
+pub use self::{
+    chain::BadLine,
+    report::{JournalError, JournalReport, Verified},
 };
 pub(in crate::actions) use self::{
     chain::hex,
@@ -73,6 +76,9 @@ pub fn verify(path: &Path) -> Result<Verified, JournalError> {
     let mut walker = Walker::default();
     let (_, rest) = walk(&file, 0, &mut walker).map_err(unreadable)?;
     let torn = walker.tail(&rest) || walker.ends_in_fragment();
+    if let Some(once) = anchor::of(path) {
+        walker.hold_against(&once);
+    }
     match walker.bad {
         Some(bad) => Err(JournalError::Broken { path: path.to_owned(), bad }),
         None => Ok(Verified {
@@ -183,6 +189,8 @@ pub struct Journal {
 #[derive(Debug)]
 struct Open {
     file: File,
+    /// None where it cannot be written: then a cut is not noticed.
+    anchor: Option<Anchor>,
     walker: Walker,
     /// Up to where the walker has read.
     read_to: u64,
@@ -199,7 +207,10 @@ impl Journal {
         place::directory(directory)?;
         let path = directory.join(FILE);
         let file = place::append_file(&path)?;
-        let open = Mutex::new(Open { file, walker: Walker::default(), read_to: 0 });
+        let anchor = Anchor::open(&path)
+            .inspect_err(|error| tracing::warn!(%error, "the end of the journal is not kept"))
+            .ok();
+        let open = Mutex::new(Open { file, anchor, walker: Walker::default(), read_to: 0 });
         let journal = Self { path, who: Who::current(), open };
         let mut open = journal.lock();
         let repaired = journal.locked(&mut open, |open| journal.catch_up(open, now))?;
@@ -307,10 +318,19 @@ impl Journal {
             open.walker.line(&rest);
             open.read_to += rest.len() as u64 + 1;
         }
-        if open.walker.ends_in_fragment() {
-            return self.write(open, repaired(), now).map(|()| true);
+        // Before the next line moves the end that is remembered.
+        let once = open.anchor.as_ref().and_then(Anchor::get);
+        let missing = once.and_then(|once| open.walker.missing(&once));
+        let torn = open.walker.ends_in_fragment();
+        if torn {
+            self.write(open, repaired(), now)?;
         }
-        Ok(false)
+        if let Some(why) = missing {
+            let entry =
+                Entry { text: Some(format!("follows a cut: {why}")), ..Entry::new(Kind::Cut) };
+            self.write(open, entry, now)?;
+        }
+        Ok(torn)
     }
 
     /// Writes the next line of the chain.
@@ -331,6 +351,9 @@ impl Journal {
         self.put(open, &bytes)?;
         open.walker.line(&sealed);
         open.read_to += bytes.len() as u64;
+        if let Some(Err(error)) = open.anchor.as_ref().map(|anchor| anchor.put(&open.walker.head)) {
+            tracing::warn!(%error, "the end of the journal is not kept");
+        }
         Ok(())
     }
 
@@ -339,7 +362,10 @@ impl Journal {
         let refused = |error| self.failed("cannot be written", error);
         let written = open.file.write(bytes).map_err(refused)?;
         if written < bytes.len() {
-            let error = io::Error::new(io::ErrorKind::StorageFull, "only a part was written");
+            let error = io::Error::new(
+                io::ErrorKind::StorageFull,
+                "the disk is full, only a part was written",
+            );
             return Err(refused(error));
         }
         open.file.sync_data().map_err(|error| self.failed("cannot be flushed", error))

@@ -20,14 +20,14 @@ pub enum JournalError {
         why: String,
     },
     /// The operating system refused.
-    #[error("{path} {what}: {source}")]
+    #[error("{path} {what}: {error}")]
     Io {
         /// What could not be done.
         what: &'static str,
         /// To which file or directory.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        error: io::Error,
     },
     /// Another process has it locked.
     #[error("{0} is locked by another process")]
@@ -58,8 +58,8 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    pub(in crate::actions) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { what, path: path.to_owned(), source }
+    pub(in crate::actions) fn io(what: &'static str, path: &Path, error: io::Error) -> Self {
+        Self::Io { what, path: path.to_owned(), error }
     }
 
     pub(super) fn unsafe_place(path: &Path, why: impl Into<String>) -> Self {

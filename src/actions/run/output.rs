@@ -61,11 +61,7 @@ impl Follower {
             place::directory(parent)?;
         }
         place::directory(directory)?;
-        let failed = |path: &Path, source| JournalError::Io {
-            what: "cannot be created",
-            path: path.to_owned(),
-            source,
-        };
+        let failed = |path: &Path, error| JournalError::io("cannot be created", path, error);
         let raw_path = directory.join(RAW);
         let raw = place::new_file(&raw_path).map_err(|error| failed(&raw_path, error))?;
         let path = directory.join(KEPT);

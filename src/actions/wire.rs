@@ -7,6 +7,7 @@ mod sql;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use regex::Regex;
 use secrecy::zeroize::Zeroize;
 use serde::{Deserialize, Serialize};
 use serde_json_path::JsonPath;
@@ -116,6 +117,7 @@ enum From {
     Json(Vec<String>),
     Count(String),
     List(String),
+    Past { path: String, pattern: Option<String> },
     Header(String),
     Info(String),
 }
@@ -348,6 +350,10 @@ impl From {
             Extract::Json(paths) => Self::Json(paths.iter().map(ToString::to_string).collect()),
             Extract::Count(path) => Self::Count(path.to_string()),
             Extract::List(path) => Self::List(path.to_string()),
+            Extract::Past { path, pattern } => Self::Past {
+                path: path.to_string(),
+                pattern: pattern.as_ref().map(ToString::to_string),
+            },
             Extract::Header(name) => Self::Header(name.clone()),
             Extract::Info(name) => Self::Info(name.clone()),
         }
@@ -359,6 +365,10 @@ impl From {
             Self::Json(paths) => Extract::Json(paths.iter().map(path).collect::<Result<_, _>>()?),
             Self::Count(text) => Extract::Count(path(text)?),
             Self::List(text) => Extract::List(path(text)?),
+            Self::Past { path: text, pattern } => {
+                let pattern = pattern.as_deref().map(Regex::new).transpose();
+                Extract::Past { path: path(text)?, pattern: pattern.map_err(|e| e.to_string())? }
+            }
             Self::Header(name) => Extract::Header(name.clone()),
             Self::Info(name) => Extract::Info(name.clone()),
         })

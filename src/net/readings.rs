@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use hyper::HeaderMap;
+use jiff::Timestamp;
+use regex::Regex;
 use serde_json::Value as Json;
 use serde_json_path::JsonPath;
 
-use super::words::clip;
+use super::words::{clip, quote};
 use crate::{config::profile::Extract, domain::value::Value};
 
 /// The longest text that is kept, in characters.
 const LONGEST_TEXT: usize = 200;
 /// The most texts of a list that are kept: nobody chooses from more.
 const LONGEST_LIST: usize = 100;
+
+/// The longest text that is quoted, in characters.
+const LONGEST_QUOTED: usize = 80;
 
 /// The longest value that is passed on as it was written, bytes.
 const LONGEST_WRITTEN: usize = 4 << 10;
@@ -26,7 +31,10 @@ pub fn read(from: &Extract, json: Option<&Json>, headers: &HeaderMap) -> Result<
         (Extract::Json(paths), Some(json)) => first(paths, json),
         (Extract::Count(path), Some(json)) => count(path, json),
         (Extract::List(path), Some(json)) => list(path, json),
-        (Extract::Json(_) | Extract::Count(_) | Extract::List(_), None) => {
+        (Extract::Past { path, pattern }, Some(json)) => {
+            past(path, pattern.as_ref(), json, Timestamp::now())
+        }
+        (Extract::Json(_) | Extract::Count(_) | Extract::List(_) | Extract::Past { .. }, None) => {
             Err("there is no JSON".to_owned())
         }
         (Extract::Header(name), _) => header(name, headers),
@@ -57,7 +65,7 @@ pub fn as_written(from: &Extract, json: Option<&Json>, headers: &HeaderMap) -> O
             let text = headers.get(name)?.to_str().ok()?;
             (text.len() <= LONGEST_WRITTEN).then(|| text.to_owned())
         }
-        Extract::Count(_) | Extract::List(_) | Extract::Info(_) => None,
+        Extract::Count(_) | Extract::List(_) | Extract::Past { .. } | Extract::Info(_) => None,
     }
 }
 
@@ -146,6 +154,37 @@ fn list(path: &JsonPath, json: &Json) -> Result<Value, String> {
         })
         .collect();
     Ok(choices(texts?.iter().map(String::as_str)))
+}
+
+/// How many of the texts that a path matches name a point in time that is over by now. One
+/// that names none is an error: it would be over for ever unseen.
+fn past(
+    path: &JsonPath,
+    pattern: Option<&Regex>,
+    json: &Json,
+    now: Timestamp,
+) -> Result<Value, String> {
+    let nodes = path.query(json);
+    if nodes.is_empty() {
+        list_exists(path, json)?;
+    }
+    let mut over = 0_u32;
+    for node in nodes.iter() {
+        let text =
+            node.as_str().ok_or_else(|| format!("{path} matches something that is no text"))?;
+        let named = match pattern {
+            Some(pattern) => pattern
+                .captures(text)
+                .and_then(|found| found.get(1).or_else(|| found.get(0)))
+                .map(|found| found.as_str()),
+            None => Some(text.trim()),
+        };
+        let time: Timestamp = named
+            .and_then(|named| named.parse().ok())
+            .ok_or_else(|| format!("{} names no point in time", quote(text, LONGEST_QUOTED)))?;
+        over += u32::from(time <= now);
+    }
+    Ok(Value::Number(f64::from(over)))
 }
 
 /// A list of what one can choose from: each text once and on one line, the first hundred.
@@ -286,6 +325,26 @@ mod tests {
         assert_eq!(why, "not in the answer (looked for $.missing, $.gone)");
         let why = first(&[path("$.d[*]")], &answer).expect_err("two");
         assert!(why.contains("matches 2 values"), "{why}");
+    }
+
+    #[test]
+    fn what_is_over_is_counted_and_what_names_no_time_is_an_error() {
+        let notes = |notes: &[&str]| json!({ "ips": notes.iter().map(|note| json!({ "notes": note })).collect::<Vec<_>>() });
+        let pattern = Regex::new(r"until (\S+?Z)").expect("a pattern");
+        let now = "2026-11-21T18:00:00Z".parse().expect("a time");
+        let look = |answer: &Json| past(&path("$.ips[*].notes"), Some(&pattern), answer, now);
+        let until =
+            ["until 2026-11-21T17:59Z: x", "until 2026-11-21T18:00Z", "until 2026-11-21T18:01Z"];
+        assert_eq!(look(&notes(&until)), Ok(Value::Number(2.0)));
+        assert_eq!(look(&notes(&[])), Ok(Value::Number(0.0)));
+        assert!(look(&json!({})).is_err());
+        for odd in ["for ever", "until 2026-13-21T18:00Z"] {
+            let why = look(&notes(&[odd])).expect_err("no time");
+            assert!(why.contains("no point in time"), "{why}");
+        }
+        assert!(look(&json!({ "ips": [{ "notes": 5 }] })).is_err());
+        let whole = past(&path("$.ends"), None, &json!({ "ends": "2020-01-01T00:00:00Z" }), now);
+        assert_eq!(whole, Ok(Value::Number(1.0)));
     }
 
     #[test]

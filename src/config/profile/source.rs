@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use regex::Regex;
 use serde_json_path::JsonPath;
 
 use super::{
@@ -93,6 +94,14 @@ pub enum Extract {
     Count(JsonPath),
     /// Every text that a path matches in the JSON body, to choose from.
     List(JsonPath),
+    /// How many of the texts that a path matches in the JSON body name a point in time that
+    /// is over.
+    Past {
+        /// Where the texts stand.
+        path: JsonPath,
+        /// Where in a text the time stands: the first group, or all of the match.
+        pattern: Option<Regex>,
+    },
     /// In a header.
     Header(String),
     /// In a field of Redis's INFO.

@@ -116,7 +116,7 @@ pub fn success() -> Vec<StatusText> {
 /// Where a reading stands in an HTTP answer.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
-#[schemars(extend("x-expects" = "a JSONPath, a list of them, { header = \"NAME\" }, { count = \"PATH\" } or { list = \"PATH\" }"))]
+#[schemars(extend("x-expects" = "a JSONPath, a list of them, { header = \"NAME\" }, { count = \"PATH\" }, { list = \"PATH\" } or { past = \"PATH\", pattern = \"REGEX\" }"))]
 pub enum HttpReading {
     /// In the JSON body.
     Path(PathText),
@@ -126,7 +126,7 @@ pub enum HttpReading {
     Other(HttpReadingTable),
 }
 
-/// Exactly one of `header`, `count` and `list`.
+/// Exactly one of `header`, `count`, `list` and `past`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpReadingTable {
@@ -136,6 +136,11 @@ pub struct HttpReadingTable {
     pub count: Option<PathText>,
     /// Every text that this path matches in the JSON body, to choose from.
     pub list: Option<PathText>,
+    /// How many of the texts that this path matches name a point in time that is over.
+    pub past: Option<PathText>,
+    /// Where in such a text the time stands: the first group, or all that matches. Without
+    /// it, the whole text is the time.
+    pub pattern: Option<String>,
 }
 
 /// A field of Redis's INFO.

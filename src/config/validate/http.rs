@@ -185,6 +185,17 @@ impl Cx<'_> {
     }
 
     fn other_reading(&mut self, path: &Path, table: &HttpReadingTable) -> Option<Extract> {
+        if let Some(text) = &table.past {
+            return self.past(path, table, text);
+        }
+        if table.pattern.is_some() {
+            self.error(
+                &path.key("pattern"),
+                "`pattern` says where in a text a time stands, and belongs to `past`",
+                "write { past = \"$.items[*].note\", pattern = 'until (\\S+)' }, or leave it out",
+            );
+            return None;
+        }
         match (&table.header, &table.count, &table.list) {
             (Some(name), None, None) => {
                 self.header_name(path, name).then(|| Extract::Header(name.clone()))
@@ -193,15 +204,35 @@ impl Cx<'_> {
                 self.json_path(&path.key("count"), text).map(Extract::Count)
             }
             (None, None, Some(text)) => self.json_path(&path.key("list"), text).map(Extract::List),
-            _ => {
-                self.error(
-                    path,
-                    format!("`{path}` must say exactly one place"),
-                    "write { header = \"NAME\" }, { count = \"$.items[*]\" } or { list = \"$.items[*].id\" }",
-                );
-                None
-            }
+            _ => self.one_place(path),
         }
+    }
+
+    fn past(
+        &mut self,
+        path: &Path,
+        table: &HttpReadingTable,
+        text: &crate::config::raw::value::PathText,
+    ) -> Option<Extract> {
+        if table.header.is_some() || table.count.is_some() || table.list.is_some() {
+            return self.one_place(path);
+        }
+        let times = self.json_path(&path.key("past"), text);
+        let pattern = match &table.pattern {
+            Some(text) => Some(self.regular_expression(&path.key("pattern"), text)?),
+            None => None,
+        };
+        Some(Extract::Past { path: times?, pattern })
+    }
+
+    fn one_place<T>(&mut self, path: &Path) -> Option<T> {
+        self.error(
+            path,
+            format!("`{path}` must say exactly one place"),
+            "write { header = \"NAME\" }, { count = \"$.items[*]\" }, { list = \"$.items[*].id\" } or \
+             { past = \"$.items[*].ends\" }",
+        );
+        None
     }
 }
 

@@ -144,9 +144,7 @@ impl Http {
         body: &[u8],
         now: Moment,
     ) -> Result<(), Failure> {
-        let from_json = |from: &Extract| {
-            matches!(from, Extract::Json(_) | Extract::Count(_) | Extract::List(_))
-        };
+        let from_json = |from: &Extract| !matches!(from, Extract::Header(_) | Extract::Info(_));
         let needs_json = self.config.violations.is_some()
             || self.config.readings.iter().any(|reading| from_json(&reading.from));
         let json = if needs_json { Some(parse(answer, body)?) } else { None };

@@ -89,9 +89,6 @@ impl DatabaseRow {
     }
 }
 
-/// Failed looks in a row that make an outage.
-const DOWN_AFTER: u32 = 3;
-
 /// The databases as shown, worst first.
 pub fn rows(world: &World) -> Vec<DatabaseRow> {
     let mut rows: Vec<DatabaseRow> =
@@ -158,7 +155,7 @@ fn judge(world: &World, spec: &DatabaseSpec, row: &mut DatabaseRow) {
             source.and_then(|source| source.failing()).is_some_and(|why| why.kind.means_down());
         if down {
             // As a check would: one failed look is not an outage yet.
-            let settled = source.is_some_and(|source| source.failures >= DOWN_AFTER);
+            let settled = source.is_some_and(|source| source.failures >= spec.down_after);
             row.verdict = if settled { Verdict::Critical } else { Verdict::Warning };
         }
         return;

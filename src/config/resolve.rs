@@ -97,7 +97,8 @@ fn from_file(path: &Path) -> Result<String, Problem> {
         std::fs::File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
     if let Err(error) = read {
         return problem(
-            format!("cannot read the secret in {}: {error}", path.display()),
+            // Not "secret: …" or "…token: …": what stands behind that is taken for one.
+            format!("{} cannot be read ({error}), and holds a secret", path.display()),
             "check the path and its permissions",
         );
     }

@@ -233,6 +233,14 @@ pub struct DatabaseSpec {
     pub connections_critical_above: f64,
     /// A statement running longer than this is a warning.
     pub long_query: Duration,
+    /// Failed looks in a row that make an outage.
+    #[serde(default = "down_after")]
+    pub down_after: u32,
+}
+
+/// Failed looks in a row that make an outage of a database, where nothing else is said.
+pub fn down_after() -> u32 {
+    3
 }
 
 /// Who is told of alerts, and when.

@@ -28,6 +28,9 @@ pub async fn once(profile: Profile) -> State {
     for check in &mut catalog.checks {
         (check.down_after, check.up_after) = (1, 1);
     }
+    for database in &mut catalog.databases {
+        database.down_after = 1;
+    }
     let settings = Settings {
         operator: crate::actions::operator(),
         read_only: profile.display.read_only,

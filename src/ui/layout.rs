@@ -197,6 +197,7 @@ mod tests {
                 connections_warning_above: 0.8,
                 connections_critical_above: 0.9,
                 long_query: std::time::Duration::from_secs(30),
+                down_after: crate::domain::catalog::down_after(),
             });
         }
         State::new(catalog, Moment::at_seconds(0.0), Settings::default())

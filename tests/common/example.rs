@@ -152,6 +152,7 @@ pub fn catalog() -> Catalog {
             connections_warning_above: 0.8,
             connections_critical_above: 0.95,
             long_query: Duration::from_secs(30),
+            down_after: 3,
         }],
         rules: Vec::new(),
         notify: Default::default(),

@@ -68,7 +68,7 @@ fn what_goes_wrong_is_said_without_the_output() {
             "{ command = [\"printf\", \"a\\\\nb\"] }",
             "the secret from printf has more than one line",
         ),
-        ("{ file = \"missing\" }", "cannot read the secret in DIR/missing"),
+        ("{ file = \"missing\" }", "DIR/missing cannot be read (No such file or directory"),
         ("{ env = \"A\", file = \"b\" }", "exactly one of env, file and command"),
         ("{ prefix = \"Bearer \" }", "exactly one of env, file and command"),
         ("{ env = \"UNSET\" }", "the variable UNSET is not set"),

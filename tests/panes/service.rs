@@ -186,6 +186,7 @@ fn database(id: &str, title: &str, source: &str) -> DatabaseSpec {
         connections_warning_above: 0.8,
         connections_critical_above: 0.95,
         long_query: Duration::from_secs(30),
+        down_after: 3,
     }
 }
 
@@ -464,7 +465,7 @@ pub fn warning() -> Desk {
         all(&mut desk, round);
     }
     desk.send(Event::Command(Command::FocusPane(5)));
-    desk.send(Event::Command(Command::Contacted));
+    desk.send(Event::Command(Command::Contacted(true)));
     desk.wait(1.0);
     desk
 }
@@ -473,7 +474,7 @@ pub fn warning() -> Desk {
 pub fn critical() -> Desk {
     let mut desk = calm();
     desk.send(Event::Command(Command::FocusPane(5)));
-    desk.send(Event::Command(Command::Contacted));
+    desk.send(Event::Command(Command::Contacted(true)));
     for poll in 61..161 {
         desk.wait(10.0);
         let refused = Failure::new(FailureKind::Refused, "nothing listens on cache.internal:6379")

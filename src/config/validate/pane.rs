@@ -325,6 +325,7 @@ impl Cx<'_> {
             connections_warning_above: warning,
             connections_critical_above: critical,
             long_query: long_query?,
+            down_after: crate::domain::catalog::down_after(),
         })
     }
 

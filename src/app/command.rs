@@ -81,8 +81,8 @@ pub enum Command {
     Save,
     /// Puts a deploy marker at now, with a label.
     MarkDeploy(String),
-    /// Marks the selected escalation level as contacted.
-    Contacted,
+    /// The selected escalation level was contacted, or was not.
+    Contacted(bool),
     /// Between UTC and local time.
     ToggleUtc,
 
@@ -102,6 +102,8 @@ pub enum Command {
     Confirm,
     /// Cancels a run that has not been sent yet, or asks the runner to stop it.
     CancelRun,
+    /// Takes the locks that stand in the way over from their holders.
+    TakeOver,
     /// Hands the terminal over to the interactive run that is under way.
     Attach,
 

@@ -98,15 +98,6 @@ impl Escalation {
             .retain(|level, _| catalog.contacts.iter().any(|contact| contact.level == *level));
     }
 
-    /// Starts or stops the clock of a level. Returns whether it runs now.
-    pub fn toggle(&mut self, level: u8, now: Moment) -> bool {
-        if self.contacted.remove(&level).is_some() {
-            return false;
-        }
-        self.contacted.insert(level, now);
-        true
-    }
-
     /// Somebody of a level took it: the clocks stop.
     pub fn take(&mut self, level: u8, who: String, at: Timestamp) {
         self.taken = Some(Taken { level, who, at });

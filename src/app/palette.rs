@@ -159,7 +159,16 @@ pub const ENTRIES: &[Entry] = &[
     plain!("copy", "copy the selected row", Command::Copy),
     plain!("copy-markdown", "copy the selected row as Markdown", Command::CopyMarkdown),
     plain!("save", "write the state to a file", Command::Save),
-    plain!("contacted", "the selected level was contacted", Command::Contacted),
+    Entry {
+        name: "contacted",
+        arguments: "[off]",
+        does: "the selected level was contacted, or was not",
+        parse: |rest| match rest {
+            "" => Ok(Command::Contacted(true)),
+            "off" => Ok(Command::Contacted(false)),
+            _ => Err("contacted takes nothing, or off".to_owned()),
+        },
+    },
     Entry {
         name: "deploy",
         arguments: "[LABEL]",

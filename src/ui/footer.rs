@@ -159,7 +159,9 @@ fn is_worth_telling(state: &State, meaning: &Meaning) -> bool {
     let in_dialog = matches!(state.view.layers.last(), Some(Layer::Dialog(_)));
     match meaning {
         Meaning::Edit(Edit::Accept)
-        | Meaning::Command(Command::Back | Command::Confirm | Command::CancelRun) => !in_dialog,
+        | Meaning::Command(
+            Command::Back | Command::Confirm | Command::CancelRun | Command::TakeOver,
+        ) => !in_dialog,
         Meaning::Command(Command::Move(_) | Command::Page(_)) => {
             layers::extent(state).is_some_and(|extent| extent.last() > 0)
         }

@@ -162,7 +162,7 @@ fn take(desk: &mut Desk, step: &Step) {
         Step::Calls(row) => {
             desk.send(Event::Command(Command::FocusPane(5)));
             desk.send(Event::Command(Command::Move(*row as i32)));
-            desk.send(Event::Command(Command::Contacted));
+            desk.send(Event::Command(Command::Contacted(true)));
         }
     }
 }

@@ -1,8 +1,16 @@
 //! The console in a terminal: what it starts goes on without it, and the next one follows.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 
-use super::{PROGRAM, Place, common::pty::Pty, eventually, fs, runs};
+use super::{
+    PROGRAM, Place,
+    common::pty::Pty,
+    eventually, fs,
+    mended::{STOPS, actions},
+    runs,
+};
 
 const SLOW: &str = r#"
 [action.slow]
@@ -96,4 +104,36 @@ fn a_run_of_another_console_can_be_stopped() {
     assert_eq!(place.of_kind("outcome").len(), 1, "written once, seen twice");
     assert_eq!(place.of_kind("finish")[0]["result"]["claim"], "cancelled");
     assert_eq!(place.done(), 0);
+}
+
+/// What somebody else runs is asked to stop from the dialog that it blocks.
+#[test]
+fn a_lock_is_taken_over_from_another_console() {
+    let place = Place::new(&actions(&[
+        ("deploy", "G1", "shop", "60s", STOPS),
+        ("rollback", "G1", "shop", "60s", "echo x >> @/done"),
+    ]));
+    let (code, said, why) = place.tell(&["run", "deploy", "--detach"]);
+    assert_eq!(code, 3, "{said}{why}");
+    eventually("the deploy", || place.of_kind("process").len() == 1);
+    let mut pty = console(&place);
+    pty.arm();
+    pty.send(":rollback\r");
+    pty.wait_for_text("IT CANNOT BE STARTED");
+    pty.wait_for_text("has been running deploy");
+    // What is typed in the first moments is dropped.
+    pty.wait_until_quiet(Duration::from_millis(400));
+    pty.send("T");
+    pty.wait_for_text("Taking over asks that run to stop");
+    pty.wait_until_quiet(Duration::from_millis(400));
+    pty.send("the deploy hangs\r");
+    pty.wait_for_text("takes over");
+    pty.say_yes();
+    eventually("both outcomes", || place.of_kind("outcome").len() == 2);
+    let claims: Vec<_> =
+        place.of_kind("finish").iter().map(|line| line["result"]["claim"].clone()).collect();
+    assert_eq!(claims, ["cancelled", "done"]);
+    let intent = &place.of_kind("intent")[1];
+    assert_eq!(intent["take_over"]["reason"], "the deploy hangs");
+    assert_eq!(place.done(), 1);
 }

@@ -147,7 +147,7 @@ fn interrupt(pid: u32) {
 }
 
 /// `(name, guard, lock, timeout, script)`.
-fn actions(table: &[(&str, &str, &str, &str, &str)]) -> String {
+pub fn actions(table: &[(&str, &str, &str, &str, &str)]) -> String {
     let one = |(name, guard, lock, timeout, script): &(&str, &str, &str, &str, &str)| {
         format!(
             "[action.{name}]\nkind = \"command\"\nguard = \"{guard}\"\ncooldown = \"0s\"\n\
@@ -159,7 +159,7 @@ fn actions(table: &[(&str, &str, &str, &str, &str)]) -> String {
 
 /// Goes on until it is asked to end, and then takes its time.
 const STOPS_LATE: &str = "trap 'sleep 2; exit 4' TERM; while :; do sleep 0.05; done";
-const STOPS: &str = "trap 'exit 4' TERM; while :; do sleep 0.05; done";
+pub const STOPS: &str = "trap 'exit 4' TERM; while :; do sleep 0.05; done";
 
 /// The run of an action that was detached, once its program runs.
 fn detached(place: &Place, action: &str) -> String {

@@ -10,7 +10,7 @@ use crate::common::{
 use watchfloor::{
     app::msg::{Event, Notice},
     domain::{
-        action::{ActionOutcome, ActionStage, Claim, PastRun, RunResult},
+        action::{ActionOutcome, ActionStage, Claim, LOCKED, PastRun, RunResult},
         failure::FailureKind,
         ids::{ActionId, RunId},
         value::Value,
@@ -236,6 +236,25 @@ fn dialog_that_is_blocked() {
         preview.refusals = vec!["a deployment is running since 3 m".to_owned()];
     });
     assert_snapshot!("dialog_blocked_80x24", shown(&mut desk, 80, 24));
+}
+
+/// Somebody else holds the lock: whoever they are can be asked to stop.
+#[test]
+fn dialog_that_takes_over() {
+    let mut desk = example::armed();
+    desk.press("xc").pause(0.4).preview(|preview| {
+        example::clear_preview(preview);
+        let run = "20260314T094501Z-5e2f-1";
+        let who = "bob has been running deploy since 09:45:01Z (run 20260314T094501Z-5e2f-1, lock exodrive)";
+        preview.refusals = vec![format!("{LOCKED}{who}")];
+        preview.holders = vec![run.into()];
+    });
+    assert_snapshot!("dialog_locked_80x24", shown(&mut desk, 80, 24));
+    desk.pause(0.5).press("T").pause(0.4).press("the deploy ha");
+    assert_snapshot!("dialog_take_over_80x24", shown(&mut desk, 80, 24));
+    assert_snapshot!("dialog_take_over_40x10", shown(&mut desk, 40, 10));
+    desk.press("ngs<Enter>").pause(0.4);
+    assert_snapshot!("dialog_taking_over_120x40", shown(&mut desk, 120, 40));
 }
 
 /// How a run can end, each in large words.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::view::{Context, Line},
     domain::{
-        action::{Approval, Preview},
+        action::{Approval, LOCKED, Preview, TakeOver},
         ask::Answers,
         catalog::ActionSpec,
         failure::Failure,
@@ -53,6 +53,9 @@ pub struct Dialog {
     pub approval: Option<Approval>,
     /// It goes on without the second person that it needs.
     pub break_glass: bool,
+    /// Whose lock is taken over, once that was decided.
+    #[serde(default)]
+    pub take_over: Option<TakeOver>,
     /// The digest of the plan that a second person was asked about.
     pub pinned: Option<String>,
     /// What was wrong with the last input.
@@ -69,6 +72,8 @@ pub enum Stage {
     Previewing,
     /// It must not be started: the preview says why.
     Blocked,
+    /// Why a lock is taken over from its holder is being typed.
+    TakeOver(Line),
     /// A reason is being typed.
     Reason(Line),
     /// The target's name is being typed.
@@ -105,6 +110,7 @@ impl Dialog {
             reason: String::new(),
             approval: None,
             break_glass: false,
+            take_over: None,
             pinned: None,
             complaint: None,
             scroll: 0,
@@ -114,7 +120,9 @@ impl Dialog {
     /// Which keys mean what.
     pub fn context(&self) -> Context {
         match self.stage {
-            Stage::Reason(_) | Stage::Phrase(_) | Stage::Approval { .. } => Context::Line,
+            Stage::TakeOver(_) | Stage::Reason(_) | Stage::Phrase(_) | Stage::Approval { .. } => {
+                Context::Line
+            }
             Stage::Confirm => Context::Confirm,
             Stage::Countdown { .. } => Context::Countdown,
             Stage::Previewing | Stage::Blocked | Stage::Running => Context::Run,
@@ -137,7 +145,10 @@ impl Dialog {
     /// The line that is being typed.
     pub fn line_mut(&mut self) -> Option<&mut Line> {
         match &mut self.stage {
-            Stage::Reason(line) | Stage::Phrase(line) | Stage::Approval { line, .. } => Some(line),
+            Stage::TakeOver(line)
+            | Stage::Reason(line)
+            | Stage::Phrase(line)
+            | Stage::Approval { line, .. } => Some(line),
             _ => None,
         }
     }
@@ -157,12 +168,15 @@ impl Dialog {
             let text = "what the second person was asked about is not what would be sent now";
             preview.refusals.push(text.to_owned());
         }
-        let blocked = outcome.as_ref().map_or(true, |preview| !preview.refusals.is_empty());
         self.preview = Some(outcome);
-        let stage = if blocked {
+        let stage = if self.clear_preview().is_none() {
+            // It was agreed to for those that were shown, not for whoever holds it now.
+            self.take_over = None;
             Stage::Blocked
         } else if self.approval.is_some() || self.break_glass {
             Stage::Countdown { until: now.plus(COUNTDOWN) }
+        } else if self.take_over.is_some() {
+            Self::after_reason(spec)
         } else if spec.guard.wants_reason() {
             Stage::Reason(Line::default())
         } else {
@@ -171,8 +185,31 @@ impl Dialog {
         self.enter(stage, now);
     }
 
-    /// The preview, where it was made and speaks against nothing.
+    /// What is asked once it was said why.
+    pub fn after_reason(spec: &ActionSpec) -> Stage {
+        if spec.guard.wants_target_typed() {
+            Stage::Phrase(Line::default())
+        } else {
+            Stage::Confirm
+        }
+    }
+
+    /// The preview, where it was made and nothing speaks against it: a lock does not where it
+    /// is taken over from its holders.
     pub fn clear_preview(&self) -> Option<&Preview> {
-        self.preview.as_ref()?.as_ref().ok().filter(|preview| preview.refusals.is_empty())
+        let preview = self.preview.as_ref()?.as_ref().ok()?;
+        let taken = self
+            .take_over
+            .as_ref()
+            .is_some_and(|over| preview.holders.iter().all(|holder| over.from.contains(holder)));
+        let against = |why: &String| !(taken && why.starts_with(LOCKED));
+        (!preview.refusals.iter().any(against)).then_some(preview)
+    }
+
+    /// Whose locks stand in the way, where nothing else does: they can be taken over.
+    pub fn holders(&self) -> Option<&[RunId]> {
+        let preview = self.preview.as_ref()?.as_ref().ok()?;
+        let only_locks = preview.refusals.iter().all(|why| why.starts_with(LOCKED));
+        (only_locks && !preview.holders.is_empty()).then_some(&preview.holders)
     }
 }

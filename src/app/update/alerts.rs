@@ -223,16 +223,17 @@ fn handle(world: &mut World, command: AlertCommand) -> Result<String, String> {
     }
 }
 
-/// Starts or stops the clock of a level. Returns whether it runs now.
-pub(super) fn contacted(world: &mut World, level: u8) -> bool {
+/// Starts or stops the clock of a level.
+pub(super) fn contacted(world: &mut World, level: u8, was: bool) {
     let about = About::Contacted(level);
     let now = Moment { wall: alerts::decided_at(world, &about), ..world.now };
-    let running = world.escalation.toggle(level, now);
-    if !running {
+    if was {
+        world.escalation.contacted.insert(level, now);
+    } else {
+        world.escalation.contacted.remove(&level);
         let by = world.actions.operator.clone();
         world.alerts.handling.end(about, now.wall, None, by);
     }
-    running
 }
 
 fn known(world: &World, rule: &str) -> Result<Arc<str>, String> {

@@ -56,6 +56,7 @@ pub(super) fn apply(state: &mut State, command: Command, effects: &mut Vec<Effec
         Command::Prepare(action) => guarded::prepare(state, &action, effects),
         Command::Confirm => guarded::confirm(state, effects),
         Command::CancelRun => guarded::cancel(state, effects),
+        Command::TakeOver => guarded::take_over(state, effects),
         Command::Attach => attach::under_way(state, effects),
         Command::Arm { lasting, reason } => guarded::arm(state, lasting, reason, effects),
         Command::Disarm => guarded::disarm(state, effects),
@@ -102,7 +103,7 @@ fn look(state: &mut State, command: Command, effects: &mut Vec<Effect>) {
             effects.push(Effect::Note { kind: "deploy", text: label.clone() });
             say(&mut state.world, Notice::info(format!("deploy marker: {label}")), effects);
         }
-        Command::Contacted => contacted(state, effects),
+        Command::Contacted(was) => contacted(state, was, effects),
         Command::ToggleUtc => state.view.utc = !state.view.utc,
         _ => {}
     }
@@ -313,7 +314,9 @@ fn copy(state: &mut State, markdown: bool, effects: &mut Vec<Effect>) {
     }
 }
 
-fn contacted(state: &mut State, effects: &mut Vec<Effect>) {
+/// Starts the clock of the selected level, or takes that back. A clock that runs is never
+/// stopped by the key that starts it.
+fn contacted(state: &mut State, was: bool, effects: &mut Vec<Effect>) {
     let selected = rows::selected(state, Pane::Escalation);
     let world = &mut state.world;
     let row = crate::app::escalation::rows(world)
@@ -323,12 +326,24 @@ fn contacted(state: &mut State, effects: &mut Vec<Effect>) {
         say(world, Notice::warning("select a level in the escalation pane first"), effects);
         return;
     };
-    let running = alerts::contacted(world, row.spec.level);
+    let (level, name) = (row.spec.level, &row.spec.name);
+    if let (true, Some(since)) = (was, row.contacted) {
+        let ago = crate::domain::time::coarse_age(world.now.wall_since(since));
+        let text = format!(
+            "the clock of level {level} ({name}) runs already, since {ago}; :contacted off takes that back"
+        );
+        return say(world, Notice::info(text), effects);
+    }
+    if !was && row.contacted.is_none() {
+        let text = format!("level {level} ({name}) was not contacted: no clock runs");
+        return say(world, Notice::info(text), effects);
+    }
+    alerts::contacted(world, level, was);
     effects.push(Effect::KeepAlerts(Box::new(crate::app::alerts::kept(world))));
-    let text = if running {
-        format!("level {} ({}) was contacted; the clock runs", row.spec.level, row.spec.name)
+    let text = if was {
+        format!("level {level} ({name}) was contacted; the clock runs")
     } else {
-        format!("level {}: taken back, the clock is off", row.spec.level)
+        format!("level {level} ({name}): taken back, the clock is off")
     };
     effects.push(Effect::Note { kind: "contacted", text: text.clone() });
     say(world, Notice::info(text), effects);

@@ -12,7 +12,7 @@ use crate::app::{
     view::{Layer, Line},
 };
 use crate::domain::{
-    action::{Preview, Previewed},
+    action::{Preview, Previewed, TakeOver},
     ask::Answers,
     catalog::ActionSpec,
     ids::ActionId,
@@ -187,6 +187,22 @@ pub(super) fn confirm(state: &mut State, effects: &mut Vec<Effect>) {
     }
 }
 
+/// Asks why the locks that stand in the way are taken over.
+pub(super) fn take_over(state: &mut State, effects: &mut Vec<Effect>) {
+    let now = state.world.now;
+    let Some(dialog) = dialog_mut(state) else { return };
+    if dialog.stage != Stage::Blocked || dialog.is_type_ahead(now) {
+        return;
+    }
+    if dialog.holders().is_some() {
+        dialog.enter(Stage::TakeOver(Line::default()), now);
+        effects.push(Effect::Draw);
+        return;
+    }
+    let text = "there is nobody to take over from: what stands in the way is not a lock";
+    say(&mut state.world, Notice::warning(text), effects);
+}
+
 /// The reason or the phrase was entered.
 pub(super) fn accept_line(state: &mut State, effects: &mut Vec<Effect>) {
     let now = state.world.now;
@@ -197,7 +213,7 @@ pub(super) fn accept_line(state: &mut State, effects: &mut Vec<Effect>) {
         return;
     }
     match dialog.stage.clone() {
-        Stage::Reason(line) => {
+        Stage::TakeOver(line) | Stage::Reason(line) => {
             let reason = line.text.trim().to_owned();
             if reason.chars().count() < dialog::SHORTEST_REASON {
                 dialog.complaint = Some(
@@ -205,13 +221,12 @@ pub(super) fn accept_line(state: &mut State, effects: &mut Vec<Effect>) {
                 );
                 return;
             }
+            if matches!(dialog.stage, Stage::TakeOver(_)) {
+                let from = dialog.holders().unwrap_or_default().to_vec();
+                dialog.take_over = Some(TakeOver { reason: reason.clone(), from });
+            }
             dialog.reason = reason;
-            let next = if spec.guard.wants_target_typed() {
-                Stage::Phrase(Line::default())
-            } else {
-                Stage::Confirm
-            };
-            dialog.enter(next, now);
+            dialog.enter(Dialog::after_reason(&spec), now);
         }
         Stage::Phrase(line) if line.text == dialog.target => {
             if spec.guard.wants_second_person() {
@@ -238,7 +253,9 @@ pub(super) fn tick(state: &mut State, effects: &mut Vec<Effect>) {
             start(state, &phrase, effects);
         }
         Stage::Approval { until, .. } if now >= until => second::in_vain(state, effects),
-        Stage::Confirm | Stage::Phrase(_) | Stage::Reason(_) if preview_too_old(dialog, now) => {
+        Stage::Confirm | Stage::Phrase(_) | Stage::Reason(_) | Stage::TakeOver(_)
+            if preview_too_old(dialog, now) =>
+        {
             renew_preview(state, effects);
         }
         _ => {}
@@ -246,7 +263,8 @@ pub(super) fn tick(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 fn preview_too_old(dialog: &Dialog, now: Moment) -> bool {
-    dialog.clear_preview().is_some_and(|preview| now.since(preview.at) > dialog::PREVIEW_LASTS)
+    let made = dialog.preview.as_ref().and_then(|outcome| outcome.as_ref().ok());
+    made.is_some_and(|preview| now.since(preview.at) > dialog::PREVIEW_LASTS)
 }
 
 /// Measures again what an open dialog would do.
@@ -341,7 +359,7 @@ pub(super) fn order(
         cooldown: spec.cooldown,
         needs_second: spec.guard.wants_second_person(),
         break_glass: dialog.break_glass,
-        take_over: None,
+        take_over: dialog.take_over.clone(),
         asked: dialog.asked.clone(),
         drill: false,
     }

@@ -14,6 +14,8 @@ mod reload;
 
 mod runs;
 
+mod taking_over;
+
 mod view;
 
 use std::{sync::Arc, time::Duration};

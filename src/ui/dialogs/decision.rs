@@ -39,7 +39,17 @@ pub fn lines(
         }
         Stage::Blocked => {
             lines.extend(blocked(dialog, width, theme));
-            lines.push(choices(&[("Esc", "Close, nothing was sent", "Close")], width, theme));
+            let mut offered = vec![("Esc", "Close, nothing was sent", "Close")];
+            if dialog.holders().is_some() {
+                offered.push(("T", "Take over: ask that run to stop", "Take over"));
+            }
+            lines.push(choices(&offered, width, theme));
+        }
+        Stage::TakeOver(typed) => {
+            let asks = "Taking over asks that run to stop; what it has done stays done. Why? \
+                        This goes into the journal.";
+            let next = ("Enter", "go on; nothing is stopped yet", "go on");
+            lines.extend(typing(dialog, asks, &typed.text, next, width, theme));
         }
         Stage::Reason(typed) => {
             let next = if spec.guard.wants_target_typed() {
@@ -110,8 +120,10 @@ pub fn cursor(
     width: usize,
     theme: Theme,
 ) -> Option<(u16, u16)> {
-    let (Stage::Reason(typed) | Stage::Phrase(typed) | Stage::Approval { line: typed, .. }) =
-        &dialog.stage
+    let (Stage::TakeOver(typed)
+    | Stage::Reason(typed)
+    | Stage::Phrase(typed)
+    | Stage::Approval { line: typed, .. }) = &dialog.stage
     else {
         return None;
     };

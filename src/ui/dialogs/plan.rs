@@ -12,7 +12,7 @@ use super::super::{format, paint, theme::Theme};
 use crate::{
     app::{actions::Dialog, state::State},
     domain::{
-        action::Preview,
+        action::{LOCKED, Preview},
         catalog::ActionSpec,
         observation::KeyGroup,
         text::safe,
@@ -62,6 +62,11 @@ pub fn lines(
             request(&mut page, preview);
             page.lines.extend(groups(&preview.groups, width, theme));
         }
+    }
+    if let (Some(_), Some(preview)) = (&dialog.take_over, dialog.clear_preview()) {
+        let from = preview.refusals.iter().filter_map(|why| why.strip_prefix(LOCKED));
+        page.say("takes over", from, theme.warning());
+        page.say("", ["that run is asked to stop first, 30 s at most"], theme.warning());
     }
     let shown = dialog.asked.shown();
     let given: Vec<String> =

@@ -235,6 +235,7 @@ pub static BINDINGS: &[Binding] = {
         bound!(row(CONFIRM, &[key('y')], Confirm, Acting, "do it, exactly as shown"), hint "do it" 2),
         // --- a run, a preview
         bound!(row(RUN, &[ESC, ENTER, key('q')], Back, Moving, "close; what is running goes on"), hint "close" 1),
+        bound!(row(RUN, &[key('T')], TakeOver, Acting, "take over from the run that is in the way"), hint "take over" 2),
         bound!(row(RUN, &[key('S')], CancelRun, Acting, "ask the runner to stop"), name "cancel", hint "ask it to stop" 2),
         bound!(row(RUN, &[key('o')], Attach, Acting, "answer an interactive run: this terminal is handed over"), name "attach"),
         // --- the menus
@@ -320,7 +321,7 @@ pub static BINDINGS: &[Binding] = {
         bound!(row(PANES, &[key('Y')], CopyMarkdown, Data, "copy the selected row as Markdown"), name "copy-markdown"),
         bound!(row(PANES, &[ctrl('s')], Save, Data, "write the state to a file"), name "save"),
         bound!(row(PANES, &[key('x')], ActionMenu, Acting, "the menu of actions: the only road to them"), name "actions", hint "actions" 2),
-        bound!(row(OTHER_PANES, &[key('C')], Contacted, Acting, "the selected level was contacted: starts its clock"), name "contacted"),
+        bound!(row(OTHER_PANES, &[key('C')], Contacted(true), Acting, "the selected level was contacted: starts its clock"), name "contacted"),
         bound!(row(OTHER_PANES, &[key('a')], Alert(AlertCommand::Begin(Begun::Acknowledge)), Acting, "say that you look after the selected alert"), hint "ack" 2),
         bound!(row(OTHER_PANES, &[key('s')], Alert(AlertCommand::Begin(Begun::Silence)), Acting, "keep the selected alert quiet for a time"), hint "silence" 3),
         bound!(row(OTHER_PANES, &[key('P')], Alert(AlertCommand::Begin(Begun::Priority)), Acting, "decide the priority of the selected alert"), hint "priority" 5),

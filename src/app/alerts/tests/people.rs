@@ -86,7 +86,8 @@ fn a_critical_alert_starts_the_clocks_and_prompts_for_the_next_level() {
     down(&mut console, 320);
     let prompt = escalation::prompt(&console.state.world).unwrap();
     assert!(prompt.contains("call level 2") && prompt.contains("team 2"), "{prompt}");
-    console.state.world.escalation.toggle(2, console.state.world.now);
+    let now = console.state.world.now;
+    console.state.world.escalation.contacted.insert(2, now);
     assert_eq!(escalation::prompt(&console.state.world), None);
     console.tell(AlertCommand::Taken { level: 2, who: "bob".into() });
     down(&mut console, 1_000);

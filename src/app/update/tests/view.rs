@@ -119,11 +119,19 @@ fn the_palette_reads_commands_actions_and_says_what_is_wrong() {
 #[test]
 fn a_contacted_level_has_a_clock_and_then_is_overdue() {
     let mut console = Console::new();
-    console.command(Command::FocusPane(5)).command(Command::Contacted);
+    console.command(Command::FocusPane(5)).command(Command::Contacted(true));
     let row = |console: &Console| crate::app::escalation::rows(&console.state.world).remove(0);
     assert_eq!(row(&console).remaining, Some(Duration::from_secs(900)));
     console.at(1_000.0);
     assert_eq!(row(&console).remaining, None);
     assert_eq!(row(&console).overdue, Some(Duration::from_secs(100)));
     assert!(!crate::app::escalation::rows(&console.state.world)[1].spec.is_configured());
+    // The same key again does not stop what it started.
+    console.command(Command::Contacted(true));
+    assert_eq!(row(&console).overdue, Some(Duration::from_secs(100)));
+    assert!(console.said().contains(":contacted off"), "{}", console.said());
+    console.command(Command::Contacted(false));
+    assert_eq!(row(&console).contacted, None);
+    console.command(Command::Contacted(false));
+    assert!(console.said().contains("no clock runs"), "{}", console.said());
 }

@@ -224,6 +224,13 @@ fn conclude(world: &mut World, id: &RunId, effects: &mut Vec<Effect>) {
 /// whoever started them, and proven when they are over.
 fn history_loaded(world: &mut World, history: Vec<PastRun>, effects: &mut Vec<Effect>) {
     let before = world.actions.unresolved();
+    let target = world.catalog.target();
+    let elsewhere = world.actions.remember(history, &target);
+    if !elsewhere.is_empty() {
+        let text = format!("not resolved elsewhere, for its own console: {}", elsewhere.join("; "));
+        say(world, Notice::warning(text), effects);
+    }
+    let history = std::mem::take(&mut world.actions.history);
     let is_known = |world: &World, past: &PastRun| world.actions.run(&past.run).is_some();
     let open = |past: &&PastRun| !past.resolved && past.trace.standing.is_some();
     let new: Vec<PastRun> = history

@@ -150,6 +150,7 @@ fn an_action_of_an_earlier_console_without_an_end_is_said_at_the_start() {
     console.tell(Event::History(vec![PastRun {
         run: RunId::from("r"),
         action: "warm".into(),
+        target: None,
         wall: Moment::at_seconds(0.0).wall,
         by: "ana".to_owned(),
         outcome: ActionOutcome::Unknown,

@@ -5,6 +5,8 @@ pub mod dialog;
 
 pub mod form;
 
+pub mod proof;
+
 pub mod reach;
 
 pub mod run;
@@ -19,7 +21,8 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     dialog::{Dialog, Stage},
     form::Form,
-    run::{ProofState, Run},
+    proof::ProofState,
+    run::Run,
 };
 use super::state::World;
 use crate::domain::{
@@ -155,12 +158,17 @@ impl ActionsState {
             .into_iter()
             .filter(|past| !cared_for(past) && self.told.insert(past.run.clone()))
             .collect();
-        left.iter().map(|past| {
-            let on = past.target.as_deref().unwrap_or_default();
-            let standing = past.trace.standing.map(Standing::words).unwrap_or_else(|| "has no known end".to_owned());
-            format!("{} of {on} by {}: {standing}", past.action, past.by)
-        })
-        .collect()
+        left.iter()
+            .map(|past| {
+                let on = past.target.as_deref().unwrap_or_default();
+                let standing = past
+                    .trace
+                    .standing
+                    .map(Standing::words)
+                    .unwrap_or_else(|| "has no known end".to_owned());
+                format!("{} of {on} by {}: {standing}", past.action, past.by)
+            })
+            .collect()
     }
 
     /// Remembers a run.

@@ -284,3 +284,16 @@ fn a_run_on_another_target_is_neither_followed_nor_judged_nor_rested_from() {
     assert_eq!(told.count(), 1);
     console.arm().prepare("warm");
 }
+
+/// It began before this console did, whose own clock knows nothing of that time.
+#[test]
+fn the_age_of_a_run_of_another_console_is_that_of_the_run() {
+    let mut console = Console::new();
+    console.second = 5.0;
+    let hour = Duration::from_secs(3_600);
+    let began = Moment::at_seconds(0.0).wall.checked_sub(hour).unwrap();
+    let standing = Some(Standing::Supervised);
+    console.tell(Event::History(vec![PastRun { wall: began, ..past("r-1", "warm", standing) }]));
+    let run = console.state.world.actions.runs.back().unwrap();
+    assert_eq!(run.age(console.state.world.now), hour + Duration::from_secs(5));
+}

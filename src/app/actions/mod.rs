@@ -268,6 +268,13 @@ pub fn why_not(world: &World, spec: &ActionSpec) -> Option<String> {
     reach::objection(world, spec)
 }
 
+/// What undoes a run that is over and may have acted, where something is configured for that.
+pub fn undo_of<'a>(world: &'a World, run: &Run) -> Option<&'a ActionSpec> {
+    run.outcome.filter(|outcome| *outcome != ActionOutcome::NeverStarted)?;
+    let undo = world.catalog.action(&run.action)?.undo.as_ref()?;
+    world.catalog.action(undo)
+}
+
 /// How long an action must still rest. By the wall clock, so that it also holds for runs
 /// of other consoles and before a restart.
 fn cooling_down(world: &World, spec: &ActionSpec) -> Option<Duration> {

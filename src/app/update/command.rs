@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     alerts, attach, doctor, guarded,
     leaving::{back, interrupt, quit, quit_now},
-    logs, say,
+    logs, say, undo,
 };
 use crate::app::{
     command::Command,
@@ -57,6 +57,7 @@ pub(super) fn apply(state: &mut State, command: Command, effects: &mut Vec<Effec
         Command::Confirm => guarded::confirm(state, effects),
         Command::CancelRun => guarded::cancel(state, effects),
         Command::TakeOver => guarded::take_over(state, effects),
+        Command::Undo => undo::undo(state, effects),
         Command::Attach => attach::under_way(state, effects),
         Command::Arm { lasting, reason } => guarded::arm(state, lasting, reason, effects),
         Command::Disarm => guarded::disarm(state, effects),

@@ -20,6 +20,8 @@ mod second;
 
 mod reload;
 
+mod undo;
+
 #[cfg(test)]
 mod tests;
 

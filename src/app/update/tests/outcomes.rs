@@ -244,3 +244,30 @@ fn a_journal_that_works_again_allows_actions_again() {
     console.command(Command::Prepare("warm".into()));
     assert!(console.effects.iter().any(|effect| matches!(effect, Effect::Preview { .. })));
 }
+
+#[test]
+fn what_has_acted_can_be_undone_from_where_its_end_is_shown() {
+    let undone = |outcome: Claim| {
+        let mut console = Console::new();
+        let actions = &mut console.state.world.catalog.actions;
+        let warm = actions.iter_mut().find(|spec| spec.id.as_str() == "warm").unwrap();
+        warm.undo = Some("cool".into());
+        actions.push(action("cool", Guard::G1, &[]));
+        console.good("redis", &[("ping_ms", number(1.0))]).arm().prepare("warm");
+        console.second = 1.0;
+        console.command(Command::Confirm);
+        console.command(Command::Undo);
+        assert!(console.said().contains("not over"), "{}", console.said());
+        console.second = 2.0;
+        console.report(ActionStage::Journaled);
+        console.finish(outcome, &[]);
+        console.command(Command::Undo);
+        console
+    };
+    let console = undone(Claim::Cancelled);
+    assert_eq!(console.dialog().action.as_str(), "cool");
+    assert_eq!(console.dialog().stage, crate::app::actions::Stage::Previewing);
+    let console = undone(Claim::NotSent);
+    assert_eq!(console.dialog().action.as_str(), "warm", "it did nothing");
+    assert!(console.said().contains("nothing to undo it with"), "{}", console.said());
+}

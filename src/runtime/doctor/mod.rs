@@ -223,10 +223,11 @@ async fn surroundings(
     let reading = tokio::task::spawn_blocking(move || {
         crate::actions::journal::history(&directory, super::engine::HISTORY * 5)
     });
-    let history = match reading.await {
-        Ok(Ok(history)) => Ok(history),
+    let history = match timeout(LIMIT, reading).await {
+        Ok(Ok(Ok(history))) => Ok(history),
+        Ok(Ok(Err(error))) => Err(error.to_string()),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(error) => Err(error.to_string()),
+        Err(_) => Err("the disk with the journal does not answer".to_owned()),
     };
     let unsafe_gets = watching::unsafe_gets(&profile);
     let asked = profile

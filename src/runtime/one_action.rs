@@ -128,7 +128,9 @@ pub async fn carry_out(
         ..Settings::default()
     };
     let mut state = State::new(profile.catalog.clone(), clock.now(), settings);
-    state.world.actions.history = journal.history(HISTORY);
+    let target = state.world.catalog.target();
+    // What is open elsewhere is for a console to tell.
+    let _ = state.world.actions.remember(journal.history(HISTORY), &target);
     // The command itself is what arms it.
     state.world.actions.armed = Some(Armed {
         since: state.world.now,
@@ -295,7 +297,10 @@ impl Session<'_> {
                     return Err(Ended::Refused(preview.refusals.join("; ")));
                 }
                 // What others run meanwhile is not followed from here.
-                Came::Event(Event::History(history)) => self.state.world.actions.history = history,
+                Came::Event(Event::History(history)) => {
+                    let target = self.state.world.catalog.target();
+                    let _ = self.state.world.actions.remember(history, &target);
+                }
                 Came::Event(event) => self.apply(event),
                 Came::TooLate => return Err(Ended::Refused("no preview could be made".to_owned())),
                 Came::Signal(signal) if signal.exit_code().is_some() => return Err(stopped()),

@@ -5,22 +5,28 @@ pub mod dialog;
 
 pub mod form;
 
+pub mod proof;
+
 pub mod reach;
 
 pub mod run;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     dialog::{Dialog, Stage},
     form::Form,
-    run::{ProofState, Run},
+    proof::ProofState,
+    run::Run,
 };
 use super::state::World;
 use crate::domain::{
-    action::{ActionOutcome, Claim, PastRun, Trace},
+    action::{ActionOutcome, Claim, PastRun, Standing, Trace},
     catalog::ActionSpec,
     guard::Guard,
     ids::{ActionId, RunId},
@@ -51,6 +57,9 @@ pub struct ActionsState {
     pub runs: VecDeque<Run>,
     /// Why the journal cannot be written, where it cannot.
     pub journal_failure: Option<String>,
+    /// The open runs of other targets that were told.
+    #[serde(default)]
+    pub told: BTreeSet<RunId>,
     started: u32,
 }
 
@@ -93,6 +102,7 @@ impl ActionsState {
             history: Vec::new(),
             runs: VecDeque::new(),
             journal_failure: None,
+            told: BTreeSet::new(),
             started: 0,
         }
     }
@@ -131,6 +141,34 @@ impl ActionsState {
     fn blocking(&self, action: &ActionId) -> Option<&Run> {
         let open = self.runs.iter().filter(|run| run.outcome.is_none());
         open.into_iter().find(|run| run.by.is_none() || run.action == *action)
+    }
+
+    /// Takes over what the journal tells of a target. What is left open on others and not
+    /// looked after there, in words, once: it is for their consoles, which know what it was
+    /// to do.
+    pub fn remember(&mut self, history: Vec<PastRun>, target: &str) -> Vec<String> {
+        let (own, others): (Vec<_>, Vec<_>) =
+            history.into_iter().partition(|past| past.is_on(target));
+        self.history = own;
+        let cared_for = |past: &PastRun| {
+            past.resolved
+                || matches!(past.trace.standing, Some(Standing::Starting | Standing::Supervised))
+        };
+        let left: Vec<PastRun> = others
+            .into_iter()
+            .filter(|past| !cared_for(past) && self.told.insert(past.run.clone()))
+            .collect();
+        left.iter()
+            .map(|past| {
+                let on = past.target.as_deref().unwrap_or_default();
+                let standing = past
+                    .trace
+                    .standing
+                    .map(Standing::words)
+                    .unwrap_or_else(|| "has no known end".to_owned());
+                format!("{} of {on} by {}: {standing}", past.action, past.by)
+            })
+            .collect()
     }
 
     /// Remembers a run.
@@ -187,6 +225,7 @@ impl ActionsState {
             return Some(PastRun {
                 run: run.id.clone(),
                 action: run.action.clone(),
+                target: None,
                 wall: run.started.wall,
                 by: run.by.clone().unwrap_or_else(|| HERE.to_owned()),
                 outcome: run.outcome.unwrap_or(ActionOutcome::Unknown),
@@ -269,6 +308,7 @@ mod tests {
         PastRun {
             run: run.into(),
             action: action.into(),
+            target: None,
             wall: jiff::Timestamp::UNIX_EPOCH,
             by: "alice".to_owned(),
             outcome: ActionOutcome::Confirmed,

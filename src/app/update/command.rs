@@ -328,9 +328,9 @@ fn contacted(state: &mut State, was: bool, effects: &mut Vec<Effect>) {
     };
     let (level, name) = (row.spec.level, &row.spec.name);
     if let (true, Some(since)) = (was, row.contacted) {
-        let ago = crate::domain::time::coarse_age(world.now.wall_since(since));
+        let ago = crate::domain::time::ago(world.now.wall_since(since));
         let text = format!(
-            "the clock of level {level} ({name}) runs already, since {ago}; :contacted off takes that back"
+            "the clock of level {level} ({name}) was started {ago} and runs; :contacted off takes that back"
         );
         return say(world, Notice::info(text), effects);
     }

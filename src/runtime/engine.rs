@@ -11,7 +11,7 @@ mod journal;
 mod runs;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 mod watch;
 

@@ -10,7 +10,8 @@ use crate::{
     domain::action::ActionStage,
 };
 
-fn loaded(directory: &Path, more: &str) -> Loaded {
+/// A configuration in this directory, with one source and whatever is added to it.
+pub(in crate::runtime) fn loaded(directory: &Path, more: &str) -> Loaded {
     let file = directory.join("watchfloor.toml");
     let text = format!(
         "[service]\nname = \"shop\"\nenvironment = \"test\"\n[source.api]\nkind = \"http\"\n\

@@ -23,7 +23,6 @@ pub(super) async fn guard(shared: Arc<Shared>, place: Place) {
         let (path, now) = (path.clone(), (place.clock)().wall);
         match answered(tokio::task::spawn_blocking(move || lock::take(&path, now)), &shared).await {
             Ok(Tried::Ours(held, before)) => {
-                let held = Arc::new(held);
                 *locked(&shared.lock) = Some(Arc::clone(&held));
                 shared.take_over(Sender::Here, &before);
                 return keep(&shared, held).await;

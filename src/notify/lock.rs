@@ -115,7 +115,7 @@ struct Disk {
 #[derive(Debug)]
 pub(super) enum Tried {
     /// It is ours; with what whoever had it before has written.
-    Ours(Held, Record),
+    Ours(Arc<Held>, Record),
     /// It is another's, who has written this, if it can be read; and who has touched the file
     /// then: again and again while it runs. One that is stopped holds the lock too.
     Theirs(Option<Record>, SystemTime),
@@ -152,7 +152,7 @@ fn try_to(path: &Path, now: Timestamp) -> io::Result<Tried> {
             let record = Mutex::new(record);
             let held = Held { record, disk, turn: Arc::default(), hangs: AtomicBool::default() };
             held.write();
-            Ok(Tried::Ours(held, before))
+            Ok(Tried::Ours(Arc::new(held), before))
         }
         Err(TryLockError::WouldBlock) => {
             let sign = file.metadata()?.modified()?;

@@ -245,7 +245,7 @@ pub(super) struct Run {
 
 #[derive(Clone, Debug, Group)]
 pub(super) struct Attach {
-    /// The run, by its name
+    /// The run, by its name or by that of its action
     pub(super) run: String,
     /// Whoever is at its terminal has to go
     #[arg(long)]

@@ -4,12 +4,12 @@ use std::{ffi::OsString, path::Path, process::ExitCode};
 
 use super::{
     args::{Attach, Common},
-    configuration, live, out,
+    configuration, live, logging, out, run,
 };
 use crate::{
     actions,
     domain::ids::RunId,
-    runtime::attach::{self, Left},
+    runtime::attach::{self, Answered, HowItEnded, Left},
 };
 
 /// There was nothing to attach to, or somebody else is there.
@@ -25,25 +25,52 @@ pub(super) fn run(common: &Common, options: &Attach) -> color_eyre::Result<ExitC
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
-    let run = RunId::from(options.run.as_str());
+    let _log =
+        logging::start(&loaded.profile.state_dir, common.verbose).map_err(|why| out::error(&why));
+    let mut proving = || out::error("it has ended; looking at the proof");
     let tokio = live::tokio()?;
-    let left = tokio.block_on(attach::answer_run(&loaded.profile, &run, options.take_over));
+    let answered = tokio.block_on(attach::answer_run(
+        loaded.profile,
+        &options.run,
+        options.take_over,
+        &mut proving,
+    ));
     tokio.shutdown_timeout(live::SHUTDOWN);
-    let goes_on = match left {
-        Ok(Left::Ended) => {
-            return out::line(&format!(
-                "it has ended; what came of it: watchfloor journal show {run}"
-            ));
-        }
+    let (run, left) = match answered {
+        Ok((run, Answered::Over(how))) => return over(&run, how),
+        Ok((run, Answered::Left(left))) => (run, left),
         Err(why) => {
-            out::error(&format!("not attached to {run}: {why}"));
+            out::error(&format!("not attached to {}: {why}", options.run));
             return Ok(ExitCode::from(REFUSED));
         }
-        Ok(Left::Key | Left::Gone) => "it goes on".to_owned(),
-        Ok(Left::Lost(why)) => format!("it goes on: {why}"),
+    };
+    let goes_on = match left {
+        Left::Lost(why) => format!("it goes on: {why}"),
+        _ => "it goes on".to_owned(),
     };
     out::error(&format!("{goes_on}; to answer it again: watchfloor attach {run}"));
     Ok(ExitCode::from(GOES_ON))
+}
+
+/// Says what came of a run, and exits by it as `run` does.
+fn over(run: &RunId, how: HowItEnded) -> color_eyre::Result<ExitCode> {
+    let more = format!("what the journal knows: watchfloor journal show {run}");
+    let code = match how {
+        HowItEnded::Proven(run, unwritten) => {
+            unwritten.iter().for_each(|why| out::error(why));
+            out::line(&run::outcome_of(&run))?;
+            run::code_of(run.outcome)
+        }
+        HowItEnded::Known(outcome) => {
+            out::line(&format!("{}, as another console found; {more}", outcome.word()))?;
+            run::code_of(Some(outcome))
+        }
+        HowItEnded::Unseen(why) => {
+            out::error(&format!("{why}; {more}"));
+            run::code_of(None)
+        }
+    };
+    Ok(ExitCode::from(code))
 }
 
 /// Returns only where the program cannot be started.

@@ -9,7 +9,7 @@ use super::{
     asked, configuration, live, logging, out,
 };
 use crate::{
-    actions,
+    actions, app,
     domain::action::{ActionOutcome, Claim, Preview},
     runtime::one_action::{self, Asked, Ended, Word},
 };
@@ -111,14 +111,7 @@ fn told<'a>(action: &'a str, ended: &'a Ended) -> (Document<'a>, u8) {
             (Document { run: Some(run.as_str()), detached: true, ..document }, UNKNOWN)
         }
         Ended::Over(run) => {
-            let code = match run.outcome {
-                Some(ActionOutcome::Confirmed) => CONFIRMED,
-                Some(ActionOutcome::Failed | ActionOutcome::Refuted | ActionOutcome::Cancelled) => {
-                    FAILED
-                }
-                Some(ActionOutcome::NeverStarted) => REFUSED,
-                Some(ActionOutcome::Unknown) | None => UNKNOWN,
-            };
+            let code = code_of(run.outcome);
             let result = run.result.as_ref().map(|(result, _)| result);
             let document = Document {
                 run: Some(run.id.as_str()),
@@ -158,16 +151,29 @@ fn in_words(ended: &Ended) -> color_eyre::Result<ExitCode> {
         Ended::Detached(run) => {
             format!("goes on without us as {run}; how it ends: watchfloor journal show {run}")
         }
-        Ended::Over(run) => {
-            let word = run.outcome.map_or("UNKNOWN", ActionOutcome::word);
-            let but = if run.failed_but_effective() { ", BUT its effect is there" } else { "" };
-            let summary = run.result.as_ref().map_or("", |(result, _)| result.summary.as_str());
-            let mut lines = vec![format!("{word}{but}: {summary}")];
-            lines.extend(run.evidence().into_iter().map(|line| format!("  {line}")));
-            lines.join("\n")
-        }
+        Ended::Over(run) => outcome_of(run),
     };
     out::line(&text)
+}
+
+/// The code to exit by.
+pub(super) fn code_of(outcome: Option<ActionOutcome>) -> u8 {
+    match outcome {
+        Some(ActionOutcome::Confirmed) => CONFIRMED,
+        Some(ActionOutcome::Failed | ActionOutcome::Refuted | ActionOutcome::Cancelled) => FAILED,
+        Some(ActionOutcome::NeverStarted) => REFUSED,
+        Some(ActionOutcome::Unknown) | None => UNKNOWN,
+    }
+}
+
+/// How a run ended, and why that is thought.
+pub(super) fn outcome_of(run: &app::actions::Run) -> String {
+    let word = run.outcome.map_or("UNKNOWN", ActionOutcome::word);
+    let but = if run.failed_but_effective() { ", BUT its effect is there" } else { "" };
+    let summary = run.result.as_ref().map_or("", |(result, _)| result.summary.as_str());
+    let mut lines = vec![format!("{word}{but}: {summary}")];
+    lines.extend(run.evidence().into_iter().map(|line| format!("  {line}")));
+    lines.join("\n")
 }
 
 /// Carries out the run that is handed over on standard input.

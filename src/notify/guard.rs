@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+};
 
 use super::{
-    BEAT, Place, SILENT, Shared, TAKE_OVER,
+    BEAT, Place, SILENT, Shared, TAKE_OVER, TAKEN_WITHIN,
     lock::{self, Held, Record, Tried},
     locked,
 };
@@ -18,10 +21,8 @@ pub(super) async fn guard(shared: Arc<Shared>, place: Place) {
     let mut sign = (None, Instant::now());
     loop {
         let (path, now) = (path.clone(), (place.clock)().wall);
-        let tried = tokio::task::spawn_blocking(move || lock::take(&path, now)).await;
-        match tried {
+        match answered(tokio::task::spawn_blocking(move || lock::take(&path, now)), &shared).await {
             Ok(Tried::Ours(held, before)) => {
-                let held = Arc::new(held);
                 *locked(&shared.lock) = Some(Arc::clone(&held));
                 shared.take_over(Sender::Here, &before);
                 return keep(&shared, held).await;
@@ -46,20 +47,37 @@ pub(super) async fn guard(shared: Arc<Shared>, place: Place) {
     }
 }
 
+/// Waits for the attempt to take the lock. Without an answer this console sends: what hangs may
+/// do so for hours, and would hold back every message.
+async fn answered(
+    mut attempt: JoinHandle<Tried>,
+    shared: &Shared,
+) -> Result<Tried, tokio::task::JoinError> {
+    if let Ok(tried) = timeout(TAKEN_WITHIN, &mut attempt).await {
+        return tried;
+    }
+    let why = "the disk with the lock of the notifications does not answer".to_owned();
+    shared.go_without(why, &Record::default());
+    // The same attempt: another one would only hang beside it.
+    attempt.await
+}
+
 /// Shows that this console runs, and what it owes, for ever.
 async fn keep(shared: &Shared, held: Arc<Held>) {
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let held = Arc::clone(&held);
-        let write: Box<dyn FnOnce() + Send> = tokio::select! {
-            _ = beat.tick() => Box::new(move || held.beat()),
-            () = shared.stirred.notified() => {
-                let owed = shared.owed();
-                Box::new(move || held.owe(owed))
+        let alive = tokio::select! {
+            _ = beat.tick() => true,
+            () = shared.stirred.notified() => false,
+        };
+        held.owe(shared.owed());
+        let write = move |held: &Held| {
+            held.write();
+            if alive {
+                held.beat();
             }
         };
-        // What is missed is made up for by the next.
-        let _ = tokio::task::spawn_blocking(write).await;
+        Arc::clone(&held).on_disk(BEAT, write).await;
     }
 }

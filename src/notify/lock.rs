@@ -10,13 +10,18 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
+use super::locked;
 use crate::{
     config::{place, secret::redact},
     domain::notification::Notification,
@@ -85,15 +90,32 @@ struct Delivered {
     print: u64,
 }
 
-/// The lock, once it is ours: until it is dropped, also by the end of the process.
+/// The lock, once it is ours: until it is dropped, also by the end of the process. What is to
+/// be remembered is put in without waiting for the disk, and stands there after a `write`.
 #[derive(Debug)]
-pub(super) struct Held(Mutex<(File, Record)>);
+pub(super) struct Held {
+    record: Mutex<Record>,
+    disk: Mutex<Disk>,
+    /// Who writes: one at a time, so that a disk that hangs holds up one thread and no more.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// It did not answer the last time, which was said.
+    hangs: AtomicBool,
+}
+
+/// The file of the lock.
+#[derive(Debug)]
+struct Disk {
+    file: File,
+    /// What stands there; none where that is not known.
+    stands: Option<Record>,
+    failing: bool,
+}
 
 /// What became of an attempt to take it.
 #[derive(Debug)]
 pub(super) enum Tried {
     /// It is ours; with what whoever had it before has written.
-    Ours(Held, Record),
+    Ours(Arc<Held>, Record),
     /// It is another's, who has written this, if it can be read; and who has touched the file
     /// then: again and again while it runs. One that is stopped holds the lock too.
     Theirs(Option<Record>, SystemTime),
@@ -126,8 +148,11 @@ fn try_to(path: &Path, now: Timestamp) -> io::Result<Tried> {
             let (pid, since) = (Some(std::process::id()), Some(now));
             // What was owed stands there until it is taken over.
             let record = Record { pid, since, ended: None, ..before.clone() };
-            keep(&mut file, &record);
-            Ok(Tried::Ours(Held(Mutex::new((file, record))), before))
+            let disk = Mutex::new(Disk { file, stands: None, failing: false });
+            let record = Mutex::new(record);
+            let held = Held { record, disk, turn: Arc::default(), hangs: AtomicBool::default() };
+            held.write();
+            Ok(Tried::Ours(Arc::new(held), before))
         }
         Err(TryLockError::WouldBlock) => {
             let sign = file.metadata()?.modified()?;
@@ -154,52 +179,96 @@ fn write(file: &mut File, record: &Record) -> io::Result<()> {
 }
 
 impl Held {
-    /// Remembers that the target has this message. Blocks on the disk.
+    /// Remembers that the target has this message.
     pub(super) fn remember(&self, target: &str, message: &Notification, now: Timestamp) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (file, record) = &mut *held;
-        let delivered = &mut record.delivered;
+        let delivered = &mut locked(&self.record).delivered;
         delivered.insert(key(target, message), Delivered { at: now, print: print(message) });
         while delivered.len() > REMEMBERED {
             let oldest = delivered.iter().min_by_key(|(_, one)| one.at);
             let Some(oldest) = oldest.map(|(key, _)| key.clone()) else { break };
             delivered.remove(&oldest);
         }
-        keep(file, record);
+    }
+
+    /// Remembers what is not delivered yet, for whoever takes over.
+    pub(super) fn owe(&self, owed: Vec<Owed>) {
+        locked(&self.record).owed = owed;
+    }
+
+    /// Remembers that this console ends in order, and what it owes then.
+    pub(super) fn end(&self, owed: Vec<Owed>, now: Timestamp) {
+        let mut record = locked(&self.record);
+        record.owed = owed;
+        record.ended = Some(now);
+    }
+
+    /// Writes what is remembered, where it does not stand there yet. Blocks on the disk.
+    pub(super) fn write(&self) {
+        let mut disk = locked(&self.disk);
+        let record = locked(&self.record).clone();
+        if disk.stands.as_ref() == Some(&record) {
+            return;
+        }
+        let written = write(&mut disk.file, &record);
+        // Said once, not with every sign of life.
+        let was = std::mem::replace(&mut disk.failing, written.is_err());
+        disk.stands = match written {
+            Ok(()) => Some(record),
+            Err(error) if was => {
+                tracing::debug!(%error, "the lock of the notifications cannot be written to");
+                None
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the lock of the notifications cannot be written to");
+                None
+            }
+        };
     }
 
     /// Shows the others that this console still runs: the time of the file, which can be set
     /// on a full disk too. Blocks on the disk.
     pub(super) fn beat(&self) {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = held.0.set_modified(SystemTime::now()) {
+        if let Err(error) = locked(&self.disk).file.set_modified(SystemTime::now()) {
             tracing::warn!(%error, "the lock of the notifications cannot be touched");
         }
     }
 
-    /// Remembers what is not delivered yet, for whoever takes over. Blocks on the disk.
-    pub(super) fn owe(&self, owed: Vec<Owed>) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (file, record) = &mut *held;
-        if record.owed != owed {
-            record.owed = owed;
-            keep(file, record);
+    /// Does this on the disk, but waits for it no longer than `limit`: a disk that hangs must
+    /// keep nobody from being told. What was not done is made up for by the next.
+    pub(super) async fn on_disk(
+        self: Arc<Self>,
+        limit: Duration,
+        work: impl FnOnce(&Self) + Send + 'static,
+    ) {
+        let held = Arc::clone(&self);
+        let done = async {
+            let turn = Arc::clone(&held.turn).lock_owned().await;
+            let done = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                work(&held);
+            });
+            done.await
+        };
+        let hangs = !matches!(timeout(limit, done).await, Ok(Ok(())));
+        if hangs && !self.hangs.swap(hangs, Ordering::Relaxed) {
+            tracing::warn!("the disk with the lock of the notifications does not answer");
         }
+        self.hangs.store(hangs, Ordering::Relaxed);
     }
 
-    /// Says that this console ends in order, and what it owes then. Blocks on the disk.
-    pub(super) fn end(&self, owed: Vec<Owed>, now: Timestamp) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (file, record) = &mut *held;
-        record.owed = owed;
-        record.ended = Some(now);
-        keep(file, record);
-    }
-}
-
-fn keep(file: &mut File, record: &Record) {
-    if let Err(error) = write(file, record) {
-        tracing::warn!(%error, "the lock of the notifications cannot be written to");
+    /// A disk that hangs until what is returned is dropped.
+    #[cfg(test)]
+    pub(super) fn hang(self: &Arc<Self>) -> std::sync::mpsc::Sender<()> {
+        let (until, wait) = std::sync::mpsc::channel::<()>();
+        let (hangs, is_hanging) = std::sync::mpsc::channel();
+        let held = Arc::clone(self);
+        std::thread::spawn(move || {
+            let _disk = locked(&held.disk);
+            let _ = hangs.send(());
+            let _ = wait.recv();
+        });
+        is_hanging.recv().unwrap();
+        until
     }
 }
 
@@ -250,6 +319,7 @@ mod tests {
         let (a, b) = (samples::message(&["a"]), samples::message(&["b"]));
         let Tried::Ours(held, _) = take(&path, now()) else { panic!("free") };
         held.remember("hook", &a, now());
+        held.write();
         drop(held);
         let Tried::Ours(_held, before) = take(&path, now()) else { panic!("free") };
         assert!(before.was_delivered("hook", &a));
@@ -268,6 +338,7 @@ mod tests {
         let owed = || vec![Owed { target: "hook".to_owned(), message: message.clone() }];
         let Tried::Ours(held, _) = take(&path, now()) else { panic!("free") };
         held.owe(owed());
+        held.write();
         drop(held);
         // It ended without a word, and so did whoever took over before it had sent that.
         for _ in 0..2 {
@@ -277,6 +348,7 @@ mod tests {
         }
         let Tried::Ours(held, _) = take(&path, now()) else { panic!("free") };
         held.end(owed(), now());
+        held.write();
         drop(held);
         let Tried::Ours(_held, before) = take(&path, now()) else { panic!("free") };
         let earlier = now() - jiff::SignedDuration::from_secs(60);

@@ -68,6 +68,13 @@ const BEAT: Duration = Duration::from_secs(5);
 /// Whoever shows nothing for this long is stopped, and sends nothing.
 const SILENT: Duration = Duration::from_secs(45);
 
+/// The disk may take so long until the lock is taken or refused; without an answer this
+/// console sends meanwhile.
+const TAKEN_WITHIN: Duration = Duration::from_secs(3);
+
+/// The disk may take so long to remember what was delivered.
+const REMEMBERED_WITHIN: Duration = Duration::from_secs(1);
+
 /// A message that is held back is still sent by whoever takes over within this time.
 const STILL_NEWS: Duration = Duration::from_secs(5 * 60);
 
@@ -192,9 +199,9 @@ impl Notifier {
                 deliver(&config, &message, now).await?;
                 let held = shared.upgrade().and_then(|shared| locked(&shared.lock).clone());
                 if let Some(held) = held {
-                    let remember = move || held.remember(&config.name, &message, now);
                     // Only for whoever takes over; the message was delivered.
-                    let _ = tokio::task::spawn_blocking(remember).await;
+                    held.remember(&config.name, &message, now);
+                    held.on_disk(REMEMBERED_WITHIN, Held::write).await;
                 }
                 Ok(())
             }
@@ -214,13 +221,8 @@ impl Notifier {
         self.shared.sender.subscribe()
     }
 
-    /// The messages that were not delivered yet, over all targets.
-    pub fn waiting(&self) -> usize {
-        locked(&self.shared.desks).values().map(|open| open.desk.waiting()).sum()
-    }
-
-    /// Ends, after every message has had an attempt or `limit` has passed. The messages that
-    /// some target has not got; [`Outbox::not_delivered`] takes them back.
+    /// Ends, after every message has had an attempt or `limit` has passed, and a moment for
+    /// the disk. The messages that some target has not got; [`Outbox::not_delivered`] takes them back.
     ///
     /// [`Outbox::not_delivered`]: crate::domain::outbox::Outbox::not_delivered
     pub async fn stop(self, limit: Duration) -> Vec<Notification> {
@@ -244,7 +246,8 @@ impl Notifier {
         if let Some(held) = held {
             let (owed, now) = (self.shared.owed(), (self.place.clock)().wall);
             // For a console that watches already; one that starts later has what is returned.
-            let _ = tokio::task::spawn_blocking(move || held.end(owed, now)).await;
+            held.end(owed, now);
+            held.on_disk(REMEMBERED_WITHIN, Held::write).await;
         }
         left
     }

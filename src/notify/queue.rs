@@ -193,12 +193,7 @@ impl Queue {
         Some(Outcome::Retrying { attempt: entry.attempts, next_in, why })
     }
 
-    /// The messages that wait or are under way.
-    pub(super) fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Those messages, in order.
+    /// The messages that wait or are under way, in order.
     pub(super) fn left(&self) -> Vec<Notification> {
         self.waiting.iter().map(|waiting| waiting.message.clone()).collect()
     }

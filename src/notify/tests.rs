@@ -61,6 +61,7 @@ async fn what_was_sent_for_a_stopped_console_is_not_sent_again_when_it_ends() {
     let now = Moment::at_seconds(0.0);
     let Tried::Ours(held, _) = lock::take(&path, now.wall) else { panic!("free") };
     held.owe(vec![Owed { target: "desk".to_owned(), message: samples::message(&["a"]) }]);
+    held.write();
     let place = Place {
         service: "shop".to_owned(),
         environment: "test".to_owned(),
@@ -74,7 +75,6 @@ async fn what_was_sent_for_a_stopped_console_is_not_sent_again_when_it_ends() {
     // It ends, and the same stands in its file.
     drop(held);
     notifier.sender().wait_for(|sender| *sender == Sender::Here).await.unwrap();
-    assert_eq!(notifier.waiting(), 0);
     assert!(timeout(Duration::from_secs(60), reports.recv()).await.is_err(), "sent again");
 }
 
@@ -99,4 +99,91 @@ async fn whoever_sends_shows_that_it_runs() {
     while beat(&path) == first {
         sleep(BEAT).await;
     }
+}
+
+/// Waits for something while a disk hangs: the clock of the test stands still then.
+async fn meanwhile<T>(limit: Duration, wanted: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let mut wanted = std::pin::pin!(wanted);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut wanted => return done,
+            () = tokio::time::advance(Duration::from_millis(50)) => {}
+        }
+        assert!(began.elapsed() < limit, "it waits for the disk");
+        // Programs and files need time of the other kind.
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn patient() -> NotifyConfig {
+    let mut config = config();
+    config.targets[0].timeout = Duration::from_secs(3600);
+    config
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_whose_disk_hangs_holds_nothing_back() {
+    let state = tempfile::tempdir().unwrap();
+    let path = lock::place(state.path(), "shop", "test");
+    // A pipe takes a lock as a file does, and reading it takes for ever.
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    let now = Moment::at_seconds(0.0);
+    let place = Place {
+        service: "shop".to_owned(),
+        environment: "test".to_owned(),
+        state_dir: state.path().to_owned(),
+        clock: Arc::new(move || now),
+    };
+    let (notifier, mut reports) = Notifier::spawn(patient(), place);
+    notifier.send(samples::message(&["a"]));
+    let mut sender = notifier.sender();
+    meanwhile(TAKEN_WITHIN * 2, sender.wait_for(Sender::is_here)).await.unwrap();
+    let words = sender.borrow().words().unwrap();
+    assert!(words.ends_with("does not answer"), "{words}");
+    let report = meanwhile(TAKEN_WITHIN * 10, reports.recv()).await.unwrap();
+    assert_eq!(report.outcome, Outcome::Delivered);
+    // It answers again.
+    let answer = std::thread::spawn(move || {
+        let pipe = std::fs::OpenOptions::new().write(true).open(path);
+        std::io::Write::write_all(&mut pipe.unwrap(), &vec![b' '; 4 << 20])
+    });
+    sender.wait_for(|sender| *sender == Sender::Here).await.unwrap();
+    answer.join().unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_delivered_is_done_with_while_the_disk_hangs() {
+    let state = tempfile::tempdir().unwrap();
+    let now = Moment::at_seconds(0.0);
+    let place = Place {
+        service: "shop".to_owned(),
+        environment: "test".to_owned(),
+        state_dir: state.path().to_owned(),
+        clock: Arc::new(move || now),
+    };
+    let (notifier, mut reports) = Notifier::spawn(patient(), place);
+    notifier.sender().wait_for(Sender::is_here).await.unwrap();
+    let held = locked(&notifier.shared.lock).clone().unwrap();
+    let disk = held.hang();
+    for (key, sequence) in [("a", 1), ("b", 2)] {
+        notifier.send(samples::numbered(sequence, Severity::Critical, &[key]));
+        let report = meanwhile(Duration::from_secs(60), reports.recv()).await.unwrap();
+        assert_eq!((report.outcome, report.sequence), (Outcome::Delivered, sequence));
+    }
+    let left = meanwhile(Duration::from_secs(60), notifier.stop(Duration::from_secs(1))).await;
+    assert_eq!(left, []);
+    drop(disk);
+    // All of it stands there once the disk answers: whoever takes over repeats nothing.
+    held.on_disk(Duration::from_secs(3600), lock::Held::write).await;
+    let path = lock::place(state.path(), "shop", "test");
+    let before = loop {
+        if let Tried::Ours(_, before) = lock::take(&path, now.wall) {
+            break before;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(before.was_delivered("desk", &samples::message(&["b"])), "of an incident the newest");
 }

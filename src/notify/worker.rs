@@ -3,7 +3,7 @@
 
 use std::{
     future::Future,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use tokio::{
@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    Clock,
+    Clock, locked,
     queue::{Next, Queue, Refused},
 };
 use crate::{
@@ -36,10 +36,6 @@ pub(super) struct Desk {
     stirred: Arc<Notify>,
     reports: mpsc::Sender<Delivery>,
     clock: Clock,
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Desk {
@@ -86,11 +82,6 @@ impl Desk {
     }
 
     /// The messages that were not delivered yet.
-    pub(super) fn waiting(&self) -> usize {
-        locked(&self.queue).len()
-    }
-
-    /// Those messages.
     pub(super) fn left(&self) -> Vec<Notification> {
         locked(&self.queue).left()
     }

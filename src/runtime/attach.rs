@@ -1,5 +1,7 @@
 //! The operator's terminal in the hands of an interactive action, and back.
 
+mod settle;
+
 use std::{convert::Infallible, future::pending, io, sync::Arc, time::Duration};
 
 use tokio::{
@@ -8,11 +10,20 @@ use tokio::{
     time::sleep,
 };
 
+use super::engine::HISTORY;
 use crate::{
     actions::{Actions, Attachment, NotAttached, Shown},
-    app::msg::{Event, Notice},
+    app::{
+        actions::Run,
+        msg::{Event, Notice},
+    },
     config::profile::Profile,
-    domain::{ids::RunId, text::safe},
+    domain::{
+        action::{ActionOutcome, PastRun, Standing},
+        catalog::Catalog,
+        ids::{ActionId, RunId},
+        text::safe,
+    },
     terminal::{
         input::Input,
         lent::{Lender, Lent},
@@ -31,6 +42,8 @@ const ALSO_LEAVE: [&[u8]; 2] = [b"\x1b[27;5;93~", b"\x1b[93;5u"];
 const AGAIN: Duration = Duration::from_millis(10);
 /// What is typed and waits, in pieces.
 const TYPED: usize = 64;
+/// Runs that are named where none is meant.
+const LISTED: usize = 5;
 
 /// Where keys go while a program has the terminal.
 pub(super) type Keys = Option<mpsc::Sender<Vec<u8>>>;
@@ -208,20 +221,88 @@ pub async fn answer(
     Ok(left)
 }
 
-/// Answers a run that goes on: the command `attach`.
+/// How a run ended that was answered to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HowItEnded {
+    /// Its proof was looked at; with what keeps the outcome from the journal.
+    Proven(Box<Run>, Option<String>),
+    /// Somebody else was faster: the journal has the outcome.
+    Known(ActionOutcome),
+    /// Nobody looked at its proof, and why.
+    Unseen(String),
+}
+
+/// What became of answering a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answered {
+    /// The operator has left, and it goes on; or they were sent away.
+    Left(Left),
+    /// It has ended.
+    Over(HowItEnded),
+}
+
+/// Answers a run that goes on, and looks at its proof when it has ended: the command `attach`.
+/// `name` is that of the run, or of its action where one run of it alone is under way.
+/// `proving` is told when the waiting for the proof begins.
 ///
 /// # Errors
 /// There is no terminal, no journal, or no such run that could be answered.
-pub async fn answer_run(profile: &Profile, run: &RunId, take_over: bool) -> Result<Left, String> {
+pub async fn answer_run(
+    profile: Profile,
+    name: &str,
+    take_over: bool,
+    proving: &mut dyn FnMut(),
+) -> Result<(RunId, Answered), String> {
     let clock = super::clock::Clock::start();
     let opened = Actions::open(&profile.state_dir, Arc::new(move || clock.now()));
-    let (actions, _) = opened.map_err(|error| error.to_string())?;
+    let actions = Arc::new(opened.map_err(|error| error.to_string())?.0);
+    let run = which(&actions, &profile.catalog, name)?;
     let mut signals = Signals::listen(None).map_err(|error| error.to_string())?;
     let ending = async { while signals.next().await.exit_code().is_none() {} };
-    tokio::select! {
-        left = answer(&actions, run, run.as_str(), take_over) => left,
-        () = ending => Ok(Left::Gone),
+    let left = tokio::select! {
+        left = answer(&actions, &run, run.as_str(), take_over) => left?,
+        () = ending => Left::Gone,
+    };
+    if left != Left::Ended {
+        return Ok((run, Answered::Left(left)));
     }
+    proving();
+    let how = settle::settle(profile, actions, clock, &run, &mut signals).await;
+    Ok((run, Answered::Over(how)))
+}
+
+/// The run that is meant. Blocks on the disk.
+fn which(actions: &Actions, catalog: &Catalog, name: &str) -> Result<RunId, String> {
+    let run = RunId::from(name);
+    if actions.past(&run).is_some() {
+        return Ok(run);
+    }
+    let target = catalog.target();
+    let asks = |past: &PastRun| {
+        past.is_on(&target)
+            && past.trace.standing.is_some_and(Standing::is_running)
+            && catalog.action(&past.action).is_some_and(|action| action.interactive)
+    };
+    let open: Vec<PastRun> = actions.history(HISTORY).into_iter().filter(asks).collect();
+    let of_action: Vec<&PastRun> =
+        open.iter().filter(|past| past.action.as_str() == name).collect();
+    if let [only] = of_action[..] {
+        return Ok(only.run.clone());
+    }
+    let what = if !of_action.is_empty() {
+        "several of its runs can be answered"
+    } else if catalog.action(&ActionId::from(name)).is_some() {
+        "no run of it can be answered"
+    } else {
+        "there is no run and no action of that name"
+    };
+    let shown = |past: &PastRun| format!("{} ({} by {})", past.run, past.action, past.by);
+    let runs: Vec<String> = open.iter().take(LISTED).map(shown).collect();
+    Err(match open.len().saturating_sub(LISTED) {
+        _ if runs.is_empty() => format!("{what}; nothing that asks is under way"),
+        0 => format!("{what}; under way: {}", runs.join(", ")),
+        more => format!("{what}; under way: {}, and {more} more", runs.join(", ")),
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,14 @@ mod asking;
 
 mod examine;
 
+mod groups;
+
+mod journal;
+
 mod runs;
+
+#[cfg(test)]
+pub(super) mod tests;
 
 mod watch;
 
@@ -18,7 +25,8 @@ use std::{
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tokio_util::{sync::DropGuard, task::AbortOnDropHandle};
 
-use self::asking::keep_polling;
+pub(super) use self::groups::groups_of;
+use self::{asking::keep_polling, journal::Writer};
 use super::{
     attach::Wanted,
     clock::Clock,
@@ -35,12 +43,11 @@ use crate::{
         state::State,
         summary,
     },
-    config::profile::{ActionConfig, ActionKind, Profile, SourceKind},
+    config::profile::{ActionConfig, Profile, SourceKind},
     demo::Demo,
     domain::{
         action::{ActionEvent, Previewed},
         ask::Answers,
-        catalog::PrefixSpec,
         failure::{Failure, FailureKind},
         ids::{ActionId, RunId, SourceId},
         observation::KeyScan,
@@ -76,6 +83,8 @@ pub(super) struct Engine {
     clock: Clock,
     outlets: Outlets,
     actions: Option<Arc<Actions>>,
+    /// Who writes to the journal, where there is one.
+    lines: Option<Writer>,
     demo: Option<Demo>,
     orders: BTreeMap<SourceId, mpsc::Sender<Order>>,
     pollers: JoinSet<()>,
@@ -115,6 +124,9 @@ impl Engine {
             bell: Box::new(|| {}),
             clock,
             keeper: Keeper::start(outlets.events.clone()),
+            lines: actions
+                .as_ref()
+                .map(|actions| Writer::start(Arc::clone(actions), outlets.events.clone())),
             outlets,
             actions,
             demo,
@@ -156,7 +168,8 @@ impl Engine {
             needs_restart,
             since,
         };
-        self.pollers.abort_all();
+        // Whoever is dropped is stopped; the set must not grow with every change.
+        self.pollers = JoinSet::new();
         self.orders.clear();
         // The journal stays where it was opened, and so does what is saved beside it.
         let state_dir = self.profile.state_dir.clone();
@@ -171,6 +184,9 @@ impl Engine {
     pub(super) async fn stop(mut self, state: &mut State) {
         self.pollers.abort_all();
         self.stop_watch(state).await;
+        if let Some(lines) = self.lines.take() {
+            lines.finish().await;
+        }
         self.keeper.finish().await;
         if let Some(demo) = self.demo.take() {
             let _ = tokio::time::timeout(STOP_WITHIN, demo.stop()).await;
@@ -225,7 +241,8 @@ impl Engine {
 
     fn preview(&self, run: RunId, action: ActionId, asked: Answers) {
         let Some((actions, config)) = self.action(&action) else { return };
-        let groups = self.groups_of(config.as_ref());
+        let groups = config.as_ref().map(|config| groups_of(&self.profile.catalog, config));
+        let groups = groups.unwrap_or_default();
         let events = self.outlets.events.clone();
         // Another console may have run it a moment ago.
         let (journal, told) = (Arc::clone(&actions), events.clone());
@@ -246,29 +263,14 @@ impl Engine {
         Some((actions, self.profile.actions.get(action).cloned()))
     }
 
-    /// The key groups of the Redis that an action deletes from.
-    fn groups_of(&self, config: Option<&ActionConfig>) -> Vec<PrefixSpec> {
-        let Some(ActionKind::Redis(redis)) = config.map(|config| &config.kind) else {
-            return Vec::new();
-        };
-        let caches = self.profile.catalog.caches.iter();
-        caches
-            .filter(|cache| cache.source == redis.source)
-            .flat_map(|cache| cache.prefixes.clone())
-            .collect()
-    }
-
-    /// Writes to the journal away from the loop: a slow disk must not keep a key waiting.
+    /// Has a line written to the journal.
     fn journal(&self, write: impl FnOnce(&Actions) -> Result<(), String> + Send + 'static) {
-        let Some(actions) = self.actions.clone() else { return };
-        let events = self.outlets.events.clone();
-        tokio::task::spawn_blocking(move || {
-            let event = match write(&actions) {
-                Ok(()) => Event::JournalWorks,
-                Err(why) => Event::JournalFailed(why),
-            };
-            let _ = events.blocking_send(event);
-        });
+        let Some(lines) = &self.lines else { return };
+        if let Err(why) = lines.write(Box::new(write))
+            && let Err(lost) = self.outlets.events.try_send(Event::JournalFailed(why))
+        {
+            tracing::error!(%lost, "a line is not in the journal, and too much is happening");
+        }
     }
 
     fn kept(&self) -> &Path {

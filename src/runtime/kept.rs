@@ -7,17 +7,25 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::timeout,
+};
 
 use super::keep::write_private;
 use crate::app::msg::{Event, Notice};
 
 /// The largest file that is read.
 const LARGEST: u64 = 8 << 20;
+
+/// How long the end may take.
+const FINISH_WITHIN: Duration = Duration::from_secs(3);
 
 /// Where the alerts of `service/environment` are kept.
 pub(super) fn file(state_dir: &Path, target: &str) -> PathBuf {
@@ -85,32 +93,14 @@ pub(super) fn put_aside(file: &Path, why: &str) -> Result<String, String> {
 pub(super) struct Keeper<T> {
     file: PathBuf,
     newest: watch::Sender<Option<Arc<T>>>,
+    task: JoinHandle<()>,
 }
 
 impl<T: Serialize + Send + Sync + 'static> Keeper<T> {
-    pub(super) fn new(file: PathBuf, events: mpsc::Sender<Event>) -> Self {
-        let (newest, mut changed) = watch::channel::<Option<Arc<T>>>(None);
-        let path = file.clone();
-        tokio::spawn(async move {
-            let mut failing = false;
-            while changed.changed().await.is_ok() {
-                let Some(kept) = changed.borrow_and_update().clone() else { continue };
-                let file = file.clone();
-                let written = tokio::task::spawn_blocking(move || write(&file, &*kept)).await;
-                let why = match written {
-                    Ok(Ok(())) => None,
-                    Ok(Err(error)) => Some(error.to_string()),
-                    Err(error) => Some(error.to_string()),
-                };
-                // Said once, not with every change.
-                if let (Some(why), false) = (&why, failing) {
-                    let text = format!("what was told cannot be kept over a restart: {why}");
-                    let _ = events.send(Event::Notice(Notice::warning(text))).await;
-                }
-                failing = why.is_some();
-            }
-        });
-        Self { file: path, newest }
+    pub(super) fn start(file: PathBuf, events: mpsc::Sender<Event>) -> Self {
+        let (newest, changed) = watch::channel(None);
+        let task = tokio::spawn(keep(file.clone(), changed, events));
+        Self { file, newest, task }
     }
 
     /// Keeps this.
@@ -118,9 +108,45 @@ impl<T: Serialize + Send + Sync + 'static> Keeper<T> {
         let _ = self.newest.send(Some(Arc::new(kept)));
     }
 
-    /// Keeps this at once: the loop has ended.
-    pub(super) fn keep_now(&self, kept: &T) -> io::Result<()> {
-        write(&self.file, kept)
+    /// Keeps this at once, or what it was given last: the loop has ended. Waits for what is
+    /// being written, so that nothing older comes after it, but not for long.
+    ///
+    /// # Errors
+    /// In words, where it could not be kept.
+    pub(super) async fn finish(self, kept: Option<T>) -> Result<(), String> {
+        let Self { file, newest, task } = self;
+        drop(newest);
+        let last = async {
+            let _ = task.await;
+            let Some(kept) = kept else { return Ok(()) };
+            let written = tokio::task::spawn_blocking(move || write(&file, &kept)).await;
+            written.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+        };
+        timeout(FINISH_WITHIN, last).await.unwrap_or_else(|_| Err("the disk is slow".to_owned()))
+    }
+}
+
+async fn keep<T: Serialize + Send + Sync + 'static>(
+    file: PathBuf,
+    mut changed: watch::Receiver<Option<Arc<T>>>,
+    events: mpsc::Sender<Event>,
+) {
+    let mut failing = false;
+    while changed.changed().await.is_ok() {
+        let Some(kept) = changed.borrow_and_update().clone() else { continue };
+        let file = file.clone();
+        let written = tokio::task::spawn_blocking(move || write(&file, &*kept)).await;
+        let why = match written {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(error) => Some(error.to_string()),
+        };
+        // Said once, not with every change.
+        if let (Some(why), false) = (&why, failing) {
+            let text = format!("what was told cannot be kept over a restart: {why}");
+            let _ = events.send(Event::Notice(Notice::warning(text))).await;
+        }
+        failing = why.is_some();
     }
 }
 
@@ -137,3 +163,6 @@ pub(super) fn replace(file: &Path, text: &str) -> io::Result<()> {
     fs::File::open(&new)?.sync_all()?;
     fs::rename(&new, file)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,9 @@
 //! and nobody loses what somebody else did. What cannot be read is put aside, never over.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -23,9 +23,12 @@ use tokio::{
 };
 
 use super::kept::{put_aside, read_text, replace};
-use crate::app::{
-    alerts::{Deeds, Kept, SCHEMA},
-    msg::{Event, Notice},
+use crate::{
+    app::{
+        alerts::{Kept, SCHEMA},
+        msg::{Event, Notice},
+    },
+    config::place,
 };
 
 /// How often it is looked whether another console wrote.
@@ -80,17 +83,18 @@ impl Shared {
         }
     }
 
-    /// What other consoles did since it was looked last.
-    fn look(&self) -> Option<Deeds> {
+    /// What other consoles did since it was looked last, or what is to be said of their file.
+    fn look(&self) -> Result<Option<Event>, String> {
         let stamp = stamp(&self.file);
         if stamp.is_none() || stamp == *self.known() {
-            return None;
+            return Ok(None);
         }
-        let _lock = self.lock().ok()?;
-        match self.find() {
-            Ok(Found::Kept(kept)) => Some(kept.deeds),
-            _ => None,
-        }
+        let _lock = self.lock()?;
+        Ok(match self.find()? {
+            Found::Nothing => None,
+            Found::Kept(kept) => Some(Event::DeedsElsewhere(Box::new(kept.deeds))),
+            Found::PutAside(said) => Some(Event::Notice(Notice::error(said))),
+        })
     }
 
     /// Keeps this together with what others kept. Returns what is to be said.
@@ -157,9 +161,7 @@ impl Shared {
             let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
             made.map_err(failed)?;
         }
-        let mut options = OpenOptions::new();
-        let file = options.write(true).create(true).truncate(false).mode(0o600).open(&place);
-        let file = file.map_err(failed)?;
+        let file = place::lock_file(&place).map_err(failed)?;
         let began = Instant::now();
         loop {
             match file.try_lock() {
@@ -238,7 +240,7 @@ async fn keep(
 ) {
     let mut looks = interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut failing = false;
+    let (mut failing, mut blind) = (false, false);
     loop {
         let event = tokio::select! {
             biased;
@@ -262,7 +264,13 @@ async fn keep(
             _ = looks.tick() => {
                 let shared = Arc::clone(&shared);
                 let looked = tokio::task::spawn_blocking(move || shared.look()).await;
-                looked.ok().flatten().map(|deeds| Event::DeedsElsewhere(Box::new(deeds)))
+                let looked = looked.map_err(|error| error.to_string()).flatten();
+                let was = std::mem::replace(&mut blind, looked.is_err());
+                looked.unwrap_or_else(|why| {
+                    (!was).then(|| Event::Notice(Notice::warning(format!(
+                        "what other consoles do about the alerts is not seen here: {why}"
+                    ))))
+                })
             }
         };
         if let Some(event) = event

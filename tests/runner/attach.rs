@@ -231,13 +231,15 @@ fn a_console_that_is_killed_leaves_the_question_open() {
             asked(&next, "Which migration?");
             next.send("99\r");
             assert_eq!(next.wait_for_exit().exit_code(), 0);
-            assert!(next.contents().contains("it has ended"), "{}", next.contents());
+            assert!(next.contents().contains("CONFIRMED: exit code 0"), "{}", next.contents());
             assert_eq!(next.residue(), Vec::<&str>::new());
         }
         eventually("the answers", || answers(&place) == "yes yes 99\n");
         assert_eq!(place.done(), 1);
         eventually("its end", || place.of_kind("finish").len() == 1);
         assert_eq!(place.of_kind("finish")[0]["result"]["claim"], "done");
+        eventually("its outcome", || place.of_kind("outcome").len() == 1);
+        assert_eq!(place.of_kind("outcome")[0]["outcome"], "confirmed");
         place.verify();
     }
 }
@@ -279,6 +281,59 @@ fn run_leaves_by_the_key_and_attach_finishes_it() {
     let late = spawn(&place, &["attach", &run_of(&place)]);
     assert_eq!(late.wait_for_exit().exit_code(), 2);
     assert!(late.contents().contains("it is over"), "{}", late.contents());
+}
+
+#[test]
+fn whoever_answers_a_run_to_its_end_looks_at_its_proof() {
+    let place = place();
+    let nobody = spawn(&place, &["attach", "rollback"]);
+    assert_eq!(nobody.wait_for_exit().exit_code(), 2);
+    nobody.wait_for_text("no run of it can be answered; nothing that asks is under way");
+    let mut pty = spawn(&place, &["run", "rollback"]);
+    asked(&pty, "Continue? (yes/no):");
+    pty.send("\x1d");
+    assert_eq!(pty.wait_for_exit().exit_code(), 3, "{}", pty.contents());
+    let other = spawn(&place, &["attach", "rolback"]);
+    assert_eq!(other.wait_for_exit().exit_code(), 2);
+    let run = run_of(&place);
+    other.wait_for("the run that is meant", |screen| {
+        let said = screen.contents().replace('\n', "");
+        said.contains("no run and no action of that name") && said.contains(&run)
+    });
+    let mut next = spawn(&place, &["attach", "rollback"]);
+    asked(&next, "Continue? (yes/no):");
+    next.send("no\r");
+    assert_eq!(next.wait_for_exit().exit_code(), 1, "{}", next.contents());
+    assert!(next.contents().contains("it has ended; looking at the proof"));
+    assert!(next.contents().contains("REFUTED: exit code 0"), "{}", next.contents());
+    assert_eq!(next.residue(), Vec::<&str>::new());
+    let outcomes = place.of_kind("outcome");
+    assert_eq!(outcomes.len(), 1);
+    assert_eq!(outcomes[0]["outcome"], "refuted");
+    assert!(outcomes[0]["evidence"].to_string().contains("level.now == 1: does not hold"));
+    place.verify();
+}
+
+#[test]
+fn whoever_does_not_wait_for_the_proof_is_told_who_looks_at_it() {
+    let place = place();
+    let mut pty = spawn(&place, &["run", "rollback"]);
+    asked(&pty, "Continue? (yes/no):");
+    pty.send("\x1d");
+    assert_eq!(pty.wait_for_exit().exit_code(), 3, "{}", pty.contents());
+    let mut next = spawn(&place, &["attach", "rollback"]);
+    asked(&next, "Continue? (yes/no):");
+    next.send("no\r");
+    next.wait_for_text("looking at the proof");
+    next.send("\x03");
+    assert_eq!(next.wait_for_exit().exit_code(), 3, "{}", next.contents());
+    let said = next.contents().replace('\n', " ");
+    assert!(said.contains("its proof was not looked at"), "{said}");
+    assert!(said.contains("the next console does"), "{said}");
+    assert!(place.of_kind("outcome").is_empty());
+    let mut next = console(&place);
+    next.wait_for_text("REFUTED");
+    next.send("q");
 }
 
 #[test]

@@ -5,17 +5,17 @@ use std::time::Duration;
 use super::{Around, aside, deeds, readings, watching};
 use crate::{
     actions::{self, journal},
-    config::profile::{ActionConfig, ActionKind, Step, StepKind},
+    config::profile::ActionConfig,
     doctor::machine,
     domain::{
         action::{ActionOutcome, PastRun},
         ask::Answers,
-        catalog::{ActionSpec, PrefixSpec},
+        catalog::ActionSpec,
         examination::{Finding, Grade, Thing},
         guard::Guard,
-        ids::SourceId,
         time::coarse_age,
     },
+    runtime::engine::groups_of,
 };
 
 /// An action that was not run for so long is not known to work any more.
@@ -57,7 +57,7 @@ pub(super) async fn action(around: &Around, thing: &Thing) -> Vec<Finding> {
 
 /// Measures what it would do, as the dialog does.
 async fn preview(around: &Around, thing: &Thing, config: &ActionConfig) -> Vec<Finding> {
-    let groups = groups(around, config);
+    let groups = groups_of(&around.profile.catalog, config);
     let mut answers = Answers::none();
     for ask in &config.form.asks {
         let Some(default) = &ask.default else {
@@ -98,23 +98,6 @@ async fn preview(around: &Around, thing: &Thing, config: &ActionConfig) -> Vec<F
         }
         Err(failure) => vec![readings::failed(thing, &failure)],
     }
-}
-
-fn groups(around: &Around, config: &ActionConfig) -> Vec<PrefixSpec> {
-    let sources: Vec<SourceId> = match &config.kind {
-        ActionKind::Redis(redis) => vec![redis.source.clone()],
-        ActionKind::Sequence(sequence) => {
-            let of = |step: &Step| match &step.kind {
-                StepKind::Act(ActionKind::Redis(redis)) => Some(redis.source.clone()),
-                _ => None,
-            };
-            sequence.steps.iter().filter_map(of).collect()
-        }
-        _ => Vec::new(),
-    };
-    let caches = &around.profile.catalog.caches;
-    let caches = caches.iter().filter(|cache| sources.contains(&cache.source));
-    caches.flat_map(|cache| cache.prefixes.clone()).collect()
 }
 
 /// Whether it would be seen that it worked.

@@ -223,10 +223,11 @@ async fn surroundings(
     let reading = tokio::task::spawn_blocking(move || {
         crate::actions::journal::history(&directory, super::engine::HISTORY * 5)
     });
-    let history = match reading.await {
-        Ok(Ok(history)) => Ok(history),
+    let history = match timeout(LIMIT, reading).await {
+        Ok(Ok(Ok(history))) => Ok(history),
+        Ok(Ok(Err(error))) => Err(error.to_string()),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(error) => Err(error.to_string()),
+        Err(_) => Err("the disk with the journal does not answer".to_owned()),
     };
     let unsafe_gets = watching::unsafe_gets(&profile);
     let asked = profile
@@ -332,5 +333,29 @@ mod tests {
         assert_eq!(overall(&[]), Grade::Unknown);
         assert_eq!(overall(&[Finding::new(&thing, Grade::Skipped, "off")]), Grade::Unknown);
         assert_eq!(overall(&[Finding::new(&thing, Grade::Ok, "fine")]), Grade::Ok);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_hangs_keeps_no_examination_from_its_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut profile = crate::runtime::engine::tests::loaded(directory.path(), "").profile;
+        profile.state_dir = directory.path().to_owned();
+        // Opening a pipe that nobody writes to takes for ever.
+        let pipe = directory.path().join(crate::actions::journal::FILE);
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let only = Only { subject: Some(Subject::Terminal), id: None };
+        let (news, _news) = mpsc::channel(8);
+        let examined =
+            tokio::spawn(async move { examine(Arc::new(profile), &only, 1, false, news).await });
+        let began = Instant::now();
+        while !examined.is_finished() && began.elapsed() < TOTAL {
+            // While it hangs, the clock of the test stands still by itself.
+            tokio::time::advance(Duration::from_millis(500)).await;
+        }
+        let is_over = examined.is_finished();
+        drop(std::fs::OpenOptions::new().write(true).open(pipe).unwrap());
+        assert!(is_over, "it waits for the disk");
+        assert!(!examined.await.unwrap().unwrap().findings.is_empty());
     }
 }

@@ -100,6 +100,8 @@ impl Engine {
             at: self.clock.now(),
             stage,
         };
-        let _ = self.outlets.actions.try_send(event);
+        // The only one of this run: where it is lost, the run would be under way for ever.
+        let events = self.outlets.actions.clone();
+        tokio::spawn(async move { events.send(event).await });
     }
 }

@@ -36,7 +36,7 @@ impl Engine {
         let events = &self.outlets.events;
         self.watch = Some(Watch {
             alerts: self.alerts.take().map(|file| shared::Keeper::start(file, events.clone())),
-            outbox: Keeper::new(kept::outbox_file(dir, &target), events.clone()),
+            outbox: Keeper::start(kept::outbox_file(dir, &target), events.clone()),
             notifier: self.demo.is_none().then(|| telling(&self.profile, self.clock, events)),
         });
     }
@@ -78,11 +78,11 @@ impl Engine {
         {
             tracing::warn!(%error, "the alerts cannot be kept");
         }
-        let Some(notifier) = notifier else { return };
-        let missed = notifier.stop(STOP_WITHIN).await;
-        if let Some(told) = alerts::take_back(&mut state.world, &missed)
-            && let Err(error) = outbox.keep_now(&told)
-        {
+        let missed = match notifier {
+            Some(notifier) => notifier.stop(STOP_WITHIN).await,
+            None => Vec::new(),
+        };
+        if let Err(error) = outbox.finish(alerts::take_back(&mut state.world, &missed)).await {
             tracing::warn!(%error, "what was told cannot be kept");
         }
     }

@@ -1,6 +1,9 @@
+use std::os::unix::fs::PermissionsExt;
+
 use super::*;
 use crate::{
     app::{
+        alerts::Deeds,
         command::{AlertCommand, Command},
         msg::Msg,
         state::{Settings, State},
@@ -37,6 +40,15 @@ fn open(dir: &Path) -> Shared {
     Shared::new(super::super::kept::file(dir, TARGET), TARGET.to_owned())
 }
 
+/// What others did, where the look at it went well.
+fn heard(shared: &Shared) -> Option<Deeds> {
+    match shared.look().unwrap() {
+        Some(Event::DeedsElsewhere(deeds)) => Some(*deeds),
+        None => None,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn texts(dir: &Path) -> Vec<(String, String)> {
     let mut all: Vec<(String, String)> = fs::read_dir(dir)
         .unwrap()
@@ -64,7 +76,7 @@ fn of_many_that_write_at_once_nobody_loses_what_another_did() {
             });
         }
     });
-    let deeds = open(dir.path()).look().unwrap();
+    let deeds = heard(&open(dir.path())).unwrap();
     let text = serde_json::to_string(&deeds).unwrap();
     for (matcher, second) in [("a", 0.44), ("b", 0.54)] {
         let newest = Moment::at_seconds(second).wall;
@@ -80,16 +92,16 @@ fn another_console_is_heard_once_and_its_own_words_are_no_news() {
     let dir = tempfile::tempdir().unwrap();
     let (here, there) = (open(dir.path()), open(dir.path()));
     here.write(&silenced(0.0, "a")).unwrap();
-    here.look();
+    heard(&here);
     here.write(&silenced(1.0, "a")).unwrap();
-    assert!(here.look().is_none(), "it wrote that itself");
+    assert!(heard(&here).is_none(), "it wrote that itself");
     there.write(&silenced(2.0, "b")).unwrap();
-    let heard = here.look().unwrap();
-    assert!(heard.get(&crate::app::alerts::About::Silence("b".to_owned())).is_some());
-    assert!(here.look().is_none());
+    let deeds = heard(&here).unwrap();
+    assert!(deeds.get(&crate::app::alerts::About::Silence("b".to_owned())).is_some());
+    assert!(heard(&here).is_none());
     there.write(&silenced(3.0, "b")).unwrap();
     here.write(&silenced(4.0, "a")).unwrap();
-    assert!(here.look().is_some(), "written over, and still heard");
+    assert!(heard(&here).is_some(), "written over, and still heard");
 }
 
 #[test]
@@ -109,12 +121,16 @@ fn what_is_not_understood_is_kept_aside_and_named() {
         let aside = texts(dir.path()).into_iter().find(|(name, _)| name.contains(".bad-")).unwrap();
         assert_eq!(aside.1, text);
         assert!(said.contains(&aside.0) && said.contains(why), "{said}");
+        // Written by another console meanwhile, and found at the next look.
+        fs::write(&shared.file, text).unwrap();
+        let Ok(Some(Event::Notice(notice))) = shared.look() else { panic!("not said") };
+        assert!(notice.text.contains(".bad-") && notice.text.contains(why), "{}", notice.text);
         // Found when it starts.
         fs::write(&shared.file, text).unwrap();
         let Some(Event::Notice(notice)) = open(dir.path()).begin() else { panic!("not said") };
         assert!(notice.text.contains(".bad-") && notice.text.contains(why), "{}", notice.text);
         let aside = texts(dir.path()).iter().filter(|(name, _)| name.contains(".bad-")).count();
-        assert_eq!(aside, 2, "the second does not replace the first");
+        assert_eq!(aside, 3, "the second does not replace the first");
     }
 }
 
@@ -150,10 +166,56 @@ async fn the_newest_is_on_the_disk_when_a_console_ends() {
     let keeper = Keeper::start(open(dir.path()), events);
     keeper.keep(silenced(0.0, "a"));
     keeper.finish(silenced(1.0, "b")).await.unwrap();
-    let deeds = open(dir.path()).look().unwrap();
+    let deeds = heard(&open(dir.path())).unwrap();
     for matcher in ["a", "b"] {
         let about = crate::app::alerts::About::Silence(matcher.to_owned());
         // Of what waits to be written only the newest is: `a` may never have been.
         assert!(matcher == "a" || deeds.get(&about).is_some());
     }
+}
+
+#[test]
+fn in_the_directory_of_a_group_the_group_may_use_all_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let modes = |dir: &Path| {
+        let mode = |name: String| {
+            let facts = fs::metadata(dir.join(&name)).unwrap();
+            (name, facts.permissions().mode() & 0o777)
+        };
+        texts(dir).into_iter().map(|(name, _)| mode(name)).collect::<Vec<_>>()
+    };
+    let shared = open(dir.path());
+    shared.write(&silenced(0.0, "a")).unwrap();
+    assert!(modes(dir.path()).iter().all(|(_, mode)| *mode == 0o600), "of one person");
+    // Made for a group later: what is there already is opened to it as well.
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o2770)).unwrap();
+    shared.write(&silenced(1.0, "a")).unwrap();
+    let modes = modes(dir.path());
+    assert_eq!(modes.len(), 2, "{modes:?}");
+    assert!(modes.iter().all(|(_, mode)| *mode == 0o660), "{modes:?}");
+}
+
+#[test]
+fn the_lock_is_not_looked_for_behind_a_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let shared = open(dir.path());
+    let elsewhere = dir.path().join("elsewhere");
+    std::os::unix::fs::symlink(&elsewhere, shared.file.with_extension("json.lock")).unwrap();
+    let why = shared.write(&silenced(0.0, "a")).unwrap_err();
+    assert!(why.contains(".lock"), "{why}");
+    assert!(!elsewhere.exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_looked_at_is_said_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let shared = open(dir.path());
+    let mut others = silenced(0.0, "a");
+    others.target = "shop-production/".to_owned();
+    fs::write(&shared.file, serde_json::to_string(&others).unwrap()).unwrap();
+    let (events, mut events_in) = mpsc::channel(8);
+    let _keeper = Keeper::start(shared, events);
+    let Some(Event::Notice(notice)) = events_in.recv().await else { panic!("not said") };
+    assert!(notice.text.contains("not seen here") && notice.text.contains("shop-production/"));
+    assert!(timeout(LOOK_EVERY * 5, events_in.recv()).await.is_err(), "said again");
 }

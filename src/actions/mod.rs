@@ -71,7 +71,7 @@ use self::{
         Journal,
         entry::{Entry, Kind},
     },
-    left::{ask_to_end, program_of, still_running},
+    left::{ask_to_end, still_running},
     locks::Conflict,
     wire::Handover,
 };
@@ -298,6 +298,7 @@ impl Actions {
         let Some(record) = self.journal.record(run) else { return Ok(()) };
         match self.standing_of(&record, false) {
             Standing::Unsupervised { .. } => ask_to_end(&record).map_err(CancelError::Unreached),
+            standing @ Standing::Unseen => Err(CancelError::Unreached(standing.words())),
             _ => Ok(()),
         }
     }

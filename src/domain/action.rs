@@ -248,6 +248,9 @@ pub enum Standing {
         /// The process.
         pid: i32,
     },
+    /// Its runner is gone, and its program, where there is one, belongs to another user, so
+    /// that it cannot be found from here.
+    Unseen,
     /// Its runner is gone, and what it did is not known: the proof decides. Never tried
     /// again by itself.
     Interrupted,
@@ -265,6 +268,9 @@ impl Standing {
             Self::Unsupervised { pid } => {
                 format!("running, UNSUPERVISED as process {pid}: its exit code will not be known")
             }
+            Self::Unseen => "UNSEEN, its runner is gone: only whoever started it, or root, can \
+                             tell whether its program runs"
+                .to_owned(),
             Self::Interrupted => "interrupted, outcome unknown: look at the proof".to_owned(),
             Self::Finished => "over, not proven yet".to_owned(),
         }
@@ -272,6 +278,6 @@ impl Standing {
 
     /// Whether it may still act.
     pub fn is_running(self) -> bool {
-        matches!(self, Self::Starting | Self::Supervised | Self::Unsupervised { .. })
+        matches!(self, Self::Starting | Self::Supervised | Self::Unsupervised { .. } | Self::Unseen)
     }
 }

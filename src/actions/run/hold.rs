@@ -65,7 +65,9 @@ async fn ask(
 ) -> Result<bool, String> {
     let (holder, orphan) = match conflict {
         Conflict::Held { owner: Some(holder), .. } => (holder, false),
-        Conflict::Unsupervised { owner: holder, .. } => (holder, true),
+        Conflict::Unsupervised { owner: holder, pid: Some(_), .. } => (holder, true),
+        // Whoever cannot be seen cannot be asked either.
+        Conflict::Unsupervised { pid: None, .. } => return Err(conflict.to_string()),
         Conflict::Held { owner: None, .. } | Conflict::Unusable(_) => return Ok(false),
     };
     let record = task.journal.record(&holder.run);

@@ -188,6 +188,10 @@ impl Running<'_> {
             };
             // Signals first, words later.
             if let Some(why) = wish {
+                // Nobody can stop what has come to its end by itself in this very moment.
+                if self.has_ended() {
+                    break;
+                }
                 self.ask_to_end(why);
             }
             if let Some((_, kill_at)) = self.stopping

@@ -19,7 +19,7 @@ use super::{
         entry::{Entry, Finished, Kind},
         place,
     },
-    launch::{COMPLAINTS, Launched},
+    launch::{COMPLAINTS, Launched, NotLaunched},
     left::program_of,
     place_of,
     supervise::{LIVE, RunLock},
@@ -322,17 +322,17 @@ fn no_result() -> RunResult {
     }
 }
 
-/// The intent is not in the journal: there is no run.
+/// Nothing was started.
 pub(super) async fn not_started(
     actions: &Actions,
     run: &RunId,
     action: &ActionId,
-    why: String,
+    why: &NotLaunched,
     events: &mpsc::Sender<ActionEvent>,
 ) {
     let result = RunResult {
         claim: Claim::NotSent,
-        summary: format!("not sent: the intent could not be written to the journal: {why}"),
+        summary: format!("not sent: {}", words::plain(&why.to_string())),
         readings: BTreeMap::new(),
         took: Duration::ZERO,
     };

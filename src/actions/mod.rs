@@ -272,8 +272,8 @@ impl Actions {
                 tracing::error!(%run, "a run was ordered twice; the second was not started");
                 return;
             }
-            Ok(Err(launch::NotLaunched::Unwritten(why))) => {
-                return follow::not_started(self, &run, &action, why, &events).await;
+            Ok(Err(why)) => {
+                return follow::not_started(self, &run, &action, &why, &events).await;
             }
             Err(_) => launch::Launched::default(),
         };

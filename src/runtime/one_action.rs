@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
-    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout},
 };
 
 pub use self::answers::{Asked, Given};
@@ -38,11 +38,14 @@ use crate::{
         catalog::ActionSpec,
         ids::{ActionId, RunId},
     },
-    terminal::signals::{Signal, Signals},
+    terminal::signals::{self, Signal, Signals},
 };
 
 /// How long a preview may take, its own limit and some more.
 const PREVIEW: Duration = Duration::from_secs(8);
+
+/// How long a line for the journal may take to be on the disk.
+const WRITTEN: Duration = Duration::from_secs(5);
 
 /// How it ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -232,7 +235,13 @@ impl Session<'_> {
         };
         tokio::select! {
             biased;
-            signal = self.signals.next() => Came::Signal(signal),
+            signal = self.signals.next() => {
+                // The terminal of an action that answers in it is not ours to give back.
+                if signal == Signal::Suspend && !self.terminal.is_lent() {
+                    self.suspend();
+                }
+                Came::Signal(signal)
+            }
             left = self.terminal.left() => Came::Left(left),
             Some(event) = self.actions.recv() => Came::Event(Event::Action(Box::new(event))),
             Some(event) = self.events.recv() => Came::Event(event),
@@ -246,7 +255,23 @@ impl Session<'_> {
         }
     }
 
+    /// Stops as Ctrl-Z stops any program; what runs already goes on.
+    fn suspend(&mut self) {
+        if let Err(error) = signals::suspend() {
+            self.note(format!("it could not be stopped: {error}"));
+        }
+    }
+
     fn apply(&mut self, event: Event) {
+        let event = match event {
+            // What others run is not followed from here: the locks tell who is in the way.
+            Event::History(mut history) => {
+                history.retain(|past| past.run != self.run);
+                self.state.world.actions.history = history;
+                return;
+            }
+            event => event,
+        };
         match &event {
             Event::Action(event) if event.run == self.run => match &event.stage {
                 ActionStage::Output(line) => self.tell(Word::Output(line.clone())),
@@ -294,8 +319,6 @@ impl Session<'_> {
                     }
                     return Err(Ended::Refused(preview.refusals.join("; ")));
                 }
-                // What others run meanwhile is not followed from here.
-                Came::Event(Event::History(history)) => self.state.world.actions.history = history,
                 Came::Event(event) => self.apply(event),
                 Came::TooLate => return Err(Ended::Refused("no preview could be made".to_owned())),
                 Came::Signal(signal) if signal.exit_code().is_some() => return Err(stopped()),
@@ -377,10 +400,12 @@ impl Session<'_> {
         let written = tokio::task::spawn_blocking(move || {
             journal.conclude(&own.id, &own.action, outcome, &own.evidence())
         });
-        match written.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => self.note(format!("the outcome is not in the journal: {error}")),
-            Err(_) => self.note("the outcome is perhaps not in the journal"),
+        match timeout(WRITTEN, written).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => self.note(format!("the outcome is not in the journal: {error}")),
+            Ok(Err(_)) => self.note("the outcome is perhaps not in the journal"),
+            // It is known all the same.
+            Err(_) => self.note("the outcome is not in the journal: the disk does not answer"),
         }
         Ended::Over(Box::new(run))
     }

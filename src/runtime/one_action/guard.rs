@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
-use super::{Came, Ended, Session};
+use super::{Came, Ended, Session, WRITTEN};
 use crate::{
     app::{
         actions::{Run, dialog, reach, why_not},
@@ -17,13 +17,11 @@ use crate::{
         ids::{ActionId, RunId, SourceId},
     },
     runtime::event_loop::Hands,
+    terminal::signals::Signal,
 };
 
 /// How long the sources of the proof are waited for, so that what was before is known.
 const BEFORE: Duration = Duration::from_secs(6);
-
-/// How long the request to stop may take to be on the disk.
-const CANCEL: Duration = Duration::from_secs(5);
 
 /// The sources that are asked: those of the proof, and those that may speak against it.
 pub(super) fn wanted(run: &RunId, spec: &ActionSpec, state: &State) -> Vec<SourceId> {
@@ -143,9 +141,14 @@ impl Session<'_> {
 
     pub(super) async fn count_down(&mut self) -> Option<Ended> {
         self.note(format!("starts in {} s; Ctrl-C stops it", dialog::COUNTDOWN.as_secs()));
-        let until = Instant::now() + dialog::COUNTDOWN;
+        let mut until = Instant::now() + dialog::COUNTDOWN;
         loop {
             match self.next(Some(until)).await {
+                // Nobody could think better of it while it was stopped.
+                Came::Signal(Signal::Suspend | Signal::Continued) => {
+                    until = Instant::now() + dialog::COUNTDOWN;
+                    self.note(format!("starts in {} s", dialog::COUNTDOWN.as_secs()));
+                }
                 Came::Event(event) => self.apply(event),
                 Came::TooLate => return None,
                 Came::Signal(signal) if signal.exit_code().is_some() => return Some(stopped()),
@@ -159,7 +162,7 @@ impl Session<'_> {
         let (journal, run) = (Arc::clone(&self.journal), self.run.clone());
         let action = ActionId::from(self.asked.action.as_str());
         let asking = tokio::task::spawn_blocking(move || journal.cancel(&run, &action, ""));
-        let why = match timeout(CANCEL, asking).await {
+        let why = match timeout(WRITTEN, asking).await {
             Ok(Ok(Ok(()))) => {
                 self.note("asked it to stop; once more leaves it alone");
                 return true;

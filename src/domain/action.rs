@@ -128,6 +128,13 @@ pub enum ActionStage {
     Finished(RunResult),
 }
 
+impl Claim {
+    /// Whether the proof has the last word: it may have had its effect.
+    pub fn is_judged(self) -> bool {
+        matches!(self, Self::Done | Self::Refused | Self::Unclear)
+    }
+}
+
 /// What the carrying out itself brought, before any proof.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {

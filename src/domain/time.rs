@@ -81,6 +81,11 @@ pub fn clock(duration: Duration) -> String {
     }
 }
 
+/// What is left until something, as [`clock`] says it, rounded up: `0:00` is when it is over.
+pub fn clock_left(left: Duration) -> String {
+    clock(Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0)))
+}
+
 /// A duration in the largest unit that divides it, as the configuration writes it: `90s`, `5m`, `1h`.
 pub fn short_duration(duration: Duration) -> String {
     let millis = duration.as_millis();

@@ -3,6 +3,7 @@
 
 mod answers;
 mod guard;
+mod plan;
 mod terminal;
 
 use std::{sync::Arc, time::Duration};
@@ -13,7 +14,6 @@ use tokio::{
 };
 
 pub use self::answers::{Asked, Given};
-use self::guard::stopped;
 use super::{
     attach::Left,
     clock::Clock,
@@ -29,20 +29,16 @@ use crate::{
         state::{Settings, State},
         update::update,
     },
-    config::profile::Profile,
+    config::{nearest::suggestion, profile::Profile},
     domain::{
-        action::{
-            APPROVAL_LASTS, ActionEvent, ActionOutcome, ActionStage, LOCKED, Preview, TakeOver,
-        },
+        action::{APPROVAL_LASTS, ActionEvent, ActionOutcome, ActionStage, Preview, TakeOver},
         ask::Answers,
         catalog::ActionSpec,
         ids::{ActionId, RunId},
+        text::safe,
     },
     terminal::signals::{self, Signal, Signals},
 };
-
-/// How long a preview may take, its own limit and some more.
-const PREVIEW: Duration = Duration::from_secs(8);
 
 /// How long a line for the journal may take to be on the disk.
 const WRITTEN: Duration = Duration::from_secs(5);
@@ -54,8 +50,8 @@ pub enum Ended {
     Refused(String),
     /// The command line cannot be meant so; nothing was looked at.
     Misused(String),
-    /// It would be possible; nothing was sent.
-    Possible(Box<Preview>),
+    /// What would be sent, and all that stands in the way of that now; nothing was sent.
+    Planned(Box<Preview>, Vec<String>),
     /// It goes on without us.
     Detached(RunId),
     /// It is over.
@@ -108,7 +104,9 @@ pub async fn carry_out(
 ) -> std::io::Result<Ended> {
     let id = ActionId::from(asked.action.as_str());
     let Some(spec) = profile.catalog.action(&id).cloned() else {
-        return Ok(Ended::Refused(format!("there is no action {id}")));
+        let known = profile.catalog.actions.iter().map(|spec| spec.id.as_str());
+        let near = suggestion(id.as_str(), known, "actions");
+        return Ok(Ended::Misused(format!("there is no action {}; {near}", safe(id.as_str()))));
     };
     let (spec, answers) = match answers::of(&spec, &asked.answers) {
         Ok(answered) => answered,
@@ -180,6 +178,9 @@ impl Session<'_> {
         if let Some(ended) = self.wait_for_readings(spec).await {
             return ended;
         }
+        if self.asked.dry_run {
+            return self.plan(spec).await;
+        }
         if let Some(why) = self.forbidden(spec) {
             return Ended::Refused(why);
         }
@@ -187,9 +188,6 @@ impl Session<'_> {
             Ok(preview) => preview,
             Err(ended) => return ended,
         };
-        if self.asked.dry_run {
-            return Ended::Possible(Box::new(preview));
-        }
         if let Some(why) = self.missing(spec) {
             return Ended::Refused(why);
         }
@@ -255,6 +253,11 @@ impl Session<'_> {
         }
     }
 
+    fn has_proof(&self) -> bool {
+        let run = self.state.world.actions.run(&self.run);
+        run.is_some_and(|run| !run.proofs.is_empty())
+    }
+
     /// Stops as Ctrl-Z stops any program; what runs already goes on.
     fn suspend(&mut self) {
         if let Err(error) = signals::suspend() {
@@ -278,7 +281,8 @@ impl Session<'_> {
                 ActionStage::Started => {
                     self.note(format!("running as {}", self.run));
                 }
-                ActionStage::Finished(result) => {
+                // What is not looked at is over, and told as a whole.
+                ActionStage::Finished(result) if self.has_proof() && result.claim.is_judged() => {
                     let text = format!("over: {}; looking at the proof", result.summary);
                     self.note(text);
                 }
@@ -291,39 +295,6 @@ impl Session<'_> {
         let at = self.clock.now();
         for effect in update(&mut self.state, Msg { at, event }) {
             self.engine.carry_out(effect, &self.state);
-        }
-    }
-
-    async fn preview(&mut self, spec: &ActionSpec) -> Result<Preview, Ended> {
-        let (run, action, asked) = (self.run.clone(), spec.id.clone(), self.answers.clone());
-        let effect = Effect::Preview { run, action, asked };
-        self.engine.carry_out(effect, &self.state);
-        let until = Instant::now() + PREVIEW;
-        loop {
-            match self.next(Some(until)).await {
-                Came::Event(Event::Previewed(previewed)) => {
-                    let mut preview =
-                        previewed.outcome.map_err(|failure| Ended::Refused(failure.to_string()))?;
-                    reach::consider(&self.state.world, spec, &mut preview);
-                    if self.asked.take_over.is_some() {
-                        let refusals = std::mem::take(&mut preview.refusals);
-                        let (locked, others): (Vec<_>, Vec<_>) =
-                            refusals.into_iter().partition(|why| why.starts_with(LOCKED));
-                        preview.refusals = others;
-                        for holder in locked {
-                            self.note(format!("to be taken over: {}", &holder[LOCKED.len()..]));
-                        }
-                    }
-                    if preview.refusals.is_empty() {
-                        return Ok(preview);
-                    }
-                    return Err(Ended::Refused(preview.refusals.join("; ")));
-                }
-                Came::Event(event) => self.apply(event),
-                Came::TooLate => return Err(Ended::Refused("no preview could be made".to_owned())),
-                Came::Signal(signal) if signal.exit_code().is_some() => return Err(stopped()),
-                Came::Signal(_) | Came::Left(_) => {}
-            }
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
         condition::{Condition, Operand},
         ids::{ActionId, ReadingName, RunId, SourceId},
         text,
-        time::{Moment, coarse_age},
+        time::Moment,
         value::Value,
     },
 };
@@ -166,13 +166,6 @@ impl Run {
         (self.before.clone(), self.servers.clone())
     }
 
-    /// It said that it failed, and yet all that would prove its effect is there.
-    pub fn failed_but_effective(&self) -> bool {
-        self.outcome == Some(ActionOutcome::Failed)
-            && !self.proofs.is_empty()
-            && self.proofs.iter().all(|proof| proof.holds == Some(true))
-    }
-
     /// The readings before the run, in words, for the journal.
     pub fn before(&self) -> Vec<(ReadingName, String)> {
         self.before.iter().map(|(name, value)| (Arc::clone(name), value.to_string())).collect()
@@ -256,34 +249,6 @@ impl Run {
     /// Whether it waits for its proofs.
     pub fn is_verifying(&self) -> bool {
         self.outcome.is_none() && self.deadline.is_some()
-    }
-
-    /// Why we think what we think, one line per proof.
-    pub fn evidence(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self
-            .proofs
-            .iter()
-            .map(|proof| {
-                let word = match proof.holds {
-                    Some(true) => "holds",
-                    Some(false) => "does not hold",
-                    None => "not known",
-                };
-                format!("{}: {word}, {}", proof.when, proof.seen)
-            })
-            .collect();
-        if lines.is_empty() {
-            lines.push("no proof is configured for this action".to_owned());
-        }
-        if self.failed_but_effective() {
-            lines.push("it said that it failed, but its effect is there".to_owned());
-        }
-        if let (Some(by), Some(at)) = (&self.by, self.ended) {
-            let after = coarse_age(at.since(self.started));
-            lines
-                .push(format!("looked at by another console than {by}'s, {after} after the start"));
-        }
-        lines
     }
 }
 

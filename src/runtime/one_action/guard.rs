@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 use super::{Came, Ended, Session, WRITTEN};
 use crate::{
     app::{
-        actions::{Run, dialog, reach, why_not},
+        actions::{Run, dialog, in_the_way, reach},
         msg::{Effect, Event},
         state::State,
     },
@@ -53,23 +53,30 @@ impl Session<'_> {
 
     /// Why it cannot be started at all.
     pub(super) fn objection(&self, spec: &ActionSpec) -> Option<String> {
-        if self.asked.drill {
-            if self.state.world.catalog.is_production() {
-                return Some(NO_DRILL.to_owned());
-            }
-            if !spec.drill {
-                return Some(format!("{} is not for practice: write drill = true in it", spec.id));
-            }
-        }
         if self.asked.dry_run {
+            // Without it there is nothing to show.
             return self.state.world.catalog.why_unavailable(&spec.id).map(str::to_owned);
         }
-        why_not(&self.state.world, spec)
+        self.forbidden(spec)
     }
 
-    /// Why it must not be started as things are now: its conditions, once they can be seen.
+    /// Why it must not be started as things are now: also by its conditions, once they can be
+    /// seen.
     pub(super) fn forbidden(&self, spec: &ActionSpec) -> Option<String> {
-        self.objection(spec).or_else(|| reach::objection(&self.state.world, spec))
+        self.in_the_way(spec).into_iter().next()
+    }
+
+    /// All that stands in the way of starting it as things are now.
+    pub(super) fn in_the_way(&self, spec: &ActionSpec) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.asked.drill && self.state.world.catalog.is_production() {
+            found.push(NO_DRILL.to_owned());
+        }
+        if self.asked.drill && !spec.drill {
+            found.push(format!("{} is not for practice: write drill = true in it", spec.id));
+        }
+        found.extend(in_the_way(&self.state.world, spec));
+        found
     }
 
     /// What its guard demands and was not given.

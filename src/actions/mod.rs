@@ -38,6 +38,8 @@ mod supervise;
 
 mod tidy;
 
+mod unstarted;
+
 mod verdict;
 
 mod wire;

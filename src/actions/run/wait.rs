@@ -18,7 +18,7 @@ use crate::{
             sequence::{LookJob, WaitJob},
         },
         sql::{Asking, said},
-        words,
+        unstarted, words,
     },
     config::profile::{PostgresSource, ReadingConfig},
     domain::{
@@ -211,7 +211,9 @@ async fn output(job: &CommandJob, wanted: &[ReadingConfig], run: &RunId) -> Resu
         // It only looks: nothing is lost with it.
         .kill_on_drop(true);
     let failed = |error: std::io::Error| format!("{}: {error}", job.program.display());
-    let mut child = command.spawn().map_err(failed)?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| unstarted::why(&job.program, Some(&job.directory), &error))?;
     // However this ends, whatever the program started ends with it.
     let _group = Group::of(&child);
     let printed = match child.stdout.take() {

@@ -233,7 +233,14 @@ impl Follower {
             seen.settled.standing
             && !std::mem::replace(&mut self.orphaned, true)
         {
-            let text = format!("[{}]", standing.words());
+            let since = record.past.wall.strftime("%H:%M:%SZ");
+            let nobody = match standing {
+                Standing::Unsupervised { .. } => {
+                    "; when its time is up nobody ends it: ask it to stop where it must not go on"
+                }
+                _ => "",
+            };
+            let text = format!("[{}; begun at {since}{nobody}]", standing.words());
             return self.tell(ActionStage::Output(text)).await;
         }
         true

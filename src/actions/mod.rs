@@ -14,36 +14,21 @@ mod approval;
 mod attach;
 mod cooldown;
 mod follow;
-
 mod launch;
-
 mod left;
-
 mod locks;
 mod on_terminal;
-
 mod plan;
-
 mod preview;
-
 mod process;
-
 mod redis;
-
 mod run;
-
 mod sql;
-
 mod supervise;
-
 mod tidy;
-
 mod unstarted;
-
 mod verdict;
-
 mod wire;
-
 mod words;
 
 use std::{

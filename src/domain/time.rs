@@ -103,6 +103,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_left_is_never_nothing_before_its_end() {
+        let cases = [(0, "0:00"), (1, "0:01"), (999, "0:01"), (1_000, "0:01"), (59_001, "1:00")];
+        for (millis, expected) in cases {
+            assert_eq!(clock_left(Duration::from_millis(millis)), expected, "{millis}");
+        }
+    }
+
+    #[test]
     fn ages_are_coarse_while_young() {
         let cases = [
             (0, "now"),

@@ -15,17 +15,20 @@ use crate::domain::{
 const LOOKED_AT: usize = 200;
 
 /// Why an action must still rest before a run of it: by what the journal says of all
-/// consoles. Blocks on the disk.
+/// consoles on the same target. Blocks on the disk.
 pub(super) fn resting(
     journal: &Journal,
     now: Timestamp,
-    (run, action): (&RunId, &ActionId),
+    (run, action, target): (&RunId, &ActionId, Option<&str>),
     cooldown: Duration,
 ) -> Option<String> {
     let records = journal.records(LOOKED_AT);
     let record = records.iter().find(|record| {
         let past = &record.past;
-        past.action == *action && past.run != *run && past.outcome != ActionOutcome::NeverStarted
+        past.action == *action
+            && target.is_none_or(|target| past.is_on(target))
+            && past.run != *run
+            && past.outcome != ActionOutcome::NeverStarted
     })?;
     let last = &record.past;
     let elapsed = Duration::try_from(now.duration_since(last.wall)).unwrap_or_default();

@@ -100,7 +100,7 @@ pub(super) fn launch(
 ) -> Result<Launched, NotLaunched> {
     let plan = Plan::make(config, &order.asked);
     let now = (actions.clock)().wall;
-    let names = (&order.run, &config.id);
+    let names = (&order.run, &config.id, Some(order.target.as_str()));
     // The runner looks again, under the locks.
     let objection = resting(&actions.journal, now, names, order.cooldown)
         .or_else(|| objection(&plan, &order.digest))
@@ -138,7 +138,7 @@ fn intent(plan: &Plan, config: &ActionConfig, order: &Order) -> Entry {
         before: order.before.clone(),
         readings: order.readings.clone(),
         servers: order.servers.clone(),
-        locks: super::locks::scopes(&config.id, &config.locks),
+        locks: super::locks::scopes(&config.locks),
         asked: order.asked.shown(),
         take_over: order.take_over.clone(),
         drill: order.drill,

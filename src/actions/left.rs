@@ -85,6 +85,7 @@ mod tests {
             past: PastRun {
                 run: "r1".into(),
                 action: "deploy".into(),
+                target: None,
                 wall: Timestamp::UNIX_EPOCH,
                 by: "bea@host".to_owned(),
                 outcome: ActionOutcome::Unknown,

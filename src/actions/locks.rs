@@ -107,11 +107,8 @@ pub(super) struct Held {
     _files: Vec<File>,
 }
 
-/// The locks of an action: what is configured, or the action itself.
-pub(super) fn scopes(action: &ActionId, configured: &[String]) -> Vec<String> {
-    if configured.is_empty() {
-        return vec![format!("action/{action}")];
-    }
+/// The locks of an action, each once.
+pub(super) fn scopes(configured: &[String]) -> Vec<String> {
     let mut scopes = configured.to_vec();
     scopes.sort();
     scopes.dedup();
@@ -301,7 +298,7 @@ mod tests {
     }
 
     fn some(names: &[&str]) -> Vec<String> {
-        scopes(&"x".into(), &names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
+        scopes(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
     }
 
     fn nothing_runs(_: &RunId) -> Program {
@@ -392,10 +389,5 @@ mod tests {
             found.iter().filter_map(Conflict::holder).map(RunId::as_str).collect();
         runs.sort_unstable();
         assert_eq!(runs, ["r1", "r2"]);
-    }
-
-    #[test]
-    fn an_action_without_locks_keeps_off_itself() {
-        assert_eq!(scopes(&"warm".into(), &[]), ["action/warm"]);
     }
 }

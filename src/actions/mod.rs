@@ -233,7 +233,7 @@ impl Actions {
 
     /// Who is doing something now that must not happen at the same time.
     fn taken(&self, config: &ActionConfig) -> Vec<Conflict> {
-        let scopes = locks::scopes(&config.id, &config.locks);
+        let scopes = locks::scopes(&config.locks);
         let running = |run: &RunId| still_running(&self.journal, run);
         locks::probe(&self.state_dir, &scopes, &running)
     }

@@ -102,6 +102,8 @@ pub enum Command {
     Confirm,
     /// Cancels a run that has not been sent yet, or asks the runner to stop it.
     CancelRun,
+    /// Opens the dialog of what undoes the run that has ended.
+    Undo,
     /// Takes the locks that stand in the way over from their holders.
     TakeOver,
     /// Hands the terminal over to the interactive run that is under way.

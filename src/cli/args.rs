@@ -90,33 +90,36 @@ fn usage(message: String) -> clap::Error {
     Args::command().error(clap::error::ErrorKind::ArgumentConflict, message)
 }
 
+/// The heading of the options of every command.
+const COMMON: &str = "Common options";
+
 /// Options of every command.
 #[derive(Clone, Debug, Group)]
 pub(super) struct Common {
     /// The configuration file [default: $WATCHFLOOR_CONFIG, ./watchfloor.toml,
     /// ~/.config/watchfloor/config.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// A built-in profile to start from
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "NAME")]
     pub(super) profile: Option<String>,
     /// Sets one key, over every other place
-    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
     /// Nothing can be started, whatever is armed
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = COMMON)]
     pub(super) read_only: bool,
     /// Colours
-    #[arg(long, global = true, value_enum, value_name = "WHEN")]
+    #[arg(long, global = true, help_heading = COMMON, value_enum, value_name = "WHEN")]
     pub(super) color: Option<Color>,
     /// ASCII characters only
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = COMMON)]
     pub(super) ascii: bool,
     /// Times in UTC
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = COMMON)]
     pub(super) utc: bool,
     /// More in the log; twice for everything
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = COMMON, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 }
 

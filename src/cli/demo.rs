@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     actions::Actions,
-    config::{self, Request},
+    config::{self, Request, profile::Profile},
     demo::{Demo as Running, DemoError, Options, System, WARD},
     domain::time::Moment,
     runtime,
@@ -72,10 +72,13 @@ pub(super) fn run(
     // Nobody shall take this for the system that it stands in for.
     request.set.push("service.environment=demo".to_owned());
     request.set.push(format!("state.dir={}", state.path.display()));
-    let loaded = match configuration::load(common, &request) {
+    let mut loaded = match configuration::load(common, &request) {
         Ok(loaded) => loaded,
         Err(code) => return Ok(code),
     };
+    if let Some(why) = demo.no_postgres() {
+        say_why_not(&mut loaded.profile, why);
+    }
     let log = logging::start(&loaded.profile.state_dir, common.verbose);
     let mut plan = runtime::Plan::new(loaded, options.live.lasting);
     plan.remarks.extend(log.as_ref().err().cloned());
@@ -86,6 +89,13 @@ pub(super) fn run(
     let done = live::finish(tokio, plan, &options.live);
     end_actions(&state.path);
     done
+}
+
+/// The variable that a real system would need set does not help here: the demo sets it.
+fn say_why_not(profile: &mut Profile, why: &str) {
+    for source in profile.catalog.sources.values_mut().filter(|source| source.kind == "postgres") {
+        source.disabled = Some(why.to_owned());
+    }
 }
 
 /// The search path with the programs first that stand in for others.

@@ -193,7 +193,7 @@ impl Ground {
     /// A Postgres that can be started, or why there is none.
     fn postgres(&self, owner: &'static str) -> Result<postgres::Plan, String> {
         if !self.options.postgres {
-            return Err("it was not asked for".to_owned());
+            return Err("no Postgres: --embedded-only leaves it out".to_owned());
         }
         postgres::Plan::make(self.ward.clone(), owner)
     }

@@ -171,6 +171,9 @@ pub struct PastRun {
     pub run: RunId,
     /// The action.
     pub action: ActionId,
+    /// On what, as `service/environment`; none where the journal does not say.
+    #[serde(default)]
+    pub target: Option<String>,
     /// When it was started, or intended.
     pub wall: jiff::Timestamp,
     /// Who.
@@ -182,6 +185,14 @@ pub struct PastRun {
     /// What else is known of it, where it has no end yet.
     #[serde(default)]
     pub trace: Trace,
+}
+
+impl PastRun {
+    /// Whether it may have been one on this target: several services and environments can
+    /// share a state directory, and have actions of the same name.
+    pub fn is_on(&self, target: &str) -> bool {
+        self.target.as_deref().is_none_or(|own| own == target)
+    }
 }
 
 /// What the journal and the system tell of a run without an end: enough to follow it, and

@@ -129,7 +129,9 @@ pub async fn carry_out(
         ..Settings::default()
     };
     let mut state = State::new(profile.catalog.clone(), clock.now(), settings);
-    state.world.actions.history = journal.history(HISTORY);
+    let target = state.world.catalog.target();
+    // What is open elsewhere is for a console to tell.
+    let _ = state.world.actions.remember(journal.history(HISTORY), &target);
     // The command itself is what arms it.
     state.world.actions.armed = Some(Armed {
         since: state.world.now,
@@ -270,7 +272,8 @@ impl Session<'_> {
             // What others run is not followed from here: the locks tell who is in the way.
             Event::History(mut history) => {
                 history.retain(|past| past.run != self.run);
-                self.state.world.actions.history = history;
+                let target = self.state.world.catalog.target();
+                let _ = self.state.world.actions.remember(history, &target);
                 return;
             }
             event => event,

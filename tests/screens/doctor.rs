@@ -247,6 +247,7 @@ fn the_menu_says_when_an_action_was_last_practised() {
     let past = PastRun {
         run: "r1".into(),
         action: desk.state.world.catalog.actions[0].id.clone(),
+        target: None,
         wall: desk.now().wall - jiff::SignedDuration::from_hours(12 * 24),
         by: "bob@ops2".to_owned(),
         outcome: ActionOutcome::Confirmed,

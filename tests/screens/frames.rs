@@ -150,6 +150,7 @@ fn unresolved_runs_of_earlier_consoles() {
     let run = |number: u32, resolved| PastRun {
         run: RunId::from(format!("20251231T220000Z-xyz-{number}")),
         action: ActionId::from("clear_cache"),
+        target: None,
         wall: desk.now().wall - std::time::Duration::from_secs(7_200 * u64::from(number)),
         by: "tom@ops2".to_owned(),
         outcome: if resolved { ActionOutcome::Confirmed } else { ActionOutcome::Unknown },

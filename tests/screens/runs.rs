@@ -66,6 +66,7 @@ fn runs_of_others_are_told_with_where_they_stand() {
     let past = |run: &str, action: &str, standing| PastRun {
         run: RunId::from(run),
         action: action.into(),
+        target: None,
         wall: desk.now().wall - Duration::from_secs(95),
         by: "tom@ops2".to_owned(),
         outcome: ActionOutcome::Unknown,

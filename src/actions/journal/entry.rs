@@ -225,6 +225,17 @@ impl Entry {
         }
     }
 
+    /// The line before was cut off, and is closed.
+    pub(super) fn repaired() -> Self {
+        let text = "the line before this one was cut off".to_owned();
+        Self { text: Some(text), ..Self::new(Kind::Repaired) }
+    }
+
+    /// Lines before are missing.
+    pub(super) fn cut(why: &str) -> Self {
+        Self { text: Some(format!("follows a cut: {why}")), ..Self::new(Kind::Cut) }
+    }
+
     /// The same entry with every text cleaned of secrets and control characters. It goes
     /// through its JSON form, so that no field can be forgotten.
     pub(super) fn cleaned(&self) -> Result<Self, serde_json::Error> {

@@ -146,6 +146,7 @@ impl Record {
         let past = PastRun {
             run: run.clone(),
             action: action.clone(),
+            target: None,
             wall: line.ts,
             by: line.who.name(),
             // Nothing is sent before the start is on the disk.
@@ -169,6 +170,7 @@ impl Record {
     fn take(&mut self, line: &Line) {
         match line.entry.kind {
             Kind::Intent => {
+                self.past.target.clone_from(&line.entry.target);
                 self.past.trace.before.clone_from(&line.entry.readings);
                 self.past.trace.servers.clone_from(&line.entry.servers);
                 self.past.trace.asked.clone_from(&line.entry.asked);

@@ -323,12 +323,10 @@ impl Journal {
         let missing = once.and_then(|once| open.walker.missing(&once));
         let torn = open.walker.ends_in_fragment();
         if torn {
-            self.write(open, repaired(), now)?;
+            self.write(open, Entry::repaired(), now)?;
         }
         if let Some(why) = missing {
-            let entry =
-                Entry { text: Some(format!("follows a cut: {why}")), ..Entry::new(Kind::Cut) };
-            self.write(open, entry, now)?;
+            self.write(open, Entry::cut(&why), now)?;
         }
         Ok(torn)
     }
@@ -393,9 +391,4 @@ fn is_needed(runs: &Runs, entry: &Entry) -> Result<bool, JournalError> {
         }
         _ => Ok(true),
     }
-}
-
-fn repaired() -> Entry {
-    let text = "the line before this one was cut off".to_owned();
-    Entry { text: Some(text), ..Entry::new(Kind::Repaired) }
 }

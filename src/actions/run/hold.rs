@@ -24,7 +24,7 @@ const LOCK_RETRY: Duration = Duration::from_millis(50);
 
 /// Takes the locks of a run, until they are dropped.
 pub(super) async fn hold(task: &Task, stage: &Stage<'_>) -> Result<Held, String> {
-    let scopes = locks::scopes(&task.config.id, &task.config.locks);
+    let scopes = locks::scopes(&task.config.locks);
     let owner = Owner {
         run: task.run.clone(),
         action: task.config.id.clone(),

@@ -60,7 +60,8 @@ impl Log {
     pub(super) async fn resting(&self, cooldown: Duration) -> Result<Option<String>, JournalError> {
         let (own, now) = (self.clone(), (self.clock)().wall);
         let looking = tokio::task::spawn_blocking(move || {
-            resting(&own.journal, now, (&own.run, &own.action), cooldown)
+            let target = own.journal.record(&own.run).and_then(|record| record.past.target);
+            resting(&own.journal, now, (&own.run, &own.action, target.as_deref()), cooldown)
         });
         match timeout(DISK_LIMIT, looking).await {
             Ok(Ok(why)) => Ok(why),

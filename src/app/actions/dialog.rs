@@ -185,6 +185,14 @@ impl Dialog {
         self.enter(stage, now);
     }
 
+    /// Something speaks against it that did not when it was looked at.
+    pub fn block(&mut self, why: String, now: Moment) {
+        if let Some(Ok(preview)) = &mut self.preview {
+            preview.refusals.push(why);
+        }
+        self.enter(Stage::Blocked, now);
+    }
+
     /// What is asked once it was said why.
     pub fn after_reason(spec: &ActionSpec) -> Stage {
         if spec.guard.wants_target_typed() {

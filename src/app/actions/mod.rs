@@ -3,15 +3,18 @@
 
 pub mod dialog;
 
-mod evidence;
-
 pub mod form;
+
+pub mod proof;
 
 pub mod reach;
 
 pub mod run;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -19,7 +22,8 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     dialog::{Dialog, Stage},
     form::Form,
-    run::{ProofState, Run},
+    proof::ProofState,
+    run::Run,
 };
 use super::state::World;
 use crate::domain::{
@@ -54,6 +58,9 @@ pub struct ActionsState {
     pub runs: VecDeque<Run>,
     /// Why the journal cannot be written, where it cannot.
     pub journal_failure: Option<String>,
+    /// The open runs of other targets that were told.
+    #[serde(default)]
+    pub told: BTreeSet<RunId>,
     started: u32,
 }
 
@@ -96,6 +103,7 @@ impl ActionsState {
             history: Vec::new(),
             runs: VecDeque::new(),
             journal_failure: None,
+            told: BTreeSet::new(),
             started: 0,
         }
     }
@@ -140,6 +148,34 @@ impl ActionsState {
     fn running(&self, action: &ActionId) -> Option<&PastRun> {
         let runs = |past: &&PastRun| past.trace.standing.is_some_and(Standing::is_running);
         self.history.iter().filter(|past| past.action == *action && !past.resolved).find(runs)
+    }
+
+    /// Takes over what the journal tells of a target. What is left open on others and not
+    /// looked after there, in words, once: it is for their consoles, which know what it was
+    /// to do.
+    pub fn remember(&mut self, history: Vec<PastRun>, target: &str) -> Vec<String> {
+        let (own, others): (Vec<_>, Vec<_>) =
+            history.into_iter().partition(|past| past.is_on(target));
+        self.history = own;
+        let cared_for = |past: &PastRun| {
+            past.resolved
+                || matches!(past.trace.standing, Some(Standing::Starting | Standing::Supervised))
+        };
+        let left: Vec<PastRun> = others
+            .into_iter()
+            .filter(|past| !cared_for(past) && self.told.insert(past.run.clone()))
+            .collect();
+        left.iter()
+            .map(|past| {
+                let on = past.target.as_deref().unwrap_or_default();
+                let standing = past
+                    .trace
+                    .standing
+                    .map(Standing::words)
+                    .unwrap_or_else(|| "has no known end".to_owned());
+                format!("{} of {on} by {}: {standing}", past.action, past.by)
+            })
+            .collect()
     }
 
     /// Remembers a run.
@@ -196,6 +232,7 @@ impl ActionsState {
             return Some(PastRun {
                 run: run.id.clone(),
                 action: run.action.clone(),
+                target: None,
                 wall: run.started.wall,
                 by: run.by.clone().unwrap_or_else(|| HERE.to_owned()),
                 outcome: run.outcome.unwrap_or(ActionOutcome::Unknown),
@@ -276,6 +313,13 @@ pub fn over_limit(world: &World, action: &ActionId, began: Timestamp) -> Option<
     Some(format!("{} OVER its limit of {}", clock(over), short_duration(limit)))
 }
 
+/// What undoes a run that is over and may have acted, where something is configured for that.
+pub fn undo_of<'a>(world: &'a World, run: &Run) -> Option<&'a ActionSpec> {
+    run.outcome.filter(|outcome| *outcome != ActionOutcome::NeverStarted)?;
+    let undo = world.catalog.action(&run.action)?.undo.as_ref()?;
+    world.catalog.action(undo)
+}
+
 /// How long an action must still rest. By the wall clock, so that it also holds for runs
 /// of other consoles and before a restart.
 fn cooling_down(world: &World, spec: &ActionSpec) -> Option<Duration> {
@@ -316,6 +360,7 @@ mod tests {
         PastRun {
             run: run.into(),
             action: action.into(),
+            target: None,
             wall: jiff::Timestamp::UNIX_EPOCH,
             by: "alice".to_owned(),
             outcome: ActionOutcome::Confirmed,

@@ -1,6 +1,7 @@
 //! What is known here of the reach of an action: the load that would come on a database, and
 //! the conditions under which it must not be started.
 
+use super::run::RESULT;
 use crate::{
     app::{
         cache::{self, HitRate},
@@ -11,6 +12,7 @@ use crate::{
     domain::{
         action::Preview,
         catalog::{ActionSpec, LoadSpec},
+        condition::{Condition, Operand},
         ids::SourceId,
         time::short_duration,
     },
@@ -52,8 +54,25 @@ pub fn unsure(world: &World, spec: &ActionSpec) -> Vec<String> {
 pub fn consider(world: &World, spec: &ActionSpec, preview: &mut Preview) {
     let mut findings: Vec<String> = spec.load.iter().flat_map(|load| said(world, load)).collect();
     findings.extend(unsure(world, spec));
+    findings.extend(proven_already(world, spec));
     findings.append(&mut preview.findings);
     preview.findings = findings;
+}
+
+/// What would prove it holds now: it would not tell what the run did.
+fn proven_already(world: &World, spec: &ActionSpec) -> Option<String> {
+    let mut proofs = spec
+        .proof
+        .iter()
+        .map(|proof| &proof.when)
+        .filter(|when| when.source.as_deref() != Some(RESULT))
+        .peekable();
+    proofs.peek()?;
+    let holds = |when: &Condition| {
+        !matches!(when.operand, Operand::Before(_))
+            && matches!(decide(world, &nowhere(), when, None), Decision::Holds(_))
+    };
+    proofs.all(holds).then(|| "what would prove it holds already: it may be done".to_owned())
 }
 
 /// Every one of these conditions names its source.

@@ -8,20 +8,16 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::proof::{NONE, ProofState, name_of, server_run};
 use crate::{
-    app::{
-        health::{Decision, decide, shown_value},
-        sources::Lookup,
-        state::World,
-    },
+    app::{sources::Lookup, state::World},
     domain::{
         action::{ActionEvent, ActionOutcome, ActionStage, Claim, PastRun, RunResult},
         ask::Answers,
-        catalog::{ActionSpec, Proof},
-        condition::{Condition, Operand},
+        catalog::ActionSpec,
         ids::{ActionId, ReadingName, RunId, SourceId},
         text,
-        time::Moment,
+        time::{Moment, clock},
         value::Value,
     },
 };
@@ -72,20 +68,9 @@ pub struct Run {
     /// Somebody asked for it to be stopped.
     pub cancelling: bool,
     proof_within: Duration,
-    before: BTreeMap<Arc<str>, Value>,
+    pub(super) before: BTreeMap<Arc<str>, Value>,
     /// Which run of each server the values before belong to.
-    servers: BTreeMap<Arc<str>, Value>,
-}
-
-/// One proof.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ProofState {
-    /// The condition.
-    pub when: Condition,
-    /// Whether it holds; none where it cannot be said yet.
-    pub holds: Option<bool>,
-    /// What was seen, in words.
-    pub seen: String,
+    pub(super) servers: BTreeMap<Arc<str>, Value>,
 }
 
 impl Run {
@@ -100,7 +85,7 @@ impl Run {
                     Lookup::Known { value, .. } => Some((name_of(&proof.when), value.clone())),
                     // It answered and had no such value: what appears later has changed.
                     Lookup::Missing(_) => {
-                        Some((name_of(&proof.when), Value::Text(Arc::from("(none)"))))
+                        Some((name_of(&proof.when), Value::Text(Arc::from(NONE))))
                     }
                     _ => None,
                 }
@@ -164,6 +149,47 @@ impl Run {
     /// The readings before the run, for its proof in a later console.
     pub fn readings(&self) -> (BTreeMap<ReadingName, Value>, BTreeMap<ReadingName, Value>) {
         (self.before.clone(), self.servers.clone())
+    }
+
+    /// How long ago it was started: by the wall clock where that was before this console.
+    pub fn age(&self, at: Moment) -> Duration {
+        if self.by.is_some() { at.wall_since(self.started) } else { at.since(self.started) }
+    }
+
+    /// It said that it failed, and yet all that would prove its effect is there, and was not
+    /// there before.
+    pub fn failed_but_effective(&self) -> bool {
+        self.outcome == Some(ActionOutcome::Failed)
+            && !self.proofs.is_empty()
+            && self.proofs.iter().all(|proof| proof.holds == Some(true))
+            && !self.was_so_before()
+    }
+
+    /// All that would prove its effect was there before it began: that it is there now says
+    /// nothing of this run.
+    pub fn was_so_before(&self) -> bool {
+        let mut looked_at = self.proofs.iter().filter(|proof| !proof.is_of_the_answer()).peekable();
+        looked_at.peek().is_some() && looked_at.all(|proof| proof.held_before(&self.before))
+    }
+
+    /// All that speaks for its effect is what the other side says of itself.
+    fn is_only_claimed(&self) -> bool {
+        !self.proofs.is_empty()
+            && self.proofs.iter().all(|p| p.is_a_mere_claim() && p.holds == Some(true))
+    }
+
+    /// Whether its effect is there, as far as its proofs say; none where they say nothing, or
+    /// nobody has looked.
+    pub fn effect_is_there(&self) -> Option<bool> {
+        match self.outcome? {
+            ActionOutcome::Confirmed => Some(true),
+            ActionOutcome::Refuted => Some(false),
+            ActionOutcome::Failed if self.failed_but_effective() => Some(true),
+            ActionOutcome::Failed => {
+                self.proofs.iter().any(|proof| proof.holds == Some(false)).then_some(false)
+            }
+            ActionOutcome::Cancelled | ActionOutcome::NeverStarted | ActionOutcome::Unknown => None,
+        }
     }
 
     /// The readings before the run, in words, for the journal.
@@ -241,7 +267,7 @@ impl Run {
         self.end(if no { ActionOutcome::Failed } else { ActionOutcome::Unknown }, at);
     }
 
-    fn end(&mut self, outcome: ActionOutcome, at: Moment) {
+    pub(super) fn end(&mut self, outcome: ActionOutcome, at: Moment) {
         self.outcome = Some(outcome);
         self.ended = Some(at);
     }
@@ -250,112 +276,53 @@ impl Run {
     pub fn is_verifying(&self) -> bool {
         self.outcome.is_none() && self.deadline.is_some()
     }
-}
 
-impl ProofState {
-    fn open(proof: &Proof) -> Self {
-        Self { when: proof.when.clone(), holds: None, seen: "not looked yet".to_owned() }
-    }
-
-    /// Whether it reads the action's own answer.
-    fn is_of_the_answer(&self) -> bool {
-        self.when.source.as_deref() == Some(RESULT)
-    }
-
-    /// Whether it only repeats what the other side claims: an exit code, a status.
-    fn is_a_mere_claim(&self) -> bool {
-        self.is_of_the_answer() && matches!(self.when.reading.as_ref(), "exit_code" | "status")
-    }
-}
-
-fn name_of(condition: &Condition) -> Arc<str> {
-    let source = condition.source.as_deref().unwrap_or("");
-    Arc::from(format!("{source}.{}", condition.reading))
-}
-
-/// What a server says that changes when it restarts: `run_id` of Redis, for one.
-fn server_run(world: &World, source: &str) -> Option<Value> {
-    match world.sources.lookup(source, "run_id") {
-        Lookup::Known { value, .. } => Some(value.clone()),
-        _ => None,
-    }
-}
-
-/// Looks at the proofs of a run again. Only what was asked for after the carrying out was
-/// over counts as evidence. Ends the run when all hold, when one can never hold any more, or
-/// when its time is over: refuted where the other side claimed to be done and every proof
-/// could be seen, otherwise unknown.
-pub fn verify(world: &World, run: &Run) -> Option<Run> {
-    let (result, finished) = run.result.as_ref()?;
-    let deadline = run.deadline.filter(|_| run.outcome.is_none())?;
-    let mut next = run.clone();
-    for proof in &mut next.proofs {
-        let decision = if proof.is_of_the_answer() {
-            decide_result(result, &proof.when)
-        } else {
-            decide_after(world, run, &proof.when, *finished)
-        };
-        (proof.holds, proof.seen) = match decision {
-            Decision::Holds(shown) => (Some(true), format!("it is {shown}")),
-            Decision::DoesNot(shown) => (Some(false), format!("it is {shown}")),
-            Decision::Open(why) => (None, why),
-        };
-    }
-    // The answer does not change any more: what it does not prove now, it never will.
-    let hopeless = next.proofs.iter().any(|p| p.is_of_the_answer() && p.holds != Some(true));
-    let over = hopeless || world.now >= deadline;
-    let all_hold = next.proofs.iter().all(|proof| proof.holds == Some(true));
-    let all_seen = next.proofs.iter().all(|proof| proof.holds.is_some());
-    let failed_answer = next.proofs.iter().any(|p| p.is_of_the_answer() && p.holds == Some(false));
-    let only_claims = next.proofs.iter().all(ProofState::is_a_mere_claim);
-    if result.claim == Claim::Refused {
-        // Its own word stands; whether its effect is there all the same is in the evidence.
-        if over || all_hold {
-            next.end(ActionOutcome::Failed, world.now);
+    /// Why we think what we think, one line per proof.
+    pub fn evidence(&self) -> Vec<String> {
+        let claim = self.result.as_ref().map(|(result, _)| result.claim);
+        let looked = claim.is_none_or(Claim::is_judged);
+        let never = claim == Some(Claim::NotSent);
+        let mut lines: Vec<String> = self
+            .proofs
+            .iter()
+            // Nobody asks for the effect of what was never sent.
+            .filter(|_| !never)
+            .map(|proof| {
+                if !looked {
+                    return format!("{}: {}", proof.when, proof.seen);
+                }
+                let word = match proof.holds {
+                    Some(true) => "holds",
+                    Some(false) => "does not hold",
+                    None => "not known",
+                };
+                let before = if proof.holds == Some(true) && proof.held_before(&self.before) {
+                    ", and held before"
+                } else {
+                    ""
+                };
+                format!("{}: {word}, {}{before}", proof.when, proof.seen)
+            })
+            .collect();
+        if self.proofs.is_empty() && !never {
+            lines.push("no proof is configured for this action".to_owned());
         }
-    } else if all_hold && only_claims {
-        next.end(ActionOutcome::Unknown, world.now);
-    } else if all_hold {
-        next.end(ActionOutcome::Confirmed, world.now);
-    } else if over && (all_seen || failed_answer) && result.claim == Claim::Done {
-        next.end(ActionOutcome::Refuted, world.now);
-    } else if over {
-        next.end(ActionOutcome::Unknown, world.now);
-    }
-    (next != *run).then_some(next)
-}
-
-fn decide_result(result: &RunResult, condition: &Condition) -> Decision {
-    let Some(value) = result.readings.get(&condition.reading) else {
-        return Decision::Open(format!("the answer has no {}", condition.reading));
-    };
-    let shown = shown_value(&condition.reading, value);
-    match condition.holds(value, None) {
-        Some(true) => Decision::Holds(shown),
-        Some(false) => Decision::DoesNot(shown),
-        None => {
-            Decision::Open(format!("{} is {shown}, which cannot be compared", condition.reading))
+        if self.failed_but_effective() {
+            lines.push("it said that it failed, but its effect is there".to_owned());
         }
+        if self.is_only_claimed() {
+            lines.push(
+                "an exit code or a status is only its own word: it proves nothing".to_owned(),
+            );
+        }
+        if self.was_so_before() && self.proofs.iter().all(|proof| proof.holds == Some(true)) {
+            lines.push("all of it was so before: what this run did is not proven by it".to_owned());
+        }
+        if let (true, Some(by), Some(at)) = (looked, &self.by, self.ended) {
+            let after = clock(self.age(at));
+            lines
+                .push(format!("looked at by another console than {by}'s, {after} after the start"));
+        }
+        lines
     }
-}
-
-fn decide_after(world: &World, run: &Run, condition: &Condition, finished: Moment) -> Decision {
-    let home = SourceId::from(condition.source.as_deref().unwrap_or(""));
-    let asked_after = world
-        .sources
-        .get(&home)
-        .and_then(|source| source.last.as_ref())
-        .is_some_and(|last| last.at.mono.saturating_sub(last.took) >= finished.mono);
-    if !asked_after {
-        return Decision::Open("not looked since it ended".to_owned());
-    }
-    let server = run.servers.get(home.as_str());
-    let now = server_run(world, home.as_str());
-    let restarted = server.is_some() && now.is_some() && server != now.as_ref();
-    if restarted && matches!(condition.operand, Operand::Before(_)) {
-        return Decision::Open(format!(
-            "{home} has restarted since: what it was before cannot be compared"
-        ));
-    }
-    decide(world, &home, condition, run.before.get(&name_of(condition)))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     alerts, attach, doctor, guarded,
     leaving::{back, interrupt, quit, quit_now},
-    logs, say,
+    logs, say, undo,
 };
 use crate::app::{
     command::Command,
@@ -57,6 +57,7 @@ pub(super) fn apply(state: &mut State, command: Command, effects: &mut Vec<Effec
         Command::Confirm => guarded::confirm(state, effects),
         Command::CancelRun => guarded::cancel(state, effects),
         Command::TakeOver => guarded::take_over(state, effects),
+        Command::Undo => undo::undo(state, effects),
         Command::Attach => attach::under_way(state, effects),
         Command::Arm { lasting, reason } => guarded::arm(state, lasting, reason, effects),
         Command::Disarm => guarded::disarm(state, effects),
@@ -328,9 +329,9 @@ fn contacted(state: &mut State, was: bool, effects: &mut Vec<Effect>) {
     };
     let (level, name) = (row.spec.level, &row.spec.name);
     if let (true, Some(since)) = (was, row.contacted) {
-        let ago = crate::domain::time::coarse_age(world.now.wall_since(since));
+        let ago = crate::domain::time::ago(world.now.wall_since(since));
         let text = format!(
-            "the clock of level {level} ({name}) runs already, since {ago}; :contacted off takes that back"
+            "the clock of level {level} ({name}) was started {ago} and runs; :contacted off takes that back"
         );
         return say(world, Notice::info(text), effects);
     }

@@ -243,10 +243,20 @@ pub(super) fn accept_line(state: &mut State, effects: &mut Vec<Effect>) {
     effects.push(Effect::Draw);
 }
 
-/// Lets time pass for an open dialog: a countdown ends, a preview grows old.
+/// Lets time pass for an open dialog: a countdown ends, a preview grows old, what must not be
+/// while it is started has come.
 pub(super) fn tick(state: &mut State, effects: &mut Vec<Effect>) {
     let now = state.world.now;
     let Some(dialog) = dialog_of(state) else { return };
+    let asks = !matches!(dialog.stage, Stage::Previewing | Stage::Blocked | Stage::Running);
+    let spec = state.world.catalog.action(&dialog.action).filter(|_| asks);
+    if let Some(why) = spec.and_then(|spec| reach::objection(&state.world, spec)) {
+        if let Some(dialog) = dialog_mut(state) {
+            dialog.block(why, now);
+        }
+        effects.push(Effect::Draw);
+        return;
+    }
     match dialog.stage {
         Stage::Countdown { until } if now >= until => {
             let phrase = dialog.target.clone();

@@ -20,14 +20,13 @@ mod second;
 
 mod reload;
 
+mod undo;
+
 #[cfg(test)]
 mod tests;
 
 use super::{
-    actions::{
-        self,
-        run::{self, Run},
-    },
+    actions::{self, proof, run::Run},
     msg::{Effect, Event, Msg, Notice},
     state::{MarkKind, State, World},
 };
@@ -186,7 +185,7 @@ fn action(world: &mut World, event: &ActionEvent, effects: &mut Vec<Effect>) {
 /// Looks at the proofs of every run that waits for them, and ends the runs that can be ended.
 fn verify(world: &mut World, effects: &mut Vec<Effect>) {
     let changed: Vec<Run> =
-        world.actions.runs.iter().filter_map(|run| run::verify(world, run)).collect();
+        world.actions.runs.iter().filter_map(|run| proof::verify(world, run)).collect();
     for next in changed {
         let (id, ended) = (next.id.clone(), next.outcome.is_some());
         if let Some(run) = world.actions.run_mut(&id) {
@@ -227,6 +226,13 @@ fn conclude(world: &mut World, id: &RunId, effects: &mut Vec<Effect>) {
 /// whoever started them, and proven when they are over.
 fn history_loaded(world: &mut World, history: Vec<PastRun>, effects: &mut Vec<Effect>) {
     let before = world.actions.unresolved();
+    let target = world.catalog.target();
+    let elsewhere = world.actions.remember(history, &target);
+    if !elsewhere.is_empty() {
+        let text = format!("not resolved elsewhere, for its own console: {}", elsewhere.join("; "));
+        say(world, Notice::warning(text), effects);
+    }
+    let history = std::mem::take(&mut world.actions.history);
     let is_known = |world: &World, past: &PastRun| world.actions.run(&past.run).is_some();
     let open = |past: &&PastRun| !past.resolved && past.trace.standing.is_some();
     let new: Vec<PastRun> = history

@@ -124,7 +124,7 @@ macro_rules! action {
             pub timeout: Option<DurationText>,
             /// What it keeps others on this machine from doing meanwhile, such as
             /// `shop/deploy`; that also keeps off what locks all of `shop`. The action
-            /// itself where nothing is said.
+            /// itself, of this service and environment, where nothing is said.
             #[serde(default)]
             pub locks: Vec<String>,
             /// Whether it can be started at all.

@@ -66,7 +66,7 @@ pub fn actions(
                 catalog.unavailable.insert(id.clone(), why);
             }
             (Some(kind), None) => {
-                let locks = locks(cx, &path, guarding.locks);
+                let locks = locks(cx, &path, guarding.locks, &id, &catalog.target());
                 let timeout = spec.timeout;
                 actions.insert(
                     id.clone(),
@@ -130,8 +130,18 @@ fn unavailable(
     proof.iter().filter_map(|proof| proof.when.source.as_deref()).find_map(needed)
 }
 
-/// Names such as `shop/deploy`: they become names of files.
-fn locks(cx: &mut Cx<'_>, path: &Path, written: &[String]) -> Vec<String> {
+/// Names such as `shop/deploy`: they become names of files. Where none is written, the action
+/// keeps off itself, on its own target.
+fn locks(
+    cx: &mut Cx<'_>,
+    path: &Path,
+    written: &[String],
+    id: &ActionId,
+    target: &str,
+) -> Vec<String> {
+    if written.is_empty() {
+        return vec![format!("action/{target}/{id}")];
+    }
     let sound = |name: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         name.split('/').all(|part| !part.is_empty() && part.len() < 64 && part.chars().all(plain))

@@ -9,12 +9,13 @@ use ratatui::{
 use super::super::{format, layers::line, paint, theme::Theme};
 use crate::{
     app::{
-        actions::{Dialog, Run, Stage},
+        actions::{Dialog, Run, Stage, undo_of},
         state::State,
     },
     domain::{
         action::BREAK_GLASS,
         catalog::ActionSpec,
+        text::safe,
         time::{Moment, clock},
         verdict::Verdict,
     },
@@ -72,7 +73,7 @@ pub fn lines(
             let note = "Enter does nothing here; only y sends it.";
             let note = if note.len() > width { "only y sends it" } else { note };
             lines.push(Line::styled(note, theme.quiet()));
-            let sends = format!("send it now: {}", crate::domain::text::safe(&spec.title));
+            let sends = format!("send it now: {}", safe(&spec.title));
             let offered = [("Esc", "Cancel", "Cancel"), ("y", &sends, "send it now")];
             lines.push(choices(&offered, width, theme));
         }
@@ -93,7 +94,10 @@ pub fn lines(
 pub fn running(run: &Run, state: &State, width: usize, theme: Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     if run.outcome.is_some() {
-        return gone(width, theme);
+        let undo = undo_of(&state.world, run).map(|undo| format!("Undo it: {}", safe(&undo.title)));
+        let mut offered = vec![("Esc", "Close", "Close")];
+        offered.extend(undo.as_deref().map(|undo| ("U", undo, "Undo it")));
+        return vec![choices(&offered, width, theme)];
     }
     let text = super::run::in_words(run, state.world.now);
     let text = format::fit(&text, width, theme.glyphs().ellipsis);

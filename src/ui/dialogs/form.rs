@@ -49,6 +49,7 @@ pub fn sheet(state: &State, form: &Form, width: usize, theme: Theme) -> Sheet {
         typed: page.cursor,
         middle: page.lines,
         vital: 0,
+        head: None,
         bottom: bottom(form, width, theme),
         cursor: None,
     }

@@ -57,9 +57,12 @@ pub fn sheet(state: &State, dialog: &Dialog, width: usize, theme: Theme) -> Shee
     let spec = proven.as_ref().or(spec);
     let started =
         (dialog.stage == Stage::Running).then(|| state.world.actions.run(&dialog.run)).flatten();
+    let mut head = None;
     let ((middle, vital), bottom) = match (started, spec) {
         (Some(run), _) => {
-            ((run::lines(run, state, width, theme), 0), decision::running(run, state, width, theme))
+            let (lines, before_output) = run::lines(run, state, width, theme);
+            head = Some(before_output);
+            ((lines, 0), decision::running(run, state, width, theme))
         }
         (None, Some(spec)) => (
             plan::lines(state, dialog, spec, width, theme),
@@ -78,6 +81,7 @@ pub fn sheet(state: &State, dialog: &Dialog, width: usize, theme: Theme) -> Shee
         top: top(state, dialog, spec, width, theme),
         middle,
         vital,
+        head,
         bottom,
         // During a countdown nothing can be scrolled, and what is sent must be in sight.
         scroll: if matches!(dialog.stage, Stage::Countdown { .. }) { 0 } else { dialog.scroll },

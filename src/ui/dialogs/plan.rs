@@ -43,7 +43,8 @@ impl Page {
 }
 
 /// All of it, and how many of the first lines nobody should agree to without having seen
-/// them: the exact request, what it affects, how it will be proven, whether it can be undone.
+/// them: what is sent, what it affects, what it does and leaves, how it will be proven,
+/// whether it can be undone. The rest of what is sent, headers and an environment, stands last.
 pub fn lines(
     state: &State,
     dialog: &Dialog,
@@ -52,6 +53,11 @@ pub fn lines(
     theme: Theme,
 ) -> (Vec<Line<'static>>, usize) {
     let mut page = Page { lines: Vec::new(), width, theme };
+    let shown = dialog.asked.shown();
+    let given: Vec<String> =
+        spec.asks.iter().filter_map(|ask| Some(given(&ask.title, shown.get(&ask.name)?))).collect();
+    page.say("given", given.iter().map(String::as_str), theme.text());
+    let mut details = Vec::new();
     match &dialog.preview {
         None => page.say("it sends", ["being worked out: nothing is sent by that"], theme.quiet()),
         Some(Err(failure)) => {
@@ -59,7 +65,7 @@ pub fn lines(
             page.say("it sends", [text.as_str()], theme.critical());
         }
         Some(Ok(preview)) => {
-            request(&mut page, preview);
+            details = request(&mut page, preview);
             page.lines.extend(groups(&preview.groups, width, theme));
         }
     }
@@ -68,11 +74,12 @@ pub fn lines(
         page.say("takes over", from, theme.warning());
         page.say("", ["that run is asked to stop first, 30 s at most"], theme.warning());
     }
-    let shown = dialog.asked.shown();
-    let given: Vec<String> =
-        spec.asks.iter().filter_map(|ask| Some(given(&ask.title, shown.get(&ask.name)?))).collect();
-    page.say("given", given.iter().map(String::as_str), theme.text());
-    proof(&mut page, spec);
+    page.say("it does", spec.effects.iter().map(String::as_str), theme.text());
+    if spec.leaves.is_empty() {
+        page.say("untouched", ["nothing is said about that"], theme.quiet());
+    } else {
+        page.say("untouched", spec.leaves.iter().map(String::as_str), theme.text());
+    }
     match &spec.undo {
         Some(undo) => {
             let title = state.world.catalog.action(undo).map_or(undo.as_str(), |undo| &undo.title);
@@ -80,6 +87,7 @@ pub fn lines(
         }
         None => page.say("undo", ["there is none"], theme.warning()),
     }
+    proof(&mut page, spec);
     if let Some(Ok(preview)) = &dialog.preview {
         let measured = format!("measured {}", in_words(state.world.now.since(preview.at)));
         let findings = preview.findings.iter().map(String::as_str).chain([measured.as_str()]);
@@ -89,32 +97,39 @@ pub fn lines(
         let text = "it asks questions: this terminal is handed over; Ctrl-] takes it back";
         page.say("it asks", [text], theme.warning());
     }
-    let measured = page.lines.len();
-    page.say("it does", spec.effects.iter().map(String::as_str), theme.text());
-    // Where nothing could be counted, what is said of it is all that is known of its reach.
-    let counted = dialog.clear_preview().is_some_and(|preview| !preview.groups.is_empty());
-    let vital = if counted { measured } else { page.lines.len() };
+    let vital = page.lines.len();
     page.say("takes", [super::demands(spec.guard)], theme.text());
-    if spec.leaves.is_empty() {
-        page.say("untouched", ["nothing is said about that"], theme.quiet());
-    } else {
-        page.say("untouched", spec.leaves.iter().map(String::as_str), theme.text());
-    }
     rest(&mut page, state, dialog, spec);
+    page.say("sent with", details, theme.quiet());
     (page.lines, vital)
 }
 
-/// An HTTP request as its request line and body, and its headers: those stand side by side,
-/// for one below the other they would push everything else off a small screen. Nothing is
-/// left out. Any other request is all request.
-fn compact(request: &[String]) -> (Vec<&str>, Vec<&str>) {
-    let lines = || request.iter().map(String::as_str);
-    if !request.first().is_some_and(|first| first.ends_with(" HTTP/1.1")) {
-        return (lines().collect(), Vec::new());
+/// What a program is given anyway: it fills a screen and decides nothing.
+const USUAL_ENVIRONMENT: [&str; 9] =
+    ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TERM", "TMPDIR", "WATCHFLOOR_RUN"];
+
+/// What is sent, and what goes with it: the headers of an HTTP request, and the environment
+/// that a program has in any case. Nothing is in neither.
+fn parted(request: &[String]) -> (Vec<&str>, Vec<&str>) {
+    let (mut sent, mut details) = (Vec::new(), Vec::new());
+    let mut headers = false;
+    for line in request.iter().map(String::as_str) {
+        let text = line.trim_start();
+        let usual = text.split_once('=').is_some_and(|(name, _)| USUAL_ENVIRONMENT.contains(&name));
+        if headers && text.is_empty() {
+            headers = false;
+        } else if headers || usual {
+            details.push(text);
+            // Those of a step stand in one line.
+            headers &= line == text;
+        } else if let Some(asked) = line.strip_suffix(" HTTP/1.1") {
+            sent.push(asked);
+            headers = true;
+        } else {
+            sent.push(line);
+        }
     }
-    let headers: Vec<&str> = lines().skip(1).take_while(|line| !line.is_empty()).collect();
-    let body = lines().skip(headers.len() + 2);
-    (lines().take(1).chain(body).collect(), headers)
+    (sent, details)
 }
 
 /// What was given for one thing that the action asks for.
@@ -123,18 +138,14 @@ fn given(title: &str, value: &str) -> String {
     format!("{}: {value}", safe(title))
 }
 
-/// Exactly what is sent, secrets masked.
-fn request(page: &mut Page, preview: &Preview) {
-    let theme = page.theme;
-    let (sent, headers) = compact(&preview.request);
-    page.say("it sends", sent, theme.strong());
-    if !headers.is_empty() {
-        let dot = format!(" {} ", theme.glyphs().dot);
-        page.say("", [headers.join(&dot).as_str()], theme.text());
-    }
+/// Exactly what is sent, secrets masked. What goes with it, for the end of the page.
+fn request<'a>(page: &mut Page, preview: &'a Preview) -> Vec<&'a str> {
+    let (sent, details) = parted(&preview.request);
     if preview.request.is_empty() {
-        page.say("it sends", ["nothing that could be shown"], theme.warning());
+        page.say("it sends", ["nothing that could be shown"], page.theme.warning());
     }
+    page.say("it sends", sent, page.theme.strong());
+    details
 }
 
 fn in_words(age: Duration) -> String {

@@ -30,7 +30,7 @@ pub fn in_words(run: &Run, now: Moment) -> String {
         Some(by) => format!("{} (by {by})", run.title),
         None => run.title.clone(),
     };
-    let since = clock(now.since(run.started));
+    let since = clock(run.age(now));
     if let Some(outcome) = run.outcome {
         return format!("{}: {title}", outcome.word());
     }
@@ -70,11 +70,14 @@ fn meaning(run: &Run, outcome: ActionOutcome) -> &'static str {
     if run.failed_but_effective() {
         return "it said that it failed, BUT its effect is there";
     }
+    if outcome == ActionOutcome::Confirmed && run.was_so_before() {
+        return "it is as it should be, and was so before it ran";
+    }
     means(outcome)
 }
 
-/// The run in full.
-pub fn lines(run: &Run, state: &State, width: usize, theme: Theme) -> Vec<Line<'static>> {
+/// The run in full, and how many lines stand before what it printed.
+pub fn lines(run: &Run, state: &State, width: usize, theme: Theme) -> (Vec<Line<'static>>, usize) {
     let mut lines = Vec::new();
     if let Some(outcome) = run.outcome {
         let style = theme.band(outcome_verdict(outcome));
@@ -91,8 +94,9 @@ pub fn lines(run: &Run, state: &State, width: usize, theme: Theme) -> Vec<Line<'
     }
     steps(&mut lines, run, state, width, theme);
     proofs(&mut lines, run, width, theme);
+    let head = lines.len();
     output(&mut lines, run, width, theme);
-    lines
+    (lines, head)
 }
 
 /// Journal, sending, answer: each done, under way or not yet.
@@ -119,18 +123,18 @@ fn steps(lines: &mut Vec<Line<'static>>, run: &Run, state: &State, width: usize,
         let text = "it asks questions, and may wait for an answer: o hands this terminal over";
         say("questions", text, theme.warning());
     }
-    if let Some(progress) = &run.progress {
+    if let Some(progress) = run.progress.as_ref().filter(|_| run.result.is_none()) {
         say("progress", progress, theme.text());
     }
     match &run.result {
         Some((result, at)) => {
-            let took = clock(at.since(run.started));
+            let took = clock(run.age(*at));
             let (word, style) = claim(result.claim, run.outcome, theme);
             say("answer", &format!("{word}: {} (after {took})", result.summary), style);
         }
         None if over => say("answer", "none", theme.warning()),
         None => {
-            let since = clock(state.world.now.since(run.started));
+            let since = clock(run.age(state.world.now));
             let usual =
                 state.world.actions.usual(&run.action).map(|(took, _)| super::plan::usual(took));
             let usual = usual.map(|took| format!("; usually {took}")).unwrap_or_default();

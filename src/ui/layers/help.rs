@@ -116,7 +116,7 @@ fn entry_lines(
 ) -> Vec<Line<'static>> {
     let mut lead = format!("  {keys}");
     let used = lead.chars().count();
-    lead.extend(std::iter::repeat_n(' ', (KEYS + 2).saturating_sub(used).max(1)));
+    lead.extend(std::iter::repeat_n(' ', (KEYS + 2).saturating_sub(used).max(2)));
     let name = if name.is_empty() { String::new() } else { format!("  :{name}") };
     let whole = lead.chars().count() + help.chars().count() + name.chars().count();
     let mut lines = paint::wrapped(&lead, help, width, theme.key(), theme.text());

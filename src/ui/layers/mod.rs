@@ -46,6 +46,9 @@ pub struct Sheet {
     pub middle: Vec<Line<'static>>,
     /// How many of the first scrolled lines nobody should miss.
     pub vital: usize,
+    /// Where not all fits and nothing was scrolled, what stands behind this many lines is left
+    /// out, so that the end of what grows stays in sight.
+    pub head: Option<usize>,
     /// Always shown, below.
     pub bottom: Vec<Line<'static>>,
     /// How far the middle is scrolled.
@@ -183,8 +186,20 @@ fn draw_sheet(buffer: &mut Buffer, area: Rect, sheet: &Sheet, theme: Theme) -> O
     // What is typed stays in sight.
     let typed = sheet.typed.map(|(row, _)| usize::from(row));
     let scroll = typed.map_or(scroll, |row| scroll.max((row + 1).saturating_sub(visible)));
-    put(buffer, middle, &sheet.middle[scroll..]);
-    if !more.is_empty() {
+    let left_out = left_out(sheet, scroll, visible);
+    match left_out {
+        Some((head, below)) => {
+            let text = format!("{} lines are left out here (PgDn)", below - head);
+            let mut shown = sheet.middle[..head].to_vec();
+            shown.push(Line::styled(text, theme.warning()));
+            shown.extend_from_slice(&sheet.middle[below..]);
+            put(buffer, middle, &shown);
+        }
+        None => put(buffer, middle, &sheet.middle[scroll..]),
+    }
+    if left_out.is_some() {
+        paint::line(buffer, more, 0, &Line::styled("the newest is at the end", theme.quiet()));
+    } else if !more.is_empty() {
         let below = last - scroll;
         let text = match (scroll, below) {
             (0, below) if typed.is_some() => format!("{below} more lines below (Tab)"),
@@ -216,6 +231,15 @@ fn draw_sheet(buffer: &mut Buffer, area: Rect, sheet: &Sheet, theme: Theme) -> O
     let (row, column) = sheet.cursor?;
     let at = (bottom.x.saturating_add(column), bottom.y.saturating_add(row));
     (row < bottom.height && column < bottom.width).then_some(at)
+}
+
+/// The lines that are left out so that the head and the end of a sheet are in sight: from
+/// where, and up to where. None where all is there or where somebody has scrolled.
+fn left_out(sheet: &Sheet, scroll: usize, visible: usize) -> Option<(usize, usize)> {
+    let head = sheet.head.filter(|head| scroll == 0 && head + 3 <= visible)?;
+    let below = sheet.middle.len() + head + 1;
+    let below = below.checked_sub(visible)?;
+    (sheet.middle.len() > visible).then_some((head, below))
 }
 
 /// Top, middle, the line that says how much is hidden, a rule, bottom.

@@ -141,6 +141,7 @@ fn a_run_that_did_nothing_is_no_marker() {
     let past = |outcome| PastRun {
         run: format!("{outcome:?}").as_str().into(),
         action: "clear".into(),
+        target: None,
         wall: console.state.world.now.wall,
         by: "bob".to_owned(),
         outcome,

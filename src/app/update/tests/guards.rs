@@ -49,6 +49,21 @@ fn a_cheap_action_takes_y_and_nothing_else() {
 }
 
 #[test]
+fn what_comes_while_the_dialog_is_open_blocks_it_there() {
+    let mut console = Console::new();
+    let warm =
+        console.state.world.catalog.actions.iter_mut().find(|spec| spec.id.as_str() == "warm");
+    warm.unwrap().refuse_when = vec![condition("redis.load > 80%")];
+    console.arm().good("redis", &[("load", Value::Number(0.5))]).prepare("warm");
+    console.at(2.0).good("redis", &[("load", Value::Number(0.9))]).at(3.0);
+    assert_eq!(console.dialog().stage, crate::app::actions::Stage::Blocked);
+    let preview = console.dialog().preview.as_ref().unwrap().as_ref().unwrap();
+    assert!(preview.refusals[0].contains("redis.load > 80%"), "{:?}", preview.refusals);
+    console.command(Command::Confirm);
+    assert!(console.started().is_none());
+}
+
+#[test]
 fn what_must_not_be_started_now_says_under_which_condition() {
     let mut console = Console::new();
     let warm =

@@ -17,10 +17,32 @@ fn the_effect_must_be_seen_after_the_end() {
     console.good("redis", &[("ping_ms", number(1.0))]);
     assert_eq!(console.outcome(), Some(ActionOutcome::Confirmed));
     let concluded = console.effects.iter().find_map(|effect| match effect {
-        Effect::Conclude { outcome, evidence, .. } => Some((*outcome, evidence.len())),
+        Effect::Conclude { outcome, evidence, .. } => Some((*outcome, evidence.join("\n"))),
         _ => None,
     });
-    assert_eq!(concluded, Some((ActionOutcome::Confirmed, 2)));
+    let (outcome, evidence) = concluded.expect("concluded");
+    assert_eq!(outcome, ActionOutcome::Confirmed);
+    // It was so before, too: the run may have done nothing.
+    assert!(evidence.contains("and held before"), "{evidence}");
+    assert!(evidence.contains("all of it was so before"), "{evidence}");
+}
+
+#[test]
+fn what_was_so_before_is_not_taken_for_the_effect_of_what_failed() {
+    for (before, effective) in [(1.0, false), (900.0, true)] {
+        let mut console = Console::new();
+        console.good("redis", &[("ping_ms", number(before))]).arm().prepare("warm");
+        console.second = 1.0;
+        console.command(Command::Confirm);
+        console.second = 2.0;
+        console.report(ActionStage::Journaled).report(ActionStage::Started);
+        console.finish(Claim::Refused, &[("keys", number(20.0))]);
+        console.second = 3.0;
+        console.good("redis", &[("ping_ms", number(1.0))]);
+        assert_eq!(console.outcome(), Some(ActionOutcome::Failed));
+        let run = console.state.world.actions.runs.back().unwrap();
+        assert_eq!(run.failed_but_effective(), effective, "{before}: {:?}", run.proofs);
+    }
 }
 
 /// Starts `warm` and lets its carrying out end with a claim at second 2.
@@ -150,6 +172,7 @@ fn an_action_of_an_earlier_console_without_an_end_is_said_at_the_start() {
     console.tell(Event::History(vec![PastRun {
         run: RunId::from("r"),
         action: "warm".into(),
+        target: None,
         wall: Moment::at_seconds(0.0).wall,
         by: "ana".to_owned(),
         outcome: ActionOutcome::Unknown,
@@ -220,4 +243,31 @@ fn a_journal_that_works_again_allows_actions_again() {
     assert!(console.said().contains("can be written again"));
     console.command(Command::Prepare("warm".into()));
     assert!(console.effects.iter().any(|effect| matches!(effect, Effect::Preview { .. })));
+}
+
+#[test]
+fn what_has_acted_can_be_undone_from_where_its_end_is_shown() {
+    let undone = |outcome: Claim| {
+        let mut console = Console::new();
+        let actions = &mut console.state.world.catalog.actions;
+        let warm = actions.iter_mut().find(|spec| spec.id.as_str() == "warm").unwrap();
+        warm.undo = Some("cool".into());
+        actions.push(action("cool", Guard::G1, &[]));
+        console.good("redis", &[("ping_ms", number(1.0))]).arm().prepare("warm");
+        console.second = 1.0;
+        console.command(Command::Confirm);
+        console.command(Command::Undo);
+        assert!(console.said().contains("not over"), "{}", console.said());
+        console.second = 2.0;
+        console.report(ActionStage::Journaled);
+        console.finish(outcome, &[]);
+        console.command(Command::Undo);
+        console
+    };
+    let console = undone(Claim::Cancelled);
+    assert_eq!(console.dialog().action.as_str(), "cool");
+    assert_eq!(console.dialog().stage, crate::app::actions::Stage::Previewing);
+    let console = undone(Claim::NotSent);
+    assert_eq!(console.dialog().action.as_str(), "warm", "it did nothing");
+    assert!(console.said().contains("nothing to undo it with"), "{}", console.said());
 }

@@ -82,6 +82,7 @@ fn past(run: &str, action: &str, standing: Option<Standing>) -> PastRun {
     PastRun {
         run: RunId::from(run),
         action: action.into(),
+        target: None,
         wall: Moment::at_seconds(0.0).wall,
         by: "ana@ops2".to_owned(),
         outcome: ActionOutcome::Unknown,
@@ -262,4 +263,41 @@ fn pasting_breaks_no_glass() {
     let event = Event::Edit(crate::app::command::Edit::Paste("break glass".to_owned()));
     update(&mut console.state, crate::app::msg::Msg { at, event });
     assert!(console.dialog().complaint.as_ref().is_some_and(|text| text.contains("refused")));
+}
+
+/// Several targets can share a journal, and have actions of the same name.
+#[test]
+fn a_run_on_another_target_is_neither_followed_nor_judged_nor_rested_from() {
+    let mut console = Console::new();
+    let elsewhere = |standing| PastRun {
+        target: Some("shop/staging".to_owned()),
+        ..past("r-1", "warm", Some(standing))
+    };
+    console.tell(Event::History(vec![elsewhere(Standing::Supervised)]));
+    assert!(console.state.world.actions.runs.is_empty());
+    assert_eq!(console.state.world.actions.unresolved(), 0);
+    assert_eq!(console.state.world.actions.last_of(&"warm".into()), None);
+    assert!(!console.effects.iter().any(|effect| matches!(effect, Effect::Follow { .. })));
+    assert!(!console.said().contains("staging"), "{}", console.said());
+    // What nobody looks after there is told once, and left alone.
+    for _ in 0..2 {
+        console.tell(Event::History(vec![elsewhere(Standing::Interrupted)]));
+    }
+    let told = console.state.world.notices.newest_first();
+    let told = told.filter(|said| said.notice.text.contains("warm of shop/staging"));
+    assert_eq!(told.count(), 1);
+    console.arm().prepare("warm");
+}
+
+/// It began before this console did, whose own clock knows nothing of that time.
+#[test]
+fn the_age_of_a_run_of_another_console_is_that_of_the_run() {
+    let mut console = Console::new();
+    console.second = 5.0;
+    let hour = Duration::from_secs(3_600);
+    let began = Moment::at_seconds(0.0).wall.checked_sub(hour).unwrap();
+    let standing = Some(Standing::Supervised);
+    console.tell(Event::History(vec![PastRun { wall: began, ..past("r-1", "warm", standing) }]));
+    let run = console.state.world.actions.runs.back().unwrap();
+    assert_eq!(run.age(console.state.world.now), hour + Duration::from_secs(5));
 }

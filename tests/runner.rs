@@ -24,6 +24,8 @@ mod mended;
 mod one_action;
 #[path = "runner/sequence.rs"]
 mod sequence;
+#[path = "runner/stops.rs"]
+mod stops;
 
 use std::{
     fs,

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::journal::Journal;
+use super::{journal::Journal, verdict::Last};
 use crate::domain::{
     action::ActionOutcome,
     ids::{ActionId, RunId},
-    time::clock,
+    time::{clock, clock_left},
 };
 
 /// How many of the newest runs are looked at.
@@ -23,13 +23,24 @@ pub(super) fn resting(
     cooldown: Duration,
 ) -> Option<String> {
     let records = journal.records(LOOKED_AT);
-    let last = records.iter().map(|record| &record.past).find(|past| {
+    let record = records.iter().find(|record| {
+        let past = &record.past;
         past.action == *action
             && target.is_none_or(|target| past.is_on(target))
             && past.run != *run
             && past.outcome != ActionOutcome::NeverStarted
     })?;
+    let last = &record.past;
     let elapsed = Duration::try_from(now.duration_since(last.wall)).unwrap_or_default();
     let left = cooldown.checked_sub(elapsed).filter(|left| !left.is_zero())?;
-    Some(format!("{} ran it a moment ago: cooling down, {} left", last.by, clock(left)))
+    let (by, run, left) = (&last.by, &last.run, clock_left(left));
+    Some(match record.last {
+        Last::Finished => format!("{by} ran it a moment ago: cooling down, {left} left"),
+        _ => {
+            let ago = clock(elapsed);
+            format!(
+                "{by} began it {ago} ago, and it is not over (run {run}); cooling down, {left} left"
+            )
+        }
+    })
 }

@@ -19,10 +19,11 @@ use super::{
         entry::{Entry, Finished, Kind},
         place,
     },
-    launch::{COMPLAINTS, Launched},
-    place_of, program_of,
+    launch::{COMPLAINTS, Launched, NotLaunched},
+    left::program_of,
+    place_of,
     supervise::{LIVE, RunLock},
-    verdict::{self, Last, Program},
+    verdict::{self, Last},
     words,
 };
 use crate::domain::{
@@ -53,11 +54,7 @@ impl Actions {
 
     fn judge(&self, record: &Record, held: bool, patient: bool) -> Standing {
         let young = patient && is_young(record.intended, (self.clock)().wall);
-        let program = match program_of(record) {
-            Some(process) => Program::Alive(process.pid),
-            None => Program::Gone,
-        };
-        verdict::standing(record.last, held, young, program)
+        verdict::standing(record.last, held, young, program_of(record))
     }
 
     /// Where a run stands; where nobody carries it out any more, that is written down first.
@@ -73,8 +70,6 @@ impl Actions {
         let standing = self.judge(&record, held, patient);
         let known = Settled { standing: Some(standing), unwritten: None };
         let (claim, summary) = match standing {
-            // Its program may run: another user's cannot be found by its variable.
-            Standing::Interrupted if !can_be_seen(&record) => return known,
             Standing::NeverStarted => (Claim::NotSent, never_started(&directory, &record)),
             Standing::Interrupted => (Claim::Unclear, interrupted(&record)),
             _ => return known,
@@ -115,16 +110,6 @@ struct Settled {
     standing: Option<Standing>,
     /// It is over, and why that is not in the journal.
     unwritten: Option<(RunResult, String)>,
-}
-
-/// Whether the program of a run would be found, if there were one: by its identity, or as one
-/// of our own.
-fn can_be_seen(record: &Record) -> bool {
-    let us = rustix::process::geteuid();
-    record.last != Last::Spawning
-        || record.process.is_some()
-        || us.is_root()
-        || us.as_raw() == record.uid
 }
 
 fn is_young(intended: Timestamp, now: Timestamp) -> bool {
@@ -244,10 +229,18 @@ impl Follower {
                 return false;
             }
         }
-        if let Some(standing @ Standing::Unsupervised { .. }) = seen.settled.standing
+        if let Some(standing @ (Standing::Unsupervised { .. } | Standing::Unseen)) =
+            seen.settled.standing
             && !std::mem::replace(&mut self.orphaned, true)
         {
-            let text = format!("[its runner is gone: {}]", standing.words());
+            let since = record.past.wall.strftime("%H:%M:%SZ");
+            let nobody = match standing {
+                Standing::Unsupervised { .. } => {
+                    "; when its time is up nobody ends it: ask it to stop where it must not go on"
+                }
+                _ => "",
+            };
+            let text = format!("[{}; begun at {since}{nobody}]", standing.words());
             return self.tell(ActionStage::Output(text)).await;
         }
         true
@@ -336,17 +329,17 @@ fn no_result() -> RunResult {
     }
 }
 
-/// The intent is not in the journal: there is no run.
+/// Nothing was started.
 pub(super) async fn not_started(
     actions: &Actions,
     run: &RunId,
     action: &ActionId,
-    why: String,
+    why: &NotLaunched,
     events: &mpsc::Sender<ActionEvent>,
 ) {
     let result = RunResult {
         claim: Claim::NotSent,
-        summary: format!("not sent: the intent could not be written to the journal: {why}"),
+        summary: format!("not sent: {}", words::plain(&why.to_string())),
         readings: BTreeMap::new(),
         took: Duration::ZERO,
     };

@@ -1,6 +1,7 @@
 //! Starting a run: the intent into the journal, then a process that carries it out.
 
 use std::{
+    fmt,
     fs::OpenOptions,
     io::Write,
     os::unix::{fs::OpenOptionsExt, process::CommandExt},
@@ -56,8 +57,29 @@ impl Launched {
 pub(super) enum NotLaunched {
     /// There is a run of that name.
     Known,
-    /// The journal cannot be written.
+    /// The intent could not be written to the journal: there is no run.
     Unwritten(String),
+    /// Something spoke against it, and that could not be written to the journal.
+    Unended {
+        /// What.
+        objection: String,
+        /// Why not.
+        error: String,
+    },
+}
+
+impl fmt::Display for NotLaunched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known => f.write_str("there is a run of that name"),
+            Self::Unwritten(error) => {
+                write!(f, "the intent could not be written to the journal: {error}")
+            }
+            Self::Unended { objection, error } => {
+                write!(f, "{objection} (not in the journal: {error})")
+            }
+        }
+    }
 }
 
 /// This very program, also where its file was replaced by a newer version meanwhile.
@@ -98,7 +120,8 @@ pub(super) fn launch(
     started.or_else(|why| {
         let entry = never_sent(order, config, &why);
         // Where even this cannot be written, the next look at the run says the same.
-        write(&entry).map_err(|_| NotLaunched::Unwritten(why))?;
+        write(&entry)
+            .map_err(|error| NotLaunched::Unended { objection: why, error: error.to_string() })?;
         Ok(Launched { exited: Arc::new(AtomicBool::new(true)) })
     })
 }

@@ -15,7 +15,7 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::journal::place;
+use super::{journal::place, verdict::Program};
 use crate::domain::ids::{ActionId, RunId};
 
 /// Longer than any owner that this program writes.
@@ -54,8 +54,8 @@ pub(super) enum Conflict {
         scope: String,
         /// Whose it was.
         owner: Owner,
-        /// The process.
-        pid: i32,
+        /// The process; none where it may run and cannot be seen from here.
+        pid: Option<i32>,
     },
     /// The files cannot be used.
     Unusable(String),
@@ -83,11 +83,19 @@ impl fmt::Display for Conflict {
             Self::Held { scope, owner: None } => {
                 write!(f, "somebody else on this machine is just taking the lock {scope}")
             }
-            Self::Unsupervised { scope, owner, pid } => write!(
-                f,
-                "process {pid} of {} by {} still runs, UNSUPERVISED (run {}, lock {scope})",
-                owner.action, owner.by, owner.run
-            ),
+            Self::Unsupervised { scope, owner: Owner { by, action, run, .. }, pid } => match pid {
+                Some(pid) => write!(
+                    f,
+                    "process {pid} of {action} by {by} still runs, UNSUPERVISED (run {run}, lock \
+                     {scope})"
+                ),
+                None => write!(
+                    f,
+                    "the runner of {action} by {by} is gone, and whether its program still runs \
+                     can only be seen by them or by root: a console of theirs tells, and frees \
+                     the lock {scope} (run {run})"
+                ),
+            },
             Self::Unusable(why) => f.write_str(why),
         }
     }
@@ -115,7 +123,7 @@ pub(super) fn take(
     state_dir: &Path,
     scopes: &[String],
     owner: &Owner,
-    running: &dyn Fn(&RunId) -> Option<i32>,
+    running: &dyn Fn(&RunId) -> Program,
 ) -> Result<Held, Conflict> {
     let directory = prepare(state_dir)?;
     let (files, mut own) = lock_all(&directory, scopes)?;
@@ -133,7 +141,7 @@ pub(super) fn take(
 pub(super) fn probe(
     state_dir: &Path,
     scopes: &[String],
-    running: &dyn Fn(&RunId) -> Option<i32>,
+    running: &dyn Fn(&RunId) -> Program,
 ) -> Vec<Conflict> {
     let directory = match prepare(state_dir) {
         Ok(directory) => directory,
@@ -165,7 +173,7 @@ pub(super) fn probe(
 fn left_behind(
     directory: &Path,
     scopes: &[String],
-    running: &dyn Fn(&RunId) -> Option<i32>,
+    running: &dyn Fn(&RunId) -> Program,
 ) -> Vec<Conflict> {
     let mut names: BTreeSet<String> = BTreeSet::new();
     for scope in scopes {
@@ -175,7 +183,11 @@ fn left_behind(
     }
     let conflict = |scope: String| {
         let owner = owner_in(&mut File::open(file_of(directory, &scope)).ok()?)?;
-        let pid = running(&owner.run)?;
+        let pid = match running(&owner.run) {
+            Program::Alive(pid) => Some(pid),
+            Program::Hidden => None,
+            Program::Gone => return None,
+        };
         Some(Conflict::Unsupervised { scope, owner, pid })
     };
     names.into_iter().filter_map(conflict).collect()
@@ -289,8 +301,13 @@ mod tests {
         scopes(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())
     }
 
-    fn nothing_runs(_: &RunId) -> Option<i32> {
-        None
+    fn nothing_runs(_: &RunId) -> Program {
+        Program::Gone
+    }
+
+    /// The program of one run does.
+    fn the_first_runs(run: &RunId) -> Program {
+        if run.as_str() == "r1" { Program::Alive(77) } else { Program::Gone }
     }
 
     #[test]
@@ -324,16 +341,22 @@ mod tests {
         assert_eq!(scopes, ["shop/env"]);
         drop(take(place.path(), &scopes, &owner("r1"), &nothing_runs).expect("free"));
         assert_eq!(probe(place.path(), &scopes, &nothing_runs), []);
-        let runs = |run: &RunId| (run.as_str() == "r1").then_some(77);
-        let conflict = take(place.path(), &scopes, &owner("r2"), &runs).expect_err("still runs");
-        assert!(conflict.to_string().contains("process 77"), "{conflict}");
+        let second = owner("r2");
+        let conflict = take(place.path(), &scopes, &second, &the_first_runs);
+        let conflict = conflict.expect_err("still runs").to_string();
+        assert!(conflict.contains("process 77"), "{conflict}");
+        // What cannot be seen may run.
+        let hidden = |_: &RunId| Program::Hidden;
+        let conflict = take(place.path(), &scopes, &second, &hidden);
+        let conflict = conflict.expect_err("may run").to_string();
+        assert!(conflict.contains("only be seen by them or by root"), "{conflict}");
         assert!(take(place.path(), &scopes, &owner("r2"), &nothing_runs).is_ok());
     }
 
     /// A program that goes on without its runner keeps off the whole tree, as its runner did.
     #[test]
     fn what_still_runs_keeps_off_what_is_above_and_below() {
-        let runs = |run: &RunId| (run.as_str() == "r1").then_some(77);
+        let runs = the_first_runs;
         for (names, free) in [
             (vec!["shop"], false),
             (vec!["shop/env"], false),

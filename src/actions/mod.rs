@@ -14,34 +14,21 @@ mod approval;
 mod attach;
 mod cooldown;
 mod follow;
-
 mod launch;
-
 mod left;
-
 mod locks;
 mod on_terminal;
-
 mod plan;
-
 mod preview;
-
 mod process;
-
 mod redis;
-
 mod run;
-
 mod sql;
-
 mod supervise;
-
 mod tidy;
-
+mod unstarted;
 mod verdict;
-
 mod wire;
-
 mod words;
 
 use std::{
@@ -71,7 +58,7 @@ use self::{
         Journal,
         entry::{Entry, Kind},
     },
-    left::{ask_to_end, program_of, still_running},
+    left::{ask_to_end, still_running},
     locks::Conflict,
     wire::Handover,
 };
@@ -272,8 +259,8 @@ impl Actions {
                 tracing::error!(%run, "a run was ordered twice; the second was not started");
                 return;
             }
-            Ok(Err(launch::NotLaunched::Unwritten(why))) => {
-                return follow::not_started(self, &run, &action, why, &events).await;
+            Ok(Err(why)) => {
+                return follow::not_started(self, &run, &action, &why, &events).await;
             }
             Err(_) => launch::Launched::default(),
         };
@@ -298,6 +285,7 @@ impl Actions {
         let Some(record) = self.journal.record(run) else { return Ok(()) };
         match self.standing_of(&record, false) {
             Standing::Unsupervised { .. } => ask_to_end(&record).map_err(CancelError::Unreached),
+            standing @ Standing::Unseen => Err(CancelError::Unreached(standing.words())),
             _ => Ok(()),
         }
     }

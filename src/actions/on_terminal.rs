@@ -25,7 +25,7 @@ pub fn on_terminal(program: &Path, name: &str, arguments: &[OsString]) -> io::Er
         return io::Error::other(format!("no terminal of its own: {error}"));
     }
     let error = Command::new(program).arg0(name).args(arguments).exec();
-    io::Error::new(error.kind(), format!("{} could not be started: {error}", program.display()))
+    io::Error::new(error.kind(), super::unstarted::why(program, None, &error))
 }
 
 /// The command that becomes the program.

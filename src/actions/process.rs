@@ -67,9 +67,14 @@ impl ProcessId {
         Self::of(rustix::process::getpid().as_raw_nonzero().get())
     }
 
+    /// Whether the machine has not been started again since.
+    pub fn is_of_this_boot(&self) -> bool {
+        boot().as_ref() == Some(&self.boot)
+    }
+
     /// Whether this very process still runs.
     pub fn is_alive(&self) -> bool {
-        boot().as_ref() == Some(&self.boot)
+        self.is_of_this_boot()
             && Stat::of(self.pid).is_some_and(|stat| stat.start == self.start && stat.runs())
     }
 

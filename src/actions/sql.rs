@@ -7,11 +7,15 @@ use std::error::Error;
 
 use tokio_postgres::{
     Row,
+    error::SqlState,
     types::{Format, IsNull, ToSql, Type, private::BytesMut, to_sql_checked},
 };
 
 use super::words;
-use crate::{domain::sql::Statement, net::postgres::Session};
+use crate::{
+    domain::{sql::Statement, time::short_duration},
+    net::postgres::{Limits, Session},
+};
 
 /// A text that is bound to a parameter. Its characters are read by the server as the type
 /// that the statement asks for, so that `12` can be a number and a text.
@@ -110,6 +114,19 @@ pub(super) fn text(row: &Row, column: usize) -> Option<String> {
 /// A statement in a few words, for a line of the journal or of a summary.
 pub(super) fn short(asking: &Asking) -> String {
     words::quote(&asking.statement.text, 60)
+}
+
+/// What the server said, on one line, with the cure where somebody else is in the way.
+pub(super) fn said_within(limits: Limits, error: &tokio_postgres::Error) -> String {
+    if error.code() != Some(&SqlState::LOCK_NOT_AVAILABLE) {
+        return said(error);
+    }
+    format!(
+        "{}: somebody else holds a lock on what it needs, and kept it for longer than \
+         lock_timeout, {}; the database pane shows who blocks",
+        said(error),
+        short_duration(limits.lock)
+    )
 }
 
 /// What the server said, on one line.

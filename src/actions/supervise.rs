@@ -92,24 +92,20 @@ pub async fn supervise() -> Result<(), String> {
     adopt_orphans();
     let stop = Arc::new(Stop::default());
     heed_signals(&stop).map_err(|error| format!("signals cannot be heeded: {error}"))?;
-    let handover = receive().await?;
-    let directory = place_of(&handover.state_dir, &handover.run);
+    let handover = Arc::new(receive().await?);
     let began = Instant::now();
-    let _lock = loop {
-        match RunLock::take(&directory) {
-            Ok(lock) => break lock,
-            Err(why) if began.elapsed() > LOCK_PATIENCE => return Err(why),
-            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    };
     let clock: Clock = Arc::new(move || Moment { mono: began.elapsed(), wall: Timestamp::now() });
-    let (journal, _) = Journal::open(&handover.state_dir, clock().wall)
-        .map_err(|error| format!("the journal cannot be used: {error}"))?;
-    let journal = Arc::new(journal);
-    begin(&journal, &handover, &clock)?;
+    let (own, at) = (Arc::clone(&handover), Arc::clone(&clock));
+    // The one thread of the runner must not hang with the disk.
+    let taking_up = tokio::task::spawn_blocking(move || TakenUp::new(&own, &at));
+    let TakenUp { _lock, journal, live } =
+        tokio::time::timeout(LOCK_PATIENCE + run::DISK_LIMIT, taking_up)
+            .await
+            .map_err(|_| "the disk does not answer".to_owned())?
+            .map_err(|error| error.to_string())??;
     watch(Arc::clone(&journal), &handover, Arc::clone(&stop));
     let (events, receiver) = mpsc::channel(64);
-    let sink = keep(&directory, receiver)?;
+    let sink = keep(live, receiver);
     let task = Task {
         config: handover.action()?,
         run: handover.run.clone(),
@@ -131,6 +127,36 @@ pub async fn supervise() -> Result<(), String> {
     let written = run::finish(&over.log, &over.result).await;
     over.outlast(&stop).await;
     written.map_err(|error| format!("it is over, but not in the journal: {error}"))
+}
+
+/// A run that is ours alone.
+struct TakenUp {
+    _lock: RunLock,
+    journal: Arc<Journal>,
+    /// For whoever follows it.
+    live: File,
+}
+
+impl TakenUp {
+    /// Takes the lock of the run and announces its runner. Blocks on the disk.
+    fn new(handover: &Handover, clock: &Clock) -> Result<Self, String> {
+        let directory = place_of(&handover.state_dir, &handover.run);
+        let began = Instant::now();
+        let _lock = loop {
+            match RunLock::take(&directory) {
+                Ok(lock) => break lock,
+                Err(why) if began.elapsed() > LOCK_PATIENCE => return Err(why),
+                Err(_) => thread::sleep(Duration::from_millis(20)),
+            }
+        };
+        let (journal, _) = Journal::open(&handover.state_dir, clock().wall)
+            .map_err(|error| format!("the journal cannot be used: {error}"))?;
+        begin(&journal, handover, clock)?;
+        let path = directory.join(LIVE);
+        let live =
+            place::new_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self { _lock, journal: Arc::new(journal), live })
+    }
 }
 
 /// What the command starts and leaves behind becomes a child of ours, and is found.
@@ -212,14 +238,8 @@ fn watch(journal: Arc<Journal>, handover: &Handover, stop: Arc<Stop>) {
 
 /// Writes the events down for whoever follows, on a thread of its own: a slow disk does not
 /// hold the action up.
-fn keep(
-    directory: &Path,
-    mut events: mpsc::Receiver<ActionEvent>,
-) -> Result<thread::JoinHandle<()>, String> {
-    let path = directory.join(LIVE);
-    let mut file =
-        place::new_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(thread::spawn(move || {
+fn keep(mut file: File, mut events: mpsc::Receiver<ActionEvent>) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
         let mut written = 0;
         while let Some(event) = events.blocking_recv() {
             let passed_on =
@@ -233,5 +253,5 @@ fn keep(
             // The whole output is kept elsewhere; a full disk is said by the journal.
             let _ = file.write_all(&line);
         }
-    }))
+    })
 }

@@ -16,6 +16,7 @@ use super::{
     left::still_running,
     place_of,
     supervise::RunLock,
+    verdict::Program,
 };
 use crate::domain::{action::Claim, ids::RunId};
 
@@ -73,7 +74,7 @@ impl Actions {
 
     /// Whether the directory of a run that nobody holds is gone now.
     fn remove(&self, run: &RunId) -> bool {
-        if still_running(&self.journal, run).is_some() {
+        if still_running(&self.journal, run) != Program::Gone {
             return false;
         }
         let directory = place_of(&self.state_dir, run);

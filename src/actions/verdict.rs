@@ -31,7 +31,9 @@ pub(super) enum Last {
 pub(super) enum Program {
     /// It runs, under this number.
     Alive(i32),
-    /// It does not, or not in this boot, or cannot be found.
+    /// It may run: it would belong to somebody whose programs we cannot tell apart.
+    Hidden,
+    /// It does not, or not in this boot.
     Gone,
 }
 
@@ -46,6 +48,7 @@ pub(super) fn standing(last: Last, held: bool, young: bool, program: Program) ->
         (Last::Spawning | Last::Started, false, Program::Alive(pid)) => {
             Standing::Unsupervised { pid }
         }
+        (Last::Spawning | Last::Started, false, Program::Hidden) => Standing::Unseen,
         (Last::Spawning | Last::Started, false, Program::Gone) => Standing::Interrupted,
     }
 }
@@ -56,8 +59,8 @@ mod tests {
 
     #[test]
     fn every_crash_has_a_verdict() {
-        use Program::{Alive, Gone};
-        use Standing::{Finished, Interrupted, NeverStarted, Starting, Supervised};
+        use Program::{Alive, Gone, Hidden};
+        use Standing::{Finished, Interrupted, NeverStarted, Starting, Supervised, Unseen};
         const HELD: bool = true;
         const FREE: bool = false;
         const YOUNG: bool = true;
@@ -80,6 +83,9 @@ mod tests {
             (Last::Started, FREE, OLD, Alive(7), unsupervised),
             (Last::Started, FREE, OLD, Gone, Interrupted),
             (Last::Started, FREE, YOUNG, Gone, Interrupted),
+            (Last::Spawning, FREE, OLD, Hidden, Unseen),
+            (Last::Started, FREE, OLD, Hidden, Unseen),
+            (Last::Started, HELD, OLD, Hidden, Supervised),
             (Last::Finished, FREE, OLD, Gone, Finished),
             (Last::Finished, HELD, OLD, Alive(7), Finished),
             (Last::Finished, FREE, YOUNG, Alive(7), Finished),

@@ -182,6 +182,7 @@ impl Handover {
     }
 }
 
+/// As whole milliseconds.
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

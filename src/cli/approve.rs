@@ -65,8 +65,11 @@ fn in_words(request: &Request) -> String {
     let mut lines = vec![
         format!("{} on {}, as run {}", request.action, request.target, request.run),
         format!("asked by {} at {}", request.by, request.at.strftime("%H:%M:%SZ")),
-        format!("because: {}", request.reason),
     ];
+    // Not every guard wants one.
+    if !request.reason.trim().is_empty() {
+        lines.push(format!("because: {}", request.reason));
+    }
     lines.extend(request.asked.iter().map(|(name, value)| format!("given {name}: {value}")));
     if let Some(over) = &request.take_over {
         let from: Vec<&str> = over.from.iter().map(RunId::as_str).collect();

@@ -116,7 +116,13 @@ fn in_words(line: &Line) -> String {
     words.extend(entry.process.as_ref().map(|process| format!("process {}", process.pid)));
     words.extend(entry.outcome.map(|outcome| outcome.word().to_owned()));
     words.extend(entry.result.as_ref().map(|result| result.summary.clone()));
-    words.extend(entry.reason.as_ref().map(|reason| format!("because: {reason}")));
+    words.extend(
+        entry
+            .reason
+            .as_ref()
+            .filter(|reason| !reason.is_empty())
+            .map(|reason| format!("because: {reason}")),
+    );
     words.extend(entry.text.clone());
     words.extend(entry.evidence.iter().cloned());
     text::safe(&words.join("  ")).into_owned()

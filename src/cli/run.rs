@@ -2,6 +2,7 @@
 
 use std::{io::IsTerminal, process::ExitCode};
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
@@ -10,7 +11,11 @@ use super::{
 };
 use crate::{
     actions, app,
-    domain::action::{ActionOutcome, Claim, Preview},
+    domain::{
+        action::{ActionOutcome, Claim, Preview},
+        ids::RunId,
+        observation::KeyGroup,
+    },
     runtime::one_action::{self, Asked, Ended, Word},
 };
 
@@ -32,12 +37,42 @@ struct Document<'a> {
     outcome: Option<ActionOutcome>,
     claim: Option<Claim>,
     summary: Option<&'a str>,
-    /// The outcome is FAILED, and yet every proof holds.
-    effect_is_there: bool,
+    /// Whether what would prove its effect was seen; none where that is not known.
+    effect_is_there: Option<bool>,
     evidence: Vec<String>,
-    refused: Option<&'a str>,
+    /// Why nothing was sent, or could not be sent now.
+    refused: Option<String>,
     detached: bool,
-    preview: Option<&'a Preview>,
+    preview: Option<Planned<'a>>,
+}
+
+/// What would be sent, as JSON.
+#[derive(Serialize)]
+struct Planned<'a> {
+    action: &'a str,
+    at: Timestamp,
+    request: &'a [String],
+    groups: &'a [KeyGroup],
+    findings: &'a [String],
+    /// All that stands in the way.
+    refusals: &'a [String],
+    holders: &'a [RunId],
+    digest: &'a str,
+}
+
+impl<'a> Planned<'a> {
+    fn new(preview: &'a Preview, against: &'a [String]) -> Self {
+        Self {
+            action: preview.action.as_str(),
+            at: preview.at.wall,
+            request: &preview.request,
+            groups: &preview.groups,
+            findings: &preview.findings,
+            refusals: against,
+            holders: &preview.holders,
+            digest: &preview.digest,
+        }
+    }
 }
 
 /// Carries out one action and exits by its outcome.
@@ -95,17 +130,20 @@ fn told<'a>(action: &'a str, ended: &'a Ended) -> (Document<'a>, u8) {
         outcome: None,
         claim: None,
         summary: None,
-        effect_is_there: false,
+        effect_is_there: None,
         evidence: Vec::new(),
         refused: None,
         detached: false,
         preview: None,
     };
     match ended {
-        Ended::Refused(why) => (Document { refused: Some(why), ..document }, REFUSED),
-        Ended::Misused(why) => (Document { refused: Some(why), ..document }, super::USAGE),
-        Ended::Possible(preview) => {
-            (Document { preview: Some(preview.as_ref()), ..document }, CONFIRMED)
+        Ended::Refused(why) => (Document { refused: Some(why.clone()), ..document }, REFUSED),
+        Ended::Misused(why) => (Document { refused: Some(why.clone()), ..document }, super::USAGE),
+        Ended::Planned(preview, against) => {
+            let refused = (!against.is_empty()).then(|| against.join("; "));
+            let code = if refused.is_some() { REFUSED } else { CONFIRMED };
+            let preview = Some(Planned::new(preview, against));
+            (Document { refused, preview, ..document }, code)
         }
         Ended::Detached(run) => {
             (Document { run: Some(run.as_str()), detached: true, ..document }, UNKNOWN)
@@ -118,7 +156,7 @@ fn told<'a>(action: &'a str, ended: &'a Ended) -> (Document<'a>, u8) {
                 outcome: run.outcome,
                 claim: result.map(|result| result.claim),
                 summary: result.map(|result| result.summary.as_str()),
-                effect_is_there: run.failed_but_effective(),
+                effect_is_there: run.effect_is_there(),
                 evidence: run.evidence(),
                 ..document
             };
@@ -137,17 +175,7 @@ fn in_words(ended: &Ended) -> color_eyre::Result<ExitCode> {
             out::error(why);
             return Ok(ExitCode::SUCCESS);
         }
-        Ended::Possible(preview) => {
-            let mut lines = vec!["it would send:".to_owned()];
-            lines.extend(preview.request.iter().map(|line| format!("  {line}")));
-            for group in &preview.groups {
-                let what = if group.protected { "kept" } else { "affected" };
-                lines.push(format!("{} keys {what}: {}", group.keys, group.pattern));
-            }
-            lines.extend(preview.findings.iter().cloned());
-            lines.push("nothing was sent".to_owned());
-            lines.join("\n")
-        }
+        Ended::Planned(preview, against) => plan(preview, against),
         Ended::Detached(run) => {
             format!("goes on without us as {run}; how it ends: watchfloor journal show {run}")
         }
@@ -173,6 +201,21 @@ pub(super) fn outcome_of(run: &app::actions::Run) -> String {
     let summary = run.result.as_ref().map_or("", |(result, _)| result.summary.as_str());
     let mut lines = vec![format!("{word}{but}: {summary}")];
     lines.extend(run.evidence().into_iter().map(|line| format!("  {line}")));
+    lines.join("\n")
+}
+
+/// What would be sent, and why it could not be sent now.
+fn plan(preview: &Preview, against: &[String]) -> String {
+    let mut lines = vec!["it would send:".to_owned()];
+    lines.extend(preview.request.iter().map(|line| format!("  {line}")));
+    for group in &preview.groups {
+        let what = if group.protected { "kept" } else { "affected" };
+        let keys = if group.keys == 1 { "key" } else { "keys" };
+        lines.push(format!("{} {keys} {what}: {}", group.keys, group.pattern));
+    }
+    lines.extend(preview.findings.iter().cloned());
+    lines.extend(against.iter().map(|why| format!("it could not be started now: {why}")));
+    lines.push("nothing was sent".to_owned());
     lines.join("\n")
 }
 

@@ -24,7 +24,7 @@ mod builtin;
 mod interpolate;
 mod layers;
 mod likely;
-mod nearest;
+pub(crate) mod nearest;
 mod paths;
 mod raw;
 mod resolve;

@@ -2,6 +2,10 @@
 
 use std::{fmt, sync::RwLock};
 
+use base64::{
+    Engine as _,
+    engine::general_purpose::{GeneralPurpose, STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::likely;
@@ -55,7 +59,20 @@ impl PartialEq for Secret {
 
 /// Values that must not leave the process in any text, longest first, so that a secret that
 /// contains another one is replaced whole. Kept for the whole life of the process.
-static KNOWN: RwLock<Vec<SecretString>> = RwLock::new(Vec::new());
+static KNOWN: RwLock<Vec<Form>> = RwLock::new(Vec::new());
+
+/// A value, as it may stand in a text.
+struct Form {
+    text: SecretString,
+    /// Whether that is the value itself.
+    plain: bool,
+}
+
+impl Form {
+    fn text(&self) -> &str {
+        self.text.expose_secret()
+    }
+}
 
 /// Every value that must not be shown, for a process of our own that goes on without us.
 pub fn known() -> Vec<String> {
@@ -63,7 +80,8 @@ pub fn known() -> Vec<String> {
         .read()
         .unwrap_or_else(std::sync::PoisonError::into_inner)
         .iter()
-        .map(|value| value.expose_secret().to_owned())
+        .filter(|form| form.plain)
+        .map(|form| form.text().to_owned())
         .collect()
 }
 
@@ -82,23 +100,34 @@ fn remember(value: &str) {
     }
     let mut known = KNOWN.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     let encoded: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-    for form in [SecretString::from(value), SecretString::from(encoded)] {
-        let text = form.expose_secret();
-        if !known.iter().any(|old| old.expose_secret() == text) {
-            let length = text.len();
-            let place = known.partition_point(|old| old.expose_secret().len() >= length);
-            known.insert(place, form);
+    let forms = [(value.to_owned(), true), (encoded, false)];
+    let base64 = [STANDARD_NO_PAD, URL_SAFE_NO_PAD].map(|form| (in_base64(&form, value), false));
+    for (text, plain) in forms.into_iter().chain(base64) {
+        match known.iter_mut().find(|old| old.text() == text) {
+            Some(old) => old.plain |= plain,
+            None => {
+                let place = known.partition_point(|old| old.text().len() >= text.len());
+                known.insert(place, Form { text: SecretString::from(text), plain });
+            }
         }
     }
 }
 
-/// The text with every known secret replaced, as it is and as an address encodes it, and
-/// whatever looks like one by its surroundings. For the places where foreign text enters:
+/// A value in base64 (RFC 4648), as far as that does not depend on what follows: padding, or
+/// a line break that was encoded with it. What is left out says four bits at most.
+fn in_base64(form: &GeneralPurpose, value: &str) -> String {
+    let mut text = form.encode(value);
+    text.truncate(value.len() * 8 / 6);
+    text
+}
+
+/// The text with every known secret replaced, as it is, as an address encodes it and as
+/// base64, and whatever looks like one by its surroundings. For the places where foreign text enters:
 /// error messages, answers, the output of commands.
 pub fn redact(text: &str) -> String {
     let known = KNOWN.read().unwrap_or_else(std::sync::PoisonError::into_inner);
     let mut out = text.to_owned();
-    for secret in known.iter().map(ExposeSecret::expose_secret) {
+    for secret in known.iter().map(Form::text) {
         if out.contains(secret) {
             out = out.replace(secret, "⟨secret⟩");
         }
@@ -124,6 +153,30 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(redact(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_known_secret_in_base64_is_taken_out_however_it_ends() {
+        use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+        for value in ["base-hunter~1", "base-hunter?22", "base-hunter>333", "ÿÿÿ-base"] {
+            let _known = Secret::new(value.to_owned(), "env PASSWORD");
+            for end in ["", "\n", ":more"] {
+                let whole = format!("{value}{end}");
+                for encoded in [
+                    STANDARD.encode(&whole),
+                    STANDARD_NO_PAD.encode(&whole),
+                    URL_SAFE.encode(&whole),
+                    URL_SAFE_NO_PAD.encode(&whole),
+                ] {
+                    let shown = redact(&format!("said {encoded}"));
+                    assert!(shown.starts_with("said ⟨secret⟩"), "{value:?} {end:?}: {shown}");
+                }
+            }
+            // What is handed to another process is the value alone, however often.
+            remember_all(known().iter().map(String::as_str));
+            assert_eq!(known().iter().filter(|known| *known == value).count(), 1);
+            assert!(!known().contains(&in_base64(&STANDARD_NO_PAD, value)));
         }
     }
 }

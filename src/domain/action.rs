@@ -128,6 +128,13 @@ pub enum ActionStage {
     Finished(RunResult),
 }
 
+impl Claim {
+    /// Whether the proof has the last word: it may have had its effect.
+    pub fn is_judged(self) -> bool {
+        matches!(self, Self::Done | Self::Refused | Self::Unclear)
+    }
+}
+
 /// What the carrying out itself brought, before any proof.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
@@ -259,6 +266,9 @@ pub enum Standing {
         /// The process.
         pid: i32,
     },
+    /// Its runner is gone, and its program, where there is one, belongs to another user, so
+    /// that it cannot be found from here.
+    Unseen,
     /// Its runner is gone, and what it did is not known: the proof decides. Never tried
     /// again by itself.
     Interrupted,
@@ -276,6 +286,9 @@ impl Standing {
             Self::Unsupervised { pid } => {
                 format!("running, UNSUPERVISED as process {pid}: its exit code will not be known")
             }
+            Self::Unseen => "UNSEEN, its runner is gone: only whoever started it, or root, can \
+                             tell whether its program runs"
+                .to_owned(),
             Self::Interrupted => "interrupted, outcome unknown: look at the proof".to_owned(),
             Self::Finished => "over, not proven yet".to_owned(),
         }
@@ -283,6 +296,6 @@ impl Standing {
 
     /// Whether it may still act.
     pub fn is_running(self) -> bool {
-        matches!(self, Self::Starting | Self::Supervised | Self::Unsupervised { .. })
+        matches!(self, Self::Starting | Self::Supervised | Self::Unsupervised { .. } | Self::Unseen)
     }
 }

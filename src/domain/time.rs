@@ -81,6 +81,11 @@ pub fn clock(duration: Duration) -> String {
     }
 }
 
+/// What is left until something, as [`clock`] says it, rounded up: `0:00` is when it is over.
+pub fn clock_left(left: Duration) -> String {
+    clock(Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0)))
+}
+
 /// A duration in the largest unit that divides it, as the configuration writes it: `90s`, `5m`, `1h`.
 pub fn short_duration(duration: Duration) -> String {
     let millis = duration.as_millis();
@@ -96,6 +101,14 @@ pub fn short_duration(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_is_never_nothing_before_its_end() {
+        let cases = [(0, "0:00"), (1, "0:01"), (999, "0:01"), (1_000, "0:01"), (59_001, "1:00")];
+        for (millis, expected) in cases {
+            assert_eq!(clock_left(Duration::from_millis(millis)), expected, "{millis}");
+        }
+    }
 
     #[test]
     fn ages_are_coarse_while_young() {

@@ -3,17 +3,17 @@
 
 mod answers;
 mod guard;
+mod plan;
 mod terminal;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
-    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout},
 };
 
 pub use self::answers::{Asked, Given};
-use self::guard::stopped;
 use super::{
     attach::Left,
     clock::Clock,
@@ -29,20 +29,19 @@ use crate::{
         state::{Settings, State},
         update::update,
     },
-    config::profile::Profile,
+    config::{nearest::suggestion, profile::Profile},
     domain::{
-        action::{
-            APPROVAL_LASTS, ActionEvent, ActionOutcome, ActionStage, LOCKED, Preview, TakeOver,
-        },
+        action::{APPROVAL_LASTS, ActionEvent, ActionOutcome, ActionStage, Preview, TakeOver},
         ask::Answers,
         catalog::ActionSpec,
         ids::{ActionId, RunId},
+        text::safe,
     },
-    terminal::signals::{Signal, Signals},
+    terminal::signals::{self, Signal, Signals},
 };
 
-/// How long a preview may take, its own limit and some more.
-const PREVIEW: Duration = Duration::from_secs(8);
+/// How long a line for the journal may take to be on the disk.
+const WRITTEN: Duration = Duration::from_secs(5);
 
 /// How it ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,8 +50,8 @@ pub enum Ended {
     Refused(String),
     /// The command line cannot be meant so; nothing was looked at.
     Misused(String),
-    /// It would be possible; nothing was sent.
-    Possible(Box<Preview>),
+    /// What would be sent, and all that stands in the way of that now; nothing was sent.
+    Planned(Box<Preview>, Vec<String>),
     /// It goes on without us.
     Detached(RunId),
     /// It is over.
@@ -105,7 +104,9 @@ pub async fn carry_out(
 ) -> std::io::Result<Ended> {
     let id = ActionId::from(asked.action.as_str());
     let Some(spec) = profile.catalog.action(&id).cloned() else {
-        return Ok(Ended::Refused(format!("there is no action {id}")));
+        let known = profile.catalog.actions.iter().map(|spec| spec.id.as_str());
+        let near = suggestion(id.as_str(), known, "actions");
+        return Ok(Ended::Misused(format!("there is no action {}; {near}", safe(id.as_str()))));
     };
     let (spec, answers) = match answers::of(&spec, &asked.answers) {
         Ok(answered) => answered,
@@ -179,6 +180,9 @@ impl Session<'_> {
         if let Some(ended) = self.wait_for_readings(spec).await {
             return ended;
         }
+        if self.asked.dry_run {
+            return self.plan(spec).await;
+        }
         if let Some(why) = self.forbidden(spec) {
             return Ended::Refused(why);
         }
@@ -186,9 +190,6 @@ impl Session<'_> {
             Ok(preview) => preview,
             Err(ended) => return ended,
         };
-        if self.asked.dry_run {
-            return Ended::Possible(Box::new(preview));
-        }
         if let Some(why) = self.missing(spec) {
             return Ended::Refused(why);
         }
@@ -234,7 +235,13 @@ impl Session<'_> {
         };
         tokio::select! {
             biased;
-            signal = self.signals.next() => Came::Signal(signal),
+            signal = self.signals.next() => {
+                // The terminal of an action that answers in it is not ours to give back.
+                if signal == Signal::Suspend && !self.terminal.is_lent() {
+                    self.suspend();
+                }
+                Came::Signal(signal)
+            }
             left = self.terminal.left() => Came::Left(left),
             Some(event) = self.actions.recv() => Came::Event(Event::Action(Box::new(event))),
             Some(event) = self.events.recv() => Came::Event(event),
@@ -248,14 +255,37 @@ impl Session<'_> {
         }
     }
 
+    fn has_proof(&self) -> bool {
+        let run = self.state.world.actions.run(&self.run);
+        run.is_some_and(|run| !run.proofs.is_empty())
+    }
+
+    /// Stops as Ctrl-Z stops any program; what runs already goes on.
+    fn suspend(&mut self) {
+        if let Err(error) = signals::suspend() {
+            self.note(format!("it could not be stopped: {error}"));
+        }
+    }
+
     fn apply(&mut self, event: Event) {
+        let event = match event {
+            // What others run is not followed from here: the locks tell who is in the way.
+            Event::History(mut history) => {
+                history.retain(|past| past.run != self.run);
+                let target = self.state.world.catalog.target();
+                let _ = self.state.world.actions.remember(history, &target);
+                return;
+            }
+            event => event,
+        };
         match &event {
             Event::Action(event) if event.run == self.run => match &event.stage {
                 ActionStage::Output(line) => self.tell(Word::Output(line.clone())),
                 ActionStage::Started => {
                     self.note(format!("running as {}", self.run));
                 }
-                ActionStage::Finished(result) => {
+                // What is not looked at is over, and told as a whole.
+                ActionStage::Finished(result) if self.has_proof() && result.claim.is_judged() => {
                     let text = format!("over: {}; looking at the proof", result.summary);
                     self.note(text);
                 }
@@ -268,44 +298,6 @@ impl Session<'_> {
         let at = self.clock.now();
         for effect in update(&mut self.state, Msg { at, event }) {
             self.engine.carry_out(effect, &self.state);
-        }
-    }
-
-    async fn preview(&mut self, spec: &ActionSpec) -> Result<Preview, Ended> {
-        let (run, action, asked) = (self.run.clone(), spec.id.clone(), self.answers.clone());
-        let effect = Effect::Preview { run, action, asked };
-        self.engine.carry_out(effect, &self.state);
-        let until = Instant::now() + PREVIEW;
-        loop {
-            match self.next(Some(until)).await {
-                Came::Event(Event::Previewed(previewed)) => {
-                    let mut preview =
-                        previewed.outcome.map_err(|failure| Ended::Refused(failure.to_string()))?;
-                    reach::consider(&self.state.world, spec, &mut preview);
-                    if self.asked.take_over.is_some() {
-                        let refusals = std::mem::take(&mut preview.refusals);
-                        let (locked, others): (Vec<_>, Vec<_>) =
-                            refusals.into_iter().partition(|why| why.starts_with(LOCKED));
-                        preview.refusals = others;
-                        for holder in locked {
-                            self.note(format!("to be taken over: {}", &holder[LOCKED.len()..]));
-                        }
-                    }
-                    if preview.refusals.is_empty() {
-                        return Ok(preview);
-                    }
-                    return Err(Ended::Refused(preview.refusals.join("; ")));
-                }
-                // What others run meanwhile is not followed from here.
-                Came::Event(Event::History(history)) => {
-                    let target = self.state.world.catalog.target();
-                    let _ = self.state.world.actions.remember(history, &target);
-                }
-                Came::Event(event) => self.apply(event),
-                Came::TooLate => return Err(Ended::Refused("no preview could be made".to_owned())),
-                Came::Signal(signal) if signal.exit_code().is_some() => return Err(stopped()),
-                Came::Signal(_) | Came::Left(_) => {}
-            }
         }
     }
 
@@ -382,10 +374,12 @@ impl Session<'_> {
         let written = tokio::task::spawn_blocking(move || {
             journal.conclude(&own.id, &own.action, outcome, &own.evidence())
         });
-        match written.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => self.note(format!("the outcome is not in the journal: {error}")),
-            Err(_) => self.note("the outcome is perhaps not in the journal"),
+        match timeout(WRITTEN, written).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => self.note(format!("the outcome is not in the journal: {error}")),
+            Ok(Err(_)) => self.note("the outcome is perhaps not in the journal"),
+            // It is known all the same.
+            Err(_) => self.note("the outcome is not in the journal: the disk does not answer"),
         }
         Ended::Over(Box::new(run))
     }

@@ -8,7 +8,7 @@ use tokio::{
     sync::Notify,
 };
 
-use super::watchdog::Watchdog;
+use super::{sys, watchdog::Watchdog};
 
 /// What the system, the shell or the terminal wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,16 @@ impl Signal {
             Self::Suspend | Self::Continued | Self::Resized => None,
         }
     }
+}
+
+/// Stops the job as Ctrl-Z does where nobody listens to `SIGTSTP`, and returns when it goes
+/// on: for whoever has no screen to give back.
+///
+/// # Errors
+///
+/// When the job could not be stopped.
+pub fn suspend() -> io::Result<()> {
+    sys::stop_job()
 }
 
 /// The signals, as a stream.

@@ -160,7 +160,11 @@ fn is_worth_telling(state: &State, meaning: &Meaning) -> bool {
     match meaning {
         Meaning::Edit(Edit::Accept)
         | Meaning::Command(
-            Command::Back | Command::Confirm | Command::CancelRun | Command::TakeOver | Command::Undo,
+            Command::Back
+            | Command::Confirm
+            | Command::CancelRun
+            | Command::TakeOver
+            | Command::Undo,
         ) => !in_dialog,
         Meaning::Command(Command::Move(_) | Command::Page(_)) => {
             layers::extent(state).is_some_and(|extent| extent.last() > 0)

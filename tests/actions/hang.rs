@@ -1,11 +1,18 @@
 //! A disk that does not answer: a file system of its own, frozen.
 
-use std::{fs, path::PathBuf, process::Command, sync::Arc, time::Duration};
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 use tempfile::TempDir;
 use watchfloor::domain::action::Claim;
 
-use super::{Desk, action, command::shell, eventually, open};
+use super::{Desk, LIMIT, PROGRAM, action, command::shell, eventually, open};
 
 fn succeeds(program: &str, args: &[&str]) -> bool {
     let output = Command::new(program).args(args).output();
@@ -85,4 +92,51 @@ async fn a_disk_that_hangs_does_not_keep_a_program_from_being_ended() {
     assert_eq!(result.claim, Claim::Unclear, "{}", result.summary);
     assert!(result.summary.contains("its time was up"), "{}", result.summary);
     watchfloor::actions::journal::verify(&desk.journal()).expect("sound");
+}
+
+/// The outcome is known, and its line alone cannot be written: it is told all the same.
+#[test]
+fn a_disk_that_hangs_does_not_keep_the_outcome_back() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can mount and freeze.
+        return;
+    }
+    let place = tempfile::tempdir().expect("a directory");
+    let Some(disk) = Disk::mount(&place) else { return };
+    let at = place.path().display().to_string();
+    let text = format!(
+        "[service]\nname = \"shop\"\nenvironment = \"test\"\n[state]\ndir = \"{at}/state\"\n\
+         [source.flag]\nkind = \"command\"\nargv = [\"echo\", \"0\"]\n\
+         readings = {{ there = {{ output = \"number\" }} }}\n\
+         [action.go]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"true\"]\n\
+         proof = [\"flag.there == 1\"]\nproof_within = \"4s\"\n"
+    );
+    let config = place.path().join("watchfloor.toml");
+    fs::write(&config, text).expect("a configuration");
+    let mut running = Command::new(PROGRAM)
+        .arg("--config")
+        .arg(&config)
+        .args(["run", "go"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let said = BufReader::new(running.stderr.take().expect("what it says"));
+    let mut said = said.lines().map_while(Result::ok);
+    let judged = said.any(|line| line.contains("looking at the proof"));
+    assert!(judged, "it did not come to its end");
+    disk.freeze();
+    // Its process itself cannot go before the disk answers.
+    let printed = running.stdout.take().expect("its output");
+    let (told, telling) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let line = BufReader::new(printed).lines().next();
+        let _ = told.send(line.and_then(Result::ok).unwrap_or_default());
+    });
+    let line = telling.recv_timeout(LIMIT);
+    assert!(disk.thaw(), "it was frozen all the time");
+    let code = running.wait().expect("ended").code();
+    let line = line.expect("the outcome is told while the disk hangs");
+    assert!(line.starts_with("REFUTED"), "{line}");
+    assert_eq!(code, Some(1));
 }

@@ -267,6 +267,9 @@ async fn a_lock_is_not_waited_for_for_long() {
     let (result, _) = started.finish().await;
     assert_eq!(result.claim, Claim::Refused, "{}", result.summary);
     assert!(result.summary.contains("lock timeout"), "{}", result.summary);
+    let cure = "somebody else holds a lock on what it needs, and kept it for longer than \
+                lock_timeout, 300ms; the database pane shows who blocks";
+    assert!(result.summary.contains(cure), "{}", result.summary);
     assert!(result.summary.ends_with("nothing changed"), "{}", result.summary);
 }
 

@@ -31,7 +31,7 @@ fn the_exit_code_is_the_outcome_also_where_the_disk_is_full() {
         (vec!["run", "fails"], 1),
         (vec!["run", "fails", "--json"], 1),
         (vec!["run", "quick"], 3),
-        (vec!["run", "absent", "--json"], 2),
+        (vec!["run", "absent", "--json"], 64),
     ] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = place.command(&args).stdout(Stdio::from(full)).output().unwrap();

@@ -94,8 +94,11 @@ fn the_exit_code_is_the_outcome_and_a_word_alone_proves_nothing() {
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("it failed") && said.contains("FAILED: exit code 3"), "{said}");
     let (code, _, why) = place.tell(&["run", "nothing"]);
-    assert_eq!(code, 2, "{why}");
-    assert!(why.contains("there is no action nothing"), "{why}");
+    assert_eq!(code, 64, "{why}");
+    assert!(why.contains("there is no action nothing; actions: "), "{why}");
+    let (code, _, why) = place.tell(&["run", "finne"]);
+    assert_eq!(code, 64, "{why}");
+    assert!(why.contains("there is no action finne; did you mean `fine`?"), "{why}");
     place.verify();
 }
 
@@ -156,6 +159,8 @@ fn a_program_that_cannot_be_started_was_never_sent() {
     let (code, said, why) = place.tell(&["run", "broken"]);
     assert_eq!(code, 2, "{said}{why}");
     assert!(said.contains("NEVER STARTED"), "{said}");
+    assert!(said.contains("its interpreter /no/such/interpreter, which its first line"), "{said}");
+    assert!(!format!("{said}{why}").contains("proof"), "{said}{why}");
     assert_eq!(place.of_kind("finish")[0]["result"]["claim"], "not_sent");
 }
 

@@ -24,7 +24,7 @@ use crate::{
         on_terminal,
         plan::command::CommandJob,
         process::{self, ProcessId},
-        words,
+        unstarted, words,
     },
     domain::{
         action::{ActionStage, Claim},
@@ -82,7 +82,7 @@ pub(super) async fn run(job: &CommandJob, stage: &Stage<'_>) -> Result<Ended, En
         .clamp(SHORTEST_GRACE, LONGEST_GRACE);
     command.env(RUN_VARIABLE, stage.run.as_str());
     let mut child = command.spawn().map_err(|error| {
-        Ended::not_sent(format!("{} could not be started: {error}", job.program.display()))
+        Ended::not_sent(unstarted::why(&job.program, Some(&job.directory), &error))
     })?;
     // The handles of the files that the command got.
     drop(command);
@@ -188,6 +188,10 @@ impl Running<'_> {
             };
             // Signals first, words later.
             if let Some(why) = wish {
+                // Nobody can stop what has come to its end by itself in this very moment.
+                if self.has_ended() {
+                    break;
+                }
                 self.ask_to_end(why);
             }
             if let Some((_, kill_at)) = self.stopping

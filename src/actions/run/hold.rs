@@ -1,10 +1,10 @@
 //! Keeping off whatever must not happen at the same time, and taking over.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::{Stage, Task};
+use super::{Stage, Task, log::DISK_LIMIT};
 use crate::{
     actions::{
         cancel_line,
@@ -31,11 +31,15 @@ pub(super) async fn hold(task: &Task, stage: &Stage<'_>) -> Result<Held, String>
         by: task.journal.who().name(),
         since: (task.clock)().wall,
     };
-    let running = |run: &RunId| still_running(&task.journal, run);
     let mut give_up = Instant::now() + LOCK_PATIENCE;
     let mut asked = BTreeSet::new();
     loop {
-        let conflict = match locks::take(&task.state_dir, &scopes, &owner, &running) {
+        let (state_dir, journal) = (task.state_dir.clone(), Arc::clone(&task.journal));
+        let (scopes, owner) = (scopes.clone(), owner.clone());
+        let taking = move || {
+            locks::take(&state_dir, &scopes, &owner, &|run: &RunId| still_running(&journal, run))
+        };
+        let conflict = match on_the_disk(stage, taking).await? {
             Ok(held) => return Ok(held),
             Err(conflict) => conflict,
         };
@@ -55,6 +59,24 @@ pub(super) async fn hold(task: &Task, stage: &Stage<'_>) -> Result<Held, String>
     }
 }
 
+/// Does what waits for the disk. The runner has one thread alone, which must not hang with it:
+/// then nobody could stop it any more. What is brought too late is dropped.
+async fn on_the_disk<T: Send + 'static>(
+    stage: &Stage<'_>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let working = timeout(DISK_LIMIT, tokio::task::spawn_blocking(work));
+    tokio::select! {
+        biased;
+        () = stage.stop.token.cancelled() => Err(stage.stop.why().words().to_owned()),
+        done = working => match done {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_)) => Err("who holds its locks could not be found out".to_owned()),
+            Err(_) => Err("its locks could not be taken: the disk does not answer".to_owned()),
+        },
+    }
+}
+
 /// Asks whoever is in the way to stop, each of them once. Whether somebody was asked.
 async fn ask(
     task: &Task,
@@ -65,10 +87,13 @@ async fn ask(
 ) -> Result<bool, String> {
     let (holder, orphan) = match conflict {
         Conflict::Held { owner: Some(holder), .. } => (holder, false),
-        Conflict::Unsupervised { owner: holder, .. } => (holder, true),
+        Conflict::Unsupervised { owner: holder, pid: Some(_), .. } => (holder, true),
+        // Whoever cannot be seen cannot be asked either.
+        Conflict::Unsupervised { pid: None, .. } => return Err(conflict.to_string()),
         Conflict::Held { owner: None, .. } | Conflict::Unusable(_) => return Ok(false),
     };
-    let record = task.journal.record(&holder.run);
+    let (journal, run) = (Arc::clone(&task.journal), holder.run.clone());
+    let record = on_the_disk(stage, move || journal.record(&run)).await?;
     let over_already = record.as_ref().is_none_or(|record| record.last == Last::Finished);
     // Whoever has just taken the lock has not put their name in yet: the name is that of
     // the run before.
@@ -84,7 +109,8 @@ async fn ask(
     stage.log.put(line).await.map_err(|error| error.to_string())?;
     if orphan && let Some(record) = record {
         // Its runner cannot read that any more.
-        ask_to_end(&record).map_err(|why| format!("{conflict}; {why}"))?;
+        let asked = on_the_disk(stage, move || ask_to_end(&record)).await?;
+        asked.map_err(|why| format!("{conflict}; {why}"))?;
     }
     Ok(true)
 }

@@ -13,7 +13,7 @@ use super::{Ended, Interruption, Stage};
 use crate::{
     actions::{
         plan::sql::SqlJob,
-        sql::{self, Bound, said},
+        sql::{self, Bound, said, said_within},
         words,
     },
     domain::{
@@ -164,7 +164,7 @@ impl Transaction<'_> {
     ) -> Result<T, Halt> {
         match self.stage.wait(work).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(Halt::Said(said(&error))),
+            Ok(Err(error)) => Err(Halt::Said(said_within(self.job.limits, &error))),
             Err(interruption) => Err(Halt::Interrupted(interruption)),
         }
     }
@@ -180,7 +180,10 @@ impl Transaction<'_> {
             Ok(Ok(())) => Ended::new(Claim::Done, format!("{summary}; committed")),
             // The server itself says that it did not: a deferred check, or a lost race.
             Ok(Err(error)) if says_no(&error) => {
-                return Ended::new(Claim::Refused, format!("{}; {NOTHING}", said(&error)));
+                return Ended::new(
+                    Claim::Refused,
+                    format!("{}; {NOTHING}", said_within(self.job.limits, &error)),
+                );
             }
             Ok(Err(error)) => unclear(&said(&error), number),
             Err(_) => unclear(&format!("no answer for {COMMIT_LIMIT:?}"), number),

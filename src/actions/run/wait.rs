@@ -18,7 +18,7 @@ use crate::{
             sequence::{LookJob, WaitJob},
         },
         sql::{Asking, said},
-        words,
+        unstarted, words,
     },
     config::profile::{PostgresSource, ReadingConfig},
     domain::{
@@ -153,6 +153,9 @@ async fn ask(job: &HttpJob) -> Result<Seen, String> {
     let status = answer.status;
     seen.put("status", Value::Number(f64::from(status)), status.to_string());
     let json: Option<Json> = match body {
+        Body::TooLarge if job.accepts(status) && !job.readings.is_empty() => {
+            return Err(format!("the answer is longer than {} KiB", LONGEST >> 10));
+        }
         Body::Whole(bytes) if job.accepts(status) => serde_json::from_slice(&bytes).ok(),
         _ => None,
     };
@@ -208,13 +211,20 @@ async fn output(job: &CommandJob, wanted: &[ReadingConfig], run: &RunId) -> Resu
         // It only looks: nothing is lost with it.
         .kill_on_drop(true);
     let failed = |error: std::io::Error| format!("{}: {error}", job.program.display());
-    let mut child = command.spawn().map_err(failed)?;
+    let mut child = command
+        .spawn()
+        .map_err(|error| unstarted::why(&job.program, Some(&job.directory), &error))?;
     // However this ends, whatever the program started ends with it.
     let _group = Group::of(&child);
     let printed = match child.stdout.take() {
         Some(stdout) => read(stdout).await.map_err(failed)?,
         None => Vec::new(),
     };
+    // Half of a document or of a line could say what the whole does not.
+    if printed.len() as u64 > LONGEST_OUTPUT {
+        let most = LONGEST_OUTPUT >> 10;
+        return Err(format!("{} printed more than {most} KiB", job.program.display()));
+    }
     let status = child.wait().await.map_err(failed)?;
     let mut seen = Seen::default();
     if let Some(code) = status.code() {
@@ -240,6 +250,7 @@ async fn output(job: &CommandJob, wanted: &[ReadingConfig], run: &RunId) -> Resu
 
 async fn read(stdout: impl AsyncRead + Unpin) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    stdout.take(LONGEST_OUTPUT).read_to_end(&mut bytes).await?;
+    // One more tells that there was more.
+    stdout.take(LONGEST_OUTPUT + 1).read_to_end(&mut bytes).await?;
     Ok(bytes)
 }

@@ -5,7 +5,8 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Command, From, Hidden, Kind, Words, given, http::Http, named, sql::Server, taken, texts,
+    Command, From, Hidden, Kind, Words, given, http::Http, milliseconds, named, sql::Server, taken,
+    texts,
 };
 use crate::{
     config::profile::{self, EnvFile, Gap, Look, StepKind},
@@ -53,10 +54,6 @@ enum Looks {
     Command { command: Command, readings: Vec<(String, From)> },
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 impl Sequence {
     pub(super) fn of(action: &profile::SequenceAction) -> Self {
         let given = |(name, answer): (&str, &Answer)| {
@@ -100,7 +97,7 @@ impl Step {
             StepKind::Act(kind) => Does::Act(Kind::of(kind)),
             StepKind::Wait(wait) => Does::Wait {
                 look: Looks::of(&wait.look),
-                every_ms: millis(wait.every),
+                every_ms: milliseconds(wait.every),
                 until: wait.until.clone(),
                 fail_when: wait.fail_when.clone(),
             },
@@ -111,7 +108,7 @@ impl Step {
         Self {
             name: step.name.clone(),
             kind,
-            timeout_ms: millis(step.timeout),
+            timeout_ms: milliseconds(step.timeout),
             verify: step.verify.clone(),
             gaps: step.gaps.clone(),
         }

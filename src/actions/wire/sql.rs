@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Hidden, Tls, Words};
+use super::{Hidden, Tls, Words, milliseconds};
 use crate::{
     config::profile::{PostgresSource, SqlAction, SslMode},
     domain::ids::SourceId,
@@ -44,10 +44,6 @@ enum Mode {
     VerifyFull,
 }
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 impl Sql {
     pub(super) fn of(action: &SqlAction) -> Self {
         Self {
@@ -58,8 +54,8 @@ impl Sql {
             rows_at_most: action.rows_at_most,
             count: action.count.clone(),
             deny: action.deny.clone(),
-            lock_timeout_ms: millis(action.lock_timeout),
-            statement_timeout_ms: millis(action.statement_timeout),
+            lock_timeout_ms: milliseconds(action.lock_timeout),
+            statement_timeout_ms: milliseconds(action.statement_timeout),
         }
     }
 

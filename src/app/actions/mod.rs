@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -30,7 +31,7 @@ use crate::domain::{
     catalog::ActionSpec,
     guard::Guard,
     ids::{ActionId, RunId},
-    time::{Moment, clock},
+    time::{Moment, clock, clock_left, short_duration},
 };
 
 /// Runs of this console that are remembered.
@@ -143,6 +144,12 @@ impl ActionsState {
         open.into_iter().find(|run| run.by.is_none() || run.action == *action)
     }
 
+    /// The run of another console that is under way, by the journal.
+    fn running(&self, action: &ActionId) -> Option<&PastRun> {
+        let runs = |past: &&PastRun| past.trace.standing.is_some_and(Standing::is_running);
+        self.history.iter().filter(|past| past.action == *action && !past.resolved).find(runs)
+    }
+
     /// Takes over what the journal tells of a target. What is left open on others and not
     /// looked after there, in words, once: it is for their consoles, which know what it was
     /// to do.
@@ -186,7 +193,7 @@ impl ActionsState {
 
     /// When an action was last begun. What was refused before anything was sent has done
     /// nothing that it would have to rest from.
-    fn last_begun(&self, action: &ActionId) -> Option<jiff::Timestamp> {
+    fn last_begun(&self, action: &ActionId) -> Option<Timestamp> {
         let begun = |outcome: Option<ActionOutcome>| outcome != Some(ActionOutcome::NeverStarted);
         let here = self.runs.iter().filter(|run| run.action == *action && begun(run.outcome));
         let noted = self
@@ -237,14 +244,18 @@ impl ActionsState {
     }
 }
 
-/// Why an action cannot be started now, in words with the cure; none where it can.
+/// Why an action cannot be started now.
 pub fn why_not(world: &World, spec: &ActionSpec) -> Option<String> {
+    in_the_way(world, spec).into_iter().next()
+}
+
+/// All that stands in the way of starting an action now, the gravest first.
+pub fn in_the_way(world: &World, spec: &ActionSpec) -> Vec<String> {
     let actions = &world.actions;
-    if let Some(reason) = world.catalog.why_unavailable(&spec.id) {
-        return Some(reason.to_owned());
-    }
+    let mut found: Vec<String> =
+        world.catalog.why_unavailable(&spec.id).map(str::to_owned).into_iter().collect();
     if let Some(failure) = &actions.journal_failure {
-        return Some(format!("the journal cannot be written: {failure}"));
+        found.push(format!("the journal cannot be written: {failure}"));
     }
     if let Some(run) = actions.blocking(&spec.id) {
         let how = if run.is_verifying() {
@@ -252,20 +263,54 @@ pub fn why_not(world: &World, spec: &ActionSpec) -> Option<String> {
         } else {
             "is still running"
         };
-        return Some(format!("{} {how}", run.title));
+        found.push(format!("{} {how}", run.title));
     }
     if spec.guard > Guard::G0 {
         if actions.read_only {
-            return Some("read-only: by the configuration or --read-only".to_owned());
-        }
-        if actions.armed_for(world.now).is_none() {
-            return Some("read-only; to allow actions: :arm 10m reason".to_owned());
+            found.push("read-only: by the configuration or --read-only".to_owned());
+        } else if actions.armed_for(world.now).is_none() {
+            found.push("read-only; to allow actions: :arm 10m reason".to_owned());
         }
     }
     if let Some(left) = cooling_down(world, spec) {
-        return Some(format!("cooling down, {} left", clock(left)));
+        // Who is at it is worth more than how long it would have to rest after that.
+        let left = format!("cooling down, {} left", clock_left(left));
+        found.push(match actions.running(&spec.id) {
+            Some(past) => format!("{}; {left}", running(world, past)),
+            None => left,
+        });
     }
-    reach::objection(world, spec)
+    found.extend(reach::objection(world, spec));
+    found
+}
+
+/// Who runs something, and since when.
+fn running(world: &World, past: &PastRun) -> String {
+    let PastRun { by, run, wall, .. } = past;
+    let since = Duration::try_from(world.now.wall.duration_since(*wall)).unwrap_or_default();
+    format!("{by} has been running it for {} (run {run})", clock(since))
+}
+
+/// Where a run of the journal stands, in words: of a program that nobody supervises also how
+/// far it is over its limit, and how it is ended.
+pub fn standing(world: &World, past: &PastRun) -> Option<String> {
+    let standing = past.trace.standing?;
+    let Standing::Unsupervised { pid } = standing else { return Some(standing.words()) };
+    let over = over_limit(world, &past.action, past.wall);
+    let over = over.map(|over| format!(", {over}")).unwrap_or_default();
+    Some(format!(
+        "running, UNSUPERVISED as process {pid}{over}: nobody ends it but you (:cancel), and its \
+         exit code will not be known"
+    ))
+}
+
+/// By how much a run that goes on is over the limit of its action, where it is. By the wall
+/// clock: it may have begun before this console.
+pub fn over_limit(world: &World, action: &ActionId, began: Timestamp) -> Option<String> {
+    let limit = world.catalog.action(action)?.timeout;
+    let elapsed = Duration::try_from(world.now.wall.duration_since(began)).ok()?;
+    let over = elapsed.checked_sub(limit).filter(|over| over.as_secs() > 0)?;
+    Some(format!("{} OVER its limit of {}", clock(over), short_duration(limit)))
 }
 
 /// What undoes a run that is over and may have acted, where something is configured for that.

@@ -178,6 +178,20 @@ impl Run {
             && self.proofs.iter().all(|p| p.is_a_mere_claim() && p.holds == Some(true))
     }
 
+    /// Whether its effect is there, as far as its proofs say; none where they say nothing, or
+    /// nobody has looked.
+    pub fn effect_is_there(&self) -> Option<bool> {
+        match self.outcome? {
+            ActionOutcome::Confirmed => Some(true),
+            ActionOutcome::Refuted => Some(false),
+            ActionOutcome::Failed if self.failed_but_effective() => Some(true),
+            ActionOutcome::Failed => {
+                self.proofs.iter().any(|proof| proof.holds == Some(false)).then_some(false)
+            }
+            ActionOutcome::Cancelled | ActionOutcome::NeverStarted | ActionOutcome::Unknown => None,
+        }
+    }
+
     /// The readings before the run, in words, for the journal.
     pub fn before(&self) -> Vec<(ReadingName, String)> {
         self.before.iter().map(|(name, value)| (Arc::clone(name), value.to_string())).collect()
@@ -265,10 +279,18 @@ impl Run {
 
     /// Why we think what we think, one line per proof.
     pub fn evidence(&self) -> Vec<String> {
+        let claim = self.result.as_ref().map(|(result, _)| result.claim);
+        let looked = claim.is_none_or(Claim::is_judged);
+        let never = claim == Some(Claim::NotSent);
         let mut lines: Vec<String> = self
             .proofs
             .iter()
+            // Nobody asks for the effect of what was never sent.
+            .filter(|_| !never)
             .map(|proof| {
+                if !looked {
+                    return format!("{}: {}", proof.when, proof.seen);
+                }
                 let word = match proof.holds {
                     Some(true) => "holds",
                     Some(false) => "does not hold",
@@ -282,7 +304,7 @@ impl Run {
                 format!("{}: {word}, {}{before}", proof.when, proof.seen)
             })
             .collect();
-        if lines.is_empty() {
+        if self.proofs.is_empty() && !never {
             lines.push("no proof is configured for this action".to_owned());
         }
         if self.failed_but_effective() {
@@ -296,7 +318,7 @@ impl Run {
         if self.was_so_before() && self.proofs.iter().all(|proof| proof.holds == Some(true)) {
             lines.push("all of it was so before: what this run did is not proven by it".to_owned());
         }
-        if let (Some(by), Some(at)) = (&self.by, self.ended) {
+        if let (true, Some(by), Some(at)) = (looked, &self.by, self.ended) {
             let after = clock(self.age(at));
             lines
                 .push(format!("looked at by another console than {by}'s, {after} after the start"));

@@ -26,12 +26,12 @@ mod undo;
 mod tests;
 
 use super::{
-    actions::{proof, run::Run},
+    actions::{self, proof, run::Run},
     msg::{Effect, Event, Msg, Notice},
     state::{MarkKind, State, World},
 };
 use crate::domain::{
-    action::{ActionEvent, PastRun, Standing},
+    action::{ActionEvent, PastRun},
     ids::RunId,
     observation::{KeyScan, Observation},
     time::{Moment, coarse_age},
@@ -244,7 +244,7 @@ fn history_loaded(world: &mut World, history: Vec<PastRun>, effects: &mut Vec<Ef
     let mut lines = Vec::new();
     for past in new.iter().rev() {
         let Some(spec) = world.catalog.action(&past.action).cloned() else { continue };
-        let standing = past.trace.standing.map(Standing::words).unwrap_or_default();
+        let standing = actions::standing(world, past).unwrap_or_default();
         lines.push(format!("{} by {}: {standing}", spec.title, past.by));
         let run = Run::adopted(past, &spec, world);
         world.actions.push(run);

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, timeout};
 
-use super::{Came, Ended, Session};
+use super::{Came, Ended, Session, WRITTEN};
 use crate::{
     app::{
-        actions::{Run, dialog, reach, why_not},
+        actions::{Run, dialog, in_the_way, reach},
         msg::{Effect, Event},
         state::State,
     },
@@ -17,13 +17,11 @@ use crate::{
         ids::{ActionId, RunId, SourceId},
     },
     runtime::event_loop::Hands,
+    terminal::signals::Signal,
 };
 
 /// How long the sources of the proof are waited for, so that what was before is known.
 const BEFORE: Duration = Duration::from_secs(6);
-
-/// How long the request to stop may take to be on the disk.
-const CANCEL: Duration = Duration::from_secs(5);
 
 /// The sources that are asked: those of the proof, and those that may speak against it.
 pub(super) fn wanted(run: &RunId, spec: &ActionSpec, state: &State) -> Vec<SourceId> {
@@ -55,23 +53,30 @@ impl Session<'_> {
 
     /// Why it cannot be started at all.
     pub(super) fn objection(&self, spec: &ActionSpec) -> Option<String> {
-        if self.asked.drill {
-            if self.state.world.catalog.is_production() {
-                return Some(NO_DRILL.to_owned());
-            }
-            if !spec.drill {
-                return Some(format!("{} is not for practice: write drill = true in it", spec.id));
-            }
-        }
         if self.asked.dry_run {
+            // Without it there is nothing to show.
             return self.state.world.catalog.why_unavailable(&spec.id).map(str::to_owned);
         }
-        why_not(&self.state.world, spec)
+        self.forbidden(spec)
     }
 
-    /// Why it must not be started as things are now: its conditions, once they can be seen.
+    /// Why it must not be started as things are now: also by its conditions, once they can be
+    /// seen.
     pub(super) fn forbidden(&self, spec: &ActionSpec) -> Option<String> {
-        self.objection(spec).or_else(|| reach::objection(&self.state.world, spec))
+        self.in_the_way(spec).into_iter().next()
+    }
+
+    /// All that stands in the way of starting it as things are now.
+    pub(super) fn in_the_way(&self, spec: &ActionSpec) -> Vec<String> {
+        let mut found = Vec::new();
+        if self.asked.drill && self.state.world.catalog.is_production() {
+            found.push(NO_DRILL.to_owned());
+        }
+        if self.asked.drill && !spec.drill {
+            found.push(format!("{} is not for practice: write drill = true in it", spec.id));
+        }
+        found.extend(in_the_way(&self.state.world, spec));
+        found
     }
 
     /// What its guard demands and was not given.
@@ -143,9 +148,14 @@ impl Session<'_> {
 
     pub(super) async fn count_down(&mut self) -> Option<Ended> {
         self.note(format!("starts in {} s; Ctrl-C stops it", dialog::COUNTDOWN.as_secs()));
-        let until = Instant::now() + dialog::COUNTDOWN;
+        let mut until = Instant::now() + dialog::COUNTDOWN;
         loop {
             match self.next(Some(until)).await {
+                // Nobody could think better of it while it was stopped.
+                Came::Signal(Signal::Suspend | Signal::Continued) => {
+                    until = Instant::now() + dialog::COUNTDOWN;
+                    self.note(format!("starts in {} s", dialog::COUNTDOWN.as_secs()));
+                }
                 Came::Event(event) => self.apply(event),
                 Came::TooLate => return None,
                 Came::Signal(signal) if signal.exit_code().is_some() => return Some(stopped()),
@@ -159,7 +169,7 @@ impl Session<'_> {
         let (journal, run) = (Arc::clone(&self.journal), self.run.clone());
         let action = ActionId::from(self.asked.action.as_str());
         let asking = tokio::task::spawn_blocking(move || journal.cancel(&run, &action, ""));
-        let why = match timeout(CANCEL, asking).await {
+        let why = match timeout(WRITTEN, asking).await {
             Ok(Ok(Ok(()))) => {
                 self.note("asked it to stop; once more leaves it alone");
                 return true;

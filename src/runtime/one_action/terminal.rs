@@ -60,6 +60,11 @@ impl Handing {
         }
     }
 
+    /// Whether the action has the terminal.
+    pub(super) fn is_lent(&self) -> bool {
+        self.answering.is_some()
+    }
+
     /// What may be said now. While the action has the terminal that is nothing, and what it
     /// prints has been seen by then.
     pub(super) fn keep_back(&mut self, word: Word) -> Option<Word> {

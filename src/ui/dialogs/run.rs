@@ -8,7 +8,7 @@ use ratatui::{
 use super::super::{layers::menu::outcome_verdict, paint, theme::Theme};
 use crate::{
     app::{
-        actions::{ProofState, Run},
+        actions::{ProofState, Run, over_limit},
         state::State,
     },
     domain::{
@@ -140,6 +140,9 @@ fn steps(lines: &mut Vec<Line<'static>>, run: &Run, state: &State, width: usize,
             let usual = usual.map(|took| format!("; usually {took}")).unwrap_or_default();
             let text = format!("none yet, {since} since it was started{usual}");
             say("answer", &text, theme.quiet());
+            if let Some(over) = over_limit(&state.world, &run.action, run.started.wall) {
+                say("limit", &format!("{over}; S asks it to end"), theme.warning());
+            }
         }
     }
 }

@@ -235,7 +235,13 @@ pub static BINDINGS: &[Binding] = {
         bound!(row(CONFIRM, &[key('y')], Confirm, Acting, "do it, exactly as shown"), hint "do it" 2),
         // --- a run, a preview
         bound!(row(RUN, &[ESC, ENTER, key('q')], Back, Moving, "close; what is running goes on"), hint "close" 1),
-        bound!(row(RUN, &[key('U')], Undo, Acting, "open what undoes a run that has ended; it starts nothing yet")),
+        bound!(row(
+            RUN,
+            &[key('U')],
+            Undo,
+            Acting,
+            "open what undoes a run that has ended; it starts nothing yet"
+        )),
         bound!(row(RUN, &[key('T')], TakeOver, Acting, "take over from the run that is in the way"), hint "take over" 2),
         bound!(row(RUN, &[key('S')], CancelRun, Acting, "ask the runner to stop"), name "cancel", hint "ask it to stop" 2),
         bound!(row(RUN, &[key('o')], Attach, Acting, "answer an interactive run: this terminal is handed over"), name "attach"),

@@ -112,11 +112,8 @@ fn unresolved(state: &State, width: u16, theme: Theme) -> Vec<Line<'static>> {
         .map(|run| {
             let when = run.wall.strftime("%Y-%m-%d %H:%MZ");
             let (action, by) = (&run.action, &run.by);
-            let text = match run.trace.standing {
-                Some(standing) => {
-                    let standing = standing.words();
-                    format!("  UNRESOLVED {action}: {standing}; {when} by {by}")
-                }
+            let text = match actions::standing(&state.world, run) {
+                Some(standing) => format!("  UNRESOLVED {action}: {standing}; {when} by {by}"),
                 None => format!(
                     "  UNRESOLVED {action} of {when} by {by}: it may have acted; look before \
                      trying again"

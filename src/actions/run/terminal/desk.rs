@@ -95,6 +95,8 @@ pub(super) struct Desk {
     screen: Receiver,
     keyboard: Sender,
     disk: mpsc::Sender<Vec<u8>>,
+    /// The beginning of a character whose end has not been printed yet.
+    begun: Vec<u8>,
     /// What was printed last.
     recent: Vec<u8>,
     /// What was typed, and the program has not taken yet.
@@ -125,6 +127,7 @@ impl Desk {
             screen,
             keyboard,
             disk,
+            begun: Vec::new(),
             recent: Vec::new(),
             typed: Vec::new(),
             console: None,
@@ -180,6 +183,8 @@ impl Desk {
             }
             self.show(piece).await;
         }
+        let rest = std::mem::take(&mut self.begun);
+        self.pass(rest).await;
         if let Some(mut console) = self.console.take()
             && let Err(error) = console.send(Frame::Ended).await
         {
@@ -188,7 +193,16 @@ impl Desk {
     }
 
     async fn show(&mut self, bytes: Vec<u8>) {
-        let bytes = without_secrets(bytes);
+        self.begun.extend(bytes);
+        let (shown, begun) = without_secrets(&self.begun);
+        self.begun = begun;
+        self.pass(shown).await;
+    }
+
+    async fn pass(&mut self, bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
         self.recent.extend_from_slice(&bytes);
         let surplus = self.recent.len().saturating_sub(RECENT);
         self.recent.drain(..surplus);
@@ -296,12 +310,22 @@ async fn printed(screen: &Receiver, disk: &mpsc::Sender<Vec<u8>>) -> Option<Vec<
     }
 }
 
-/// What is known to be secret is not shown, as far as it stands in one piece.
-fn without_secrets(bytes: Vec<u8>) -> Vec<u8> {
-    match String::from_utf8(bytes) {
-        Ok(text) => redact(&text).into_bytes(),
-        Err(error) => error.into_bytes(),
+/// What is known to be secret is not shown, as far as it stands in one piece. Bytes that are
+/// no text stay as they are; the beginning of a last character that is cut off is apart.
+fn without_secrets(bytes: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let mut shown = Vec::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        shown.extend(redact(chunk.valid()).into_bytes());
+        shown.extend(chunk.invalid());
     }
+    // Wherever a character begins within the last three bytes, it may still go on.
+    let cut = (1..=bytes.len().min(3)).find_map(|length| {
+        let end = &bytes[bytes.len() - length..];
+        let error = std::str::from_utf8(end).err()?;
+        (error.valid_up_to() == 0 && error.error_len().is_none()).then_some(length)
+    });
+    let begun = cut.map_or_else(Vec::new, |length| shown.split_off(shown.len() - length));
+    (shown, begun)
 }
 
 /// Gives the terminal a size; whether that is another one than before.
@@ -309,4 +333,32 @@ pub(super) fn resize(master: impl AsFd, (columns, rows): (u16, u16)) -> bool {
     let before = tcgetwinsize(&master).ok().map(|size| (size.ws_col, size.ws_row));
     let size = Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
     before != Some((columns, rows)) && tcsetwinsize(master, size).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::secret::Secret;
+
+    #[test]
+    fn a_character_that_is_cut_in_two_hides_no_secret() {
+        let _known = Secret::new("desk-hunter2".to_owned(), "env DESK");
+        let text = "ä€🦀 desk-hunter2 ".as_bytes();
+        for end in ["é", "€", "🦀"].map(str::as_bytes) {
+            for cut in 0..=end.len() {
+                let (first, second) = end.split_at(cut);
+                let (mut shown, begun) = without_secrets(&[text, first].concat());
+                assert!(!String::from_utf8_lossy(&shown).contains("hunter2"), "{end:?} {cut}");
+                assert_eq!(begun, if cut == end.len() { b"" } else { first });
+                let (rest, begun) = without_secrets(&[&begun, second].concat());
+                shown.extend(rest);
+                let whole = ["ä€🦀 ⟨secret⟩ ".as_bytes(), end].concat();
+                assert_eq!((shown, begun), (whole, Vec::new()), "{end:?} {cut}");
+            }
+        }
+        // What is no text at all is no reason to show the rest of it.
+        let (shown, begun) = without_secrets(b"\xff desk-hunter2 \xff");
+        let expected = [b"\xff ".as_slice(), "⟨secret⟩".as_bytes(), b" \xff"].concat();
+        assert_eq!((shown, begun), (expected, Vec::new()));
+    }
 }

@@ -114,6 +114,10 @@ fn runs_of_others_are_followed_and_keep_only_their_own_action_off() {
     for word in ["3 actions unresolved", "running, supervised", "process 77", "ana@ops2"] {
         assert!(said.contains(word), "{word}: {said}");
     }
+    // That one has been running since 0:00, and nobody ends it.
+    let over = "process 77, 1:10 OVER its limit of 30s: nobody ends it but you (:cancel)";
+    assert_eq!(said.matches("OVER its limit").count(), 1, "{said}");
+    assert!(said.contains(over), "{said}");
     assert_eq!(console.state.world.actions.unresolved(), 1, "what cannot be followed stays listed");
     console.tell(Event::History(history));
     assert!(followed(&console).is_empty(), "not twice");

@@ -1,11 +1,12 @@
 //! From lines to what is known of a log.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use super::{
+    doubts::{self, Doubts},
     lines::Line,
     newest::Newest,
     overlap::{Novelty, Overlap},
@@ -68,6 +69,9 @@ pub(super) struct Gathered {
     /// What the last line was.
     stage: Stage,
     skew: Skew,
+    doubts: Doubts,
+    /// How long ago the lines were written that come now, as far as is known.
+    late: Duration,
     /// By service, whether the last line that began an entry was a new one: those that go on
     /// with it are, too.
     fates: HashMap<String, bool>,
@@ -89,6 +93,8 @@ impl Gathered {
             start: None,
             stage: Stage::Before,
             skew: Skew::default(),
+            doubts: Doubts::default(),
+            late: Duration::ZERO,
             fates: HashMap::new(),
             overlap: Overlap::default(),
         }
@@ -109,6 +115,24 @@ impl Gathered {
     /// that of the next entry.
     pub(super) fn skipped_before(&mut self) {
         self.skipped = true;
+    }
+
+    /// So many bytes were passed over, because there were too many to read: what comes next
+    /// begins anew.
+    pub(super) fn lost(&mut self, bytes: u64, now: Timestamp) {
+        self.doubts.skipped(bytes, now);
+        self.skipped = true;
+        self.parser = self.parser.anew();
+    }
+
+    /// What is known to be missing, or late.
+    pub(super) fn doubts(&mut self) -> &mut Doubts {
+        &mut self.doubts
+    }
+
+    /// The lines that come now were written so long ago.
+    pub(super) fn late(&mut self, late: Duration) {
+        self.late = late;
     }
 
     /// Takes a line.
@@ -202,15 +226,22 @@ impl Gathered {
     fn entry(&mut self, entry: Entry, now: Timestamp) {
         let own = entry.time.or_else(|| self.time_of(&entry.fields));
         let is_of_now = !matches!(self.stage, Stage::Before | Stage::Again { untimed: false });
+        // That the reading is late says nothing of the clock of whoever writes.
+        let came = now.checked_sub(self.late).unwrap_or(now);
         let at = match own {
             Some(own) => own,
-            None if is_of_now => now,
-            None => return,
+            None if is_of_now => came,
+            None => {
+                if self.stage == Stage::Before {
+                    self.doubts.undated(now);
+                }
+                return;
+            }
         };
         if let Some(own) = own {
             self.skew.look(own, now);
             if self.stage == Stage::Live {
-                self.skew.compare(own, now);
+                self.skew.compare(own, came);
             }
         }
         if std::mem::take(&mut self.skipped) {
@@ -271,8 +302,21 @@ impl Gathered {
         let mut facts = self.window.report(&self.config, now);
         let longest = self.config.windows.iter().copied().max().unwrap_or_default();
         facts.remarks.extend(self.skew.remark(now.wall, longest));
+        for (position, window) in self.config.windows.iter().enumerate() {
+            if let Some(why) = self.doubts.too_late(*window) {
+                Window::take_back(&LogsSource::suffix(position, *window), &why, &mut facts);
+            }
+        }
         if let Some(why) = self.unknown() {
             self.take_back(&mut facts, &why);
+        }
+        // How late it is read matters more than what else is said.
+        facts.remarks.splice(..0, self.doubts.remarks(now.wall, longest));
+        if self.is_program() {
+            let why = "how late a program prints is not known";
+            facts.missing.extend(doubts::READINGS.map(|name| (name.into(), why.to_owned())));
+        } else {
+            self.doubts.readings(&mut facts);
         }
         match self.last_line {
             Some(last) => {
@@ -298,7 +342,7 @@ impl Gathered {
             let why = "nothing was printed yet: whether there is no traffic, or the log is not read, is not known";
             return Some(why.to_owned());
         }
-        self.skew.wrong()
+        self.doubts.unreadable().or_else(|| self.skew.wrong())
     }
 
     /// Figures that rest on nothing, or on wrong times, are missing. The totals of a file do
@@ -333,5 +377,51 @@ fn number(value: &Json) -> Option<f64> {
         Json::Number(number) => number.as_f64().filter(|number| number.is_finite()),
         Json::String(text) => from_text(text).ok()?.as_number(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::config::profile::{LogExclude, LogFields};
+
+    fn gathered() -> Gathered {
+        let names = ["timestamp", "level", "message", "status", "ms", "path", "trace", "agent"];
+        let [time, level, message, status, duration, path, trace, agent] = names.map(str::to_owned);
+        Gathered::new(&LogsSource {
+            from: LogOrigin::File("log".into()),
+            windows: vec![Duration::from_secs(300)],
+            request: "done".to_owned(),
+            fields: LogFields { time, level, message, status, duration, path, trace, agent },
+            exclude: LogExclude::default(),
+            drop: Vec::new(),
+            zone: TimeZone::UTC,
+        })
+    }
+
+    #[test]
+    fn that_the_reading_is_late_is_not_put_on_the_clock() {
+        let now = Moment::at_seconds(0.0);
+        let line = |age: i64| {
+            let time = now.wall - jiff::SignedDuration::from_secs(age);
+            Line::Whole(format!("{{\"timestamp\":\"{time}\",\"message\":\"x\"}}"))
+        };
+        let mut gathered = gathered();
+        gathered.late(Duration::from_secs(100));
+        gathered.line(line(100), Stage::Live, now.wall);
+        let facts = gathered.report(now);
+        assert_eq!(facts.readings.get("lines").and_then(Value::as_number), Some(1.0));
+        assert!(facts.remarks.is_empty(), "{:?}", facts.remarks);
+        // The clock is wrong besides, and what has no time is of when it came.
+        let mut gathered = self::gathered();
+        gathered.late(Duration::from_secs(100));
+        gathered.line(line(3_700), Stage::Live, now.wall);
+        let facts = gathered.report(now);
+        assert!(facts.remarks.iter().any(|remark| remark.contains("are 1h behind the clock")));
+        gathered.line(Line::Whole("words".to_owned()), Stage::Live, now.wall);
+        let shown = gathered.newest.hand_over().expect("an entry").entries[0].at;
+        assert_eq!(now.wall.duration_since(shown).as_secs(), 100);
     }
 }

@@ -11,6 +11,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     config::profile::LogsSource,
     domain::{
+        ids::ReadingName,
         observation::{Exhibit, Facts, PathTraffic, Traffic, WorstRequest},
         percentile::{Sample, enough_for, percentile},
         time::{Moment, short_duration},
@@ -26,6 +27,22 @@ const MOST_PATHS: usize = 1_000;
 
 /// How many paths and requests are listed.
 const LISTED: usize = 10;
+
+/// The readings that are over a window.
+const OVER_WINDOW: [&str; 12] = [
+    "lines",
+    "errors",
+    "requests",
+    "failed",
+    "excluded",
+    "unparsed",
+    "cut",
+    "dropped",
+    "error_rate",
+    "p50_ms",
+    "p95_ms",
+    "p99_ms",
+];
 
 /// Something that happened in a log.
 #[derive(Clone, Debug, PartialEq)]
@@ -262,6 +279,16 @@ impl Window {
                     let why = format!("too few: {n} of {enough} requests in {length}");
                     facts.missing.push((name.into(), why));
                 }
+            }
+        }
+    }
+
+    /// Takes back the figures over the window of that suffix.
+    pub(super) fn take_back(suffix: &str, why: &str, facts: &mut Facts) {
+        for name in OVER_WINDOW {
+            let name = ReadingName::from(format!("{name}{suffix}"));
+            if facts.readings.remove(&name).is_some() {
+                facts.missing.push((name, why.to_owned()));
             }
         }
     }

@@ -135,7 +135,7 @@ fn errors(buffer: &mut Buffer, area: Rect, context: &Context<'_>, rows: &[LogRow
         return;
     }
     let known = &context.world.logs.errors;
-    let unread = rows.iter().filter(|row| row.errors.is_none()).count();
+    let unread = rows.iter().filter(|row| row.verdict.is_trouble()).count();
     if known.is_empty() {
         let counted = rows.iter().any(|row| row.errors.is_some_and(|errors| errors > 0.0));
         let (text, style) = match unread {
@@ -143,6 +143,9 @@ fn errors(buffer: &mut Buffer, area: Rect, context: &Context<'_>, rows: &[LogRow
                 "the errors that are counted are not among the entries here".to_owned(),
                 theme.quiet(),
             ),
+            0 if rows.iter().any(|row| row.errors.is_none()) => {
+                ("how many errors there are is not known".to_owned(), theme.unknown())
+            }
             0 => ("no error among the entries that have come".to_owned(), theme.quiet()),
             _ if rows.len() == 1 => {
                 ("no error is known: the log is not read".to_owned(), theme.unknown())

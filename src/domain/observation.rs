@@ -161,7 +161,10 @@ pub struct LogEntry {
     pub level: Option<Arc<str>>,
     /// What happened.
     pub message: Arc<str>,
-    /// Other fields, without those that hold personal data.
+    /// It is about a request that ended with a status of 500 or more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
+    /// Other fields, without those that are dropped by their names.
     pub fields: Vec<(Arc<str>, String)>,
 }
 

@@ -38,6 +38,7 @@ pub fn entry(second: f64, level: &str, message: &str, fields: &[(&str, &str)]) -
         service: None,
         level: (!level.is_empty()).then(|| level.into()),
         message: message.into(),
+        failed: false,
         fields: fields.iter().map(|(name, value)| ((*name).into(), (*value).to_owned())).collect(),
     }
 }

@@ -112,6 +112,11 @@ pub struct LogRow {
 }
 
 impl LogRow {
+    /// Whether what comes is read. How much its figures are worth is another matter.
+    pub fn is_read(&self) -> bool {
+        (self.quality.usable() || self.quality == Quality::Unrated) && !self.verdict.is_trouble()
+    }
+
     /// Lines that nobody gets to see.
     pub fn dropped(&self) -> u64 {
         self.left_out + self.too_long

@@ -90,6 +90,7 @@ impl Console {
                 service: None,
                 level: Some(level.into()),
                 message: message.trim_start_matches('!').into(),
+                failed: false,
                 fields: vec![("path".into(), format!("/{}", message.len()))],
             })
         };

@@ -8,10 +8,11 @@ use serde_json::{Map, Value as Json};
 use super::{
     doubts::{self, Doubts},
     lines::Line,
+    names,
     newest::Newest,
     overlap::{Novelty, Overlap},
     parse::{self, Entry, Parser},
-    shown,
+    shown::Shown,
     skew::Skew,
     time,
     window::{Event, Request, Window},
@@ -59,6 +60,7 @@ pub(super) struct Gathered {
     config: LogsSource,
     parser: Parser,
     window: Window,
+    shown: Shown,
     newest: Newest,
     /// Entries before the next one are not known.
     skipped: bool,
@@ -87,6 +89,7 @@ impl Gathered {
             config: config.clone(),
             parser: Parser::new(config.zone.clone(), &fields.level, &fields.message),
             window: Window::new(&config.windows),
+            shown: Shown::new(config),
             newest: Newest::default(),
             skipped: false,
             last_line: None,
@@ -191,7 +194,7 @@ impl Gathered {
     pub(super) fn complaint(&self, line: Line) -> Option<String> {
         let Line::Whole(text) = line else { return None };
         let entry = self.parser.anew().line(&parse::clean(&text)).pop()?;
-        entry.plain.map(|words| shown::text(&self.config, &words))
+        entry.plain.map(|words| self.shown.text(&words))
     }
 
     /// The time that a line has of itself, before it is looked at any closer.
@@ -254,10 +257,10 @@ impl Gathered {
             }
         }
         let names = &self.config.fields;
-        let level = field(&entry.fields, &names.level);
-        let message = field(&entry.fields, &names.message).and_then(Json::as_str);
+        let level = names::level(&entry.fields, names);
+        let message = names::message(&entry.fields, names).and_then(|(_, said)| said.as_str());
         let is_request = message == Some(self.config.request.as_str());
-        let written = level.map(plain);
+        let written = level.map(|(_, level)| plain(level));
         let error = Severity::of(written.as_deref()) == Severity::Error;
         let excluded = is_request && self.is_excluded(&entry.fields);
         let counts = is_request && !excluded;
@@ -269,7 +272,7 @@ impl Gathered {
             None => self.stage != Stage::Before,
         };
         self.window.add(at, event, is_new, now);
-        let shown = shown::entry(&self.config, &entry, at);
+        let shown = self.shown.entry(&entry, at);
         self.newest.push(shown, error, self.stage != Stage::Live);
     }
 
@@ -372,7 +375,8 @@ pub(super) fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn number(value: &Json) -> Option<f64> {
+/// A value as a number, where it is one.
+pub(super) fn number(value: &Json) -> Option<f64> {
     match value {
         Json::Number(number) => number.as_f64().filter(|number| number.is_finite()),
         Json::String(text) => from_text(text).ok()?.as_number(),
@@ -423,5 +427,27 @@ mod tests {
         gathered.line(Line::Whole("words".to_owned()), Stage::Live, now.wall);
         let shown = gathered.newest.hand_over().expect("an entry").entries[0].at;
         assert_eq!(now.wall.duration_since(shown).as_secs(), 100);
+    }
+
+    #[test]
+    fn a_request_says_first_what_came_of_it_and_a_failed_one_is_an_error() {
+        let now = Moment::at_seconds(0.0);
+        let mut gathered = gathered();
+        gathered.config.drop = vec!["email".to_owned()];
+        gathered.shown = Shown::new(&gathered.config);
+        let text = "{\"aaa\":1,\"lvl\":30,\"method\":\"GET\",\"ms\":5,\"msg\":\"done\",\
+                    \"path\":\"/a\",\"status\":503,\"userEmail\":\"canary\"}";
+        gathered.line(Line::Whole(text.to_owned()), Stage::Live, now.wall);
+        let facts = gathered.report(now);
+        assert_eq!(facts.readings.get("failed").and_then(Value::as_number), Some(1.0));
+        let part = facts.exhibits.iter().find_map(|exhibit| match exhibit {
+            Exhibit::Log(part) => Some(part),
+            _ => None,
+        });
+        let entry = &part.expect("a part").entries[0];
+        let mut text = String::new();
+        entry.write(&mut text);
+        assert_eq!(text, "30 done status=503 method=GET path=/a ms=5 aaa=1");
+        assert_eq!((entry.severity(), entry.level_word()), (Severity::Error, "info"));
     }
 }

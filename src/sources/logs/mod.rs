@@ -15,6 +15,8 @@ mod inline;
 
 mod lines;
 
+mod names;
+
 mod newest;
 
 mod overlap;

@@ -83,7 +83,7 @@ pub(super) fn draw(
 fn status(context: &Context<'_>, lines: &Lines, listed: usize, rows: &[LogRow]) -> Line<'static> {
     let theme = context.theme;
     let mut spans = match logs::news(context.world, context.screen) {
-        None if rows.iter().all(|row| row.verdict.is_trouble()) => {
+        None if !rows.iter().any(LogRow::is_read) => {
             vec![Span::styled("not following: nothing is read".to_owned(), theme.unknown())]
         }
         None => vec![Span::styled("following".to_owned(), theme.strong())],

@@ -120,6 +120,12 @@ pub struct Traffic {
     pub paths: Vec<PathTraffic>,
     /// The worst requests, failed ones first, then the slowest.
     pub worst: Vec<WorstRequest>,
+    /// How many paths and requests there were in all, listed or not.
+    #[serde(default)]
+    pub all: (u64, u64),
+    /// From when on requests are known, where that is later than the beginning of the window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 /// What was asked of one path.

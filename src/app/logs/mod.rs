@@ -325,6 +325,15 @@ pub fn paths(world: &World) -> Vec<(SourceId, PathTraffic)> {
     all
 }
 
+/// How many paths and requests there are in all logs that are read, listed or not; and from
+/// when on they are known, where that is later than the beginning of the window.
+pub fn extent(world: &World) -> (u64, u64, Option<Timestamp>) {
+    usable(world).fold((0, 0, None), |(paths, requests, since), (_, traffic)| {
+        let (of_paths, of_requests) = traffic.all;
+        (paths + of_paths, requests + of_requests, since.max(traffic.since))
+    })
+}
+
 /// The worst requests of all logs that are read: failed ones first, then the slowest.
 pub fn worst(world: &World) -> Vec<(SourceId, WorstRequest)> {
     let mut all: Vec<(SourceId, WorstRequest)> = usable(world)

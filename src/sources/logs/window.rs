@@ -311,6 +311,7 @@ impl Window {
             };
             worst.push((time, request));
         }
+        let all = (paths.len() as u64, worst.len() as u64);
         let mut paths: Vec<PathTraffic> = paths.into_values().collect();
         paths.sort_by_key(|path| std::cmp::Reverse((path.failed, path.requests)));
         paths.truncate(LISTED);
@@ -325,7 +326,9 @@ impl Window {
             status: request.status,
             ms: request.ms,
         });
-        Traffic { window, paths, worst: worst.collect() }
+        let from = now.checked_sub(window).unwrap_or(now);
+        let since = self.since.filter(|since| *since > from);
+        Traffic { window, paths, worst: worst.collect(), all, since }
     }
 }
 
@@ -371,5 +374,22 @@ mod tests {
         assert_eq!(kept[1_999].as_ref(), "(other paths)");
         drop(kept);
         assert_eq!(window.path("/new").as_ref(), "/new");
+    }
+
+    #[test]
+    fn what_is_not_listed_is_counted_and_how_far_it_reaches_is_said() {
+        let minute = Duration::from_secs(60);
+        let now = Moment::at_seconds(1_000.0).wall;
+        let mut window = Window::new(&[minute]);
+        for n in 0..54_u16 {
+            let path = window.path(&format!("/p{n}x"));
+            let request = Some(Request { status: 200, ms: None, path, trace: None });
+            let event = Event::Entry { error: false, parsed: true, request, excluded: false };
+            window.add(now, event, true, now);
+        }
+        let traffic = window.traffic(minute, now);
+        assert_eq!((traffic.paths.len(), traffic.all, traffic.since), (LISTED, (54, 54), None));
+        window.known_since(now);
+        assert_eq!(window.traffic(minute, now).since, Some(now));
     }
 }

@@ -20,7 +20,10 @@ pub(super) fn run(common: &Common, output: &Output) -> color_eyre::Result<ExitCo
     };
     let _log =
         logging::start(&loaded.profile.state_dir, common.verbose).map_err(|why| out::error(&why));
-    let state = live::tokio()?.block_on(runtime::check::once(loaded.profile));
+    let tokio = live::tokio()?;
+    let state = tokio.block_on(runtime::check::once(loaded.profile));
+    // What was given up, such as a file system that hangs, is not waited for.
+    tokio.shutdown_timeout(live::SHUTDOWN);
     let document = summary::summary(&state.world);
     if output.json {
         out::json(&document)?;

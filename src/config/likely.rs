@@ -1,4 +1,7 @@
-//! What is most likely a secret in foreign text, by what stands before or around it.
+//! What is most likely a secret in foreign text, by what stands before or around it, or by its
+//! own form.
+
+use std::cell::OnceCell;
 
 /// What stands instead.
 const MASK: &str = "⟨secret⟩";
@@ -32,20 +35,58 @@ const TOKEN: usize = 20;
 /// an optional value prints.
 const WRAPPINGS: [&str; 6] = ["bearer ", "basic ", "digest ", "token ", "some(", "ok("];
 
-/// The net under the known secrets: what stands after `token=` and the like, and the user
-/// information of an address, is taken for a secret whatever it is.
+/// Tokens that are known by how they begin, as those who hand them out document it: the
+/// beginning, how many characters follow at least, and which besides letters and digits.
+const TOKENS: [(&str, usize, &str); 18] = [
+    // Keys of AWS: exactly sixteen capital letters and digits follow.
+    ("AKIA", 16, ""),
+    ("ASIA", 16, ""),
+    // GitHub.
+    ("ghp_", 30, ""),
+    ("gho_", 30, ""),
+    ("ghu_", 30, ""),
+    ("ghs_", 30, ""),
+    ("ghr_", 30, ""),
+    ("github_pat_", 30, "_"),
+    // GitLab.
+    ("glpat-", 20, "-_."),
+    // Slack.
+    ("xoxb-", 15, "-"),
+    ("xoxp-", 15, "-"),
+    ("xoxa-", 15, "-"),
+    ("xoxr-", 15, "-"),
+    ("xoxs-", 15, "-"),
+    // Stripe.
+    ("sk_live_", 16, ""),
+    ("rk_live_", 16, ""),
+    ("sk_test_", 16, ""),
+    // A JSON object in base64, as a JSON Web Token begins (RFC 7519): two dots have to follow.
+    ("eyJ", 17, "-_."),
+];
+
+/// The net under the known secrets: what stands after `token=` and the like, the user
+/// information of an address, and what has the form of a well-known token, is taken for a
+/// secret whatever it is.
 ///
 /// The forms are `name=value`, `name: value` and `--name value`, the name and the value
 /// each in quotes (also in escaped ones) or bare, and `://user:password@host`. A bare value
 /// ends at white space, a quote, or one of `&,;)}]`. A user without a password is none,
 /// unless it is long enough for a token: `postgres://app@db` says who was refused.
 pub(super) fn mask(text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
+    // Made only where it is needed: nearly all texts hold nothing.
+    let lower = OnceCell::new();
+    let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
     let mut copied = 0;
     let mut at = 0;
-    while let Some(c) = text[at..].chars().next() {
-        match secret_at(text, &lower, at) {
+    while at < bytes.len() {
+        // What may begin is ASCII, so that this is never within a character.
+        let found = match (begins_name(bytes, at), begins_token(bytes, at)) {
+            (true, _) => secret_at(text, lower.get_or_init(|| text.to_ascii_lowercase()), at),
+            (false, true) => token_at(text, at),
+            (false, false) => None,
+        };
+        match found {
             Some((start, end)) => {
                 out.push_str(&text[copied..start]);
                 // What is masked already keeps its width: a caret may stand under it.
@@ -54,11 +95,58 @@ pub(super) fn mask(text: &str) -> String {
                 copied = end;
                 at = end;
             }
-            None => at += c.len_utf8(),
+            None => at += 1,
         }
     }
     out.push_str(&text[copied..]);
     out
+}
+
+/// Whether a name, a scheme or an address may begin there: by two bytes, as every byte of
+/// foreign text is asked.
+fn begins_name(bytes: &[u8], at: usize) -> bool {
+    let Some(second) = bytes.get(at + 1).map(u8::to_ascii_lowercase) else { return false };
+    match bytes[at].to_ascii_lowercase() {
+        b'p' => matches!(second, b'a' | b'w' | b'r'),
+        b't' | b'c' => second == b'o',
+        b's' | b'b' => second == b'e',
+        b'a' => matches!(second, b'p' | b'c' | b'u'),
+        b':' => second == b'/',
+        _ => false,
+    }
+}
+
+/// Whether a token may begin there, which it does not within a word.
+fn begins_token(bytes: &[u8], at: usize) -> bool {
+    let starts = matches!(bytes[at], b'A' | b'g' | b'x' | b's' | b'r' | b'e');
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
+    starts && !at.checked_sub(1).is_some_and(|before| is_word(bytes[before]))
+}
+
+/// The place of a token that begins there and is known by its form.
+fn token_at(text: &str, at: usize) -> Option<(usize, usize)> {
+    let rest = &text[at..];
+    let (begin, least, besides) = TOKENS.iter().find(|(begin, ..)| rest.starts_with(begin))?;
+    let body = &rest[begin.len()..];
+    let right = |c: char| c.is_ascii_alphanumeric() || besides.contains(c);
+    let end = body.find(|c| !right(c)).unwrap_or(body.len());
+    // The end of a sentence is none of the token.
+    let body = body[..end].trim_end_matches('.');
+    let is_token = match *begin {
+        "AKIA" | "ASIA" => body.len() == *least && !body.contains(|c: char| c.is_ascii_lowercase()),
+        "eyJ" => is_web_token(body),
+        // Prose and names of variables have no digits.
+        _ => body.len() >= *least && body.contains(|c: char| c.is_ascii_digit()),
+    };
+    is_token.then(|| (at, at + begin.len() + body.len()))
+}
+
+/// Whether what follows `eyJ` makes it a JSON Web Token: a header, a body and, unless it is
+/// not signed, a signature.
+fn is_web_token(body: &str) -> bool {
+    let mut parts = body.split('.');
+    let long = |part: Option<&str>| part.is_some_and(|part| part.len() >= 8);
+    body.len() >= 17 && long(parts.next()) && long(parts.next())
 }
 
 fn is_masked(value: &str) -> bool {
@@ -201,7 +289,7 @@ fn user_information(text: &str, start: usize) -> Option<(usize, usize)> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::mask;
+    use super::{NAMES, TOKENS, begins_name, begins_token, mask};
 
     #[test]
     fn what_looks_like_a_secret_is_taken_out() {
@@ -234,6 +322,64 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(mask(text), expected, "{text}");
             assert_eq!(mask(expected), expected, "masked twice: {text}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_looked_for_may_begin_where_it_stands() {
+        let names = NAMES.iter().chain(&["bearer ", "://"]);
+        assert!(names.into_iter().all(|name| begins_name(name.as_bytes(), 0)));
+        assert!(NAMES.iter().all(|name| begins_name(name.to_uppercase().as_bytes(), 0)));
+        assert!(TOKENS.iter().all(|(begin, ..)| begins_token(begin.as_bytes(), 0)));
+    }
+
+    #[test]
+    fn well_known_tokens_are_taken_out_wherever_they_stand() {
+        let body = "0123456789abcdefABCDEF0123456789abcdEF";
+        let tokens = [
+            "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            format!("ghp_{body}"),
+            format!("gho_{body}"),
+            format!("github_pat_11AAAAAAA0{body}_{body}"),
+            "glpat-aB3_xYz-0123456789ab".to_owned(),
+            "xoxb-2345678901-abcdefghij".to_owned(),
+            "xoxp-2345678901-abcdefghij".to_owned(),
+            "sk_live_4eC39HqLyjWDarjtT1zdp7dc".to_owned(),
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P".to_owned(),
+            "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0".to_owned(),
+        ];
+        for token in tokens {
+            for (before, after) in
+                [("", ""), ("used ", "."), ("[", "]"), ("ä/", "?x"), ("k=", " and"), ("\"", "\"")]
+            {
+                let text = format!("{before}{token}{after}");
+                let expected = format!("{before}⟨secret⟩{after}");
+                assert_eq!(mask(&text), expected, "{text}");
+                assert_eq!(mask(&expected), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_looks_a_little_like_a_token_stays() {
+        let cases = [
+            "AKIA is how keys begin; AKIAIOSFODNN7EXAMPLES is too long",
+            "AKIAiosfodnn7example",
+            "XAKIAIOSFODNN7EXAMPLE",
+            "ghp_short1",
+            "a variable ghp_tokens_of_the_organisation_are_kept",
+            "the glpat-prefix-of-our-tokens-is-known",
+            "xoxb-your-bot-goes-here-please",
+            "task_live_4eC39HqLyjWDarjtT1zdp7dc",
+            "sk_live_mode",
+            "eyJhbGciOiJIUzI1NiJ9",
+            "eyJ.a.b",
+            "keyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.x",
+            "trace 4f1c2f7e1d0e4a399a5e3c8f8d1f2b11 of deploy-7f9c4d",
+            "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        ];
+        for text in cases {
+            assert_eq!(mask(text), text);
         }
     }
 

@@ -83,9 +83,9 @@ fn numbered(level: &str) -> Option<&'static str> {
 }
 
 impl LogEntry {
-    /// How bad it is.
+    /// How bad it is: a request that failed is, whatever level it was written with.
     pub fn severity(&self) -> Severity {
-        Severity::of(self.level.as_deref())
+        if self.failed { Severity::Error } else { Severity::of(self.level.as_deref()) }
     }
 
     /// Its level in words; numbers get their usual name.

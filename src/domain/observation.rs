@@ -120,6 +120,12 @@ pub struct Traffic {
     pub paths: Vec<PathTraffic>,
     /// The worst requests, failed ones first, then the slowest.
     pub worst: Vec<WorstRequest>,
+    /// How many paths and requests there were in all, listed or not.
+    #[serde(default)]
+    pub all: (u64, u64),
+    /// From when on requests are known, where that is later than the beginning of the window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 /// What was asked of one path.
@@ -161,7 +167,10 @@ pub struct LogEntry {
     pub level: Option<Arc<str>>,
     /// What happened.
     pub message: Arc<str>,
-    /// Other fields, without those that hold personal data.
+    /// It is about a request that ended with a status of 500 or more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
+    /// Other fields, without those that are dropped by their names.
     pub fields: Vec<(Arc<str>, String)>,
 }
 

@@ -81,6 +81,15 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
+/// So many bytes, with a unit of which there are a few: `214 MB`.
+pub fn amount(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{} bytes", grouped(bytes)),
+        10_000..1_000_000 => format!("{} kB", bytes / 1_000),
+        _ => format!("{} MB", grouped(bytes / 1_000_000)),
+    }
+}
+
 /// A number with as many digits as are worth reading: four significant ones, no trailing zeros.
 pub fn tidy(number: f64) -> String {
     if number == 0.0 {

@@ -1,12 +1,19 @@
 //! Foreign text on its way to the screen and to the disk.
 
+use std::borrow::Cow;
+
 use crate::{config::secret::redact, domain::text};
 
 /// The text without control characters and without any known secret. Redacted on both
 /// sides of the cleaning: a secret may itself hold a line break, and an escape sequence
 /// in the middle of a secret would hide it from a search.
 pub fn plain(text: &str) -> String {
-    redact(&text::safe(&redact(text)))
+    let redacted = redact(text);
+    match text::safe(&redacted) {
+        Cow::Owned(cleaned) => redact(&cleaned),
+        // There was nothing in it that could have hidden one.
+        Cow::Borrowed(_) => redacted,
+    }
 }
 
 /// As [`plain`], at most `limit` characters. A secret is removed before the text is cut:

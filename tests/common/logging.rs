@@ -38,6 +38,7 @@ pub fn entry(second: f64, level: &str, message: &str, fields: &[(&str, &str)]) -
         service: None,
         level: (!level.is_empty()).then(|| level.into()),
         message: message.into(),
+        failed: false,
         fields: fields.iter().map(|(name, value)| ((*name).into(), (*value).to_owned())).collect(),
     }
 }
@@ -93,7 +94,8 @@ pub fn look(desk: &mut Desk, log: &str, said: Said) {
 fn about(requests: u64, failed: u64) -> Traffic {
     let window = Duration::from_secs(300);
     if requests == 0 {
-        return Traffic { window, paths: Vec::new(), worst: Vec::new() };
+        let (paths, worst) = (Vec::new(), Vec::new());
+        return Traffic { window, paths, worst, all: (0, 0), since: None };
     }
     let path = |path: &str, requests, failed, slowest| PathTraffic {
         path: path.into(),
@@ -119,8 +121,11 @@ fn about(requests: u64, failed: u64) -> Traffic {
             worst(9.0, 200, 88.0, "/api/feed", Some("4f0117a2")),
             worst(11.0, 200, 61.0, "/api/posts/:id", None),
         ],
+        all: (2, requests),
+        since: None,
     };
     if failed > 0 {
+        all.all.0 += 1;
         all.paths.insert(0, path("/api/checkout", failed * 2, failed, 5_021.0));
         all.worst.insert(0, worst(12.0, 503, 5_021.0, "/api/checkout", Some("4fbad001")));
     }

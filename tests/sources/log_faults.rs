@@ -242,3 +242,75 @@ async fn what_the_console_asks_itself_does_not_dilute_the_figures() {
     assert_eq!(number(&facts, "excluded"), 2.0);
     assert_eq!(number(&facts, "lines"), 4.0);
 }
+
+/// A FIFO that nobody writes to would keep whoever opens it waiting for ever.
+#[tokio::test]
+async fn what_is_no_file_is_refused_and_said() {
+    let place = tempfile::tempdir().expect("a directory");
+    let fifo = place.path().join("fifo");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).expect("made");
+    let failure = until_it_fails(&mut of_file(&fifo), "fifo is a FIFO, no file").await;
+    assert_eq!(failure.kind, FailureKind::Misconfigured);
+    assert!(failure.hint.is_some_and(|hint| hint.contains("argv")));
+}
+
+/// They are not of now, and when they were written nobody knows: they are not passed over
+/// without a word.
+#[tokio::test]
+async fn lines_without_a_time_that_were_there_before_are_counted() {
+    let place = tempfile::tempdir().expect("a directory");
+    let log = place.path().join("plain.log");
+    append(&log, &"[ERROR] plain\n".repeat(3));
+    let mut tested = of_file(&log);
+    let facts = good(poll(&mut tested).await);
+    assert_eq!(number(&facts, "lines"), 0.0);
+    let said = |facts: &watchfloor::domain::observation::Facts, what: &str| {
+        facts.remarks.iter().any(|remark| remark.contains(what))
+    };
+    assert!(said(&facts, "3 lines that were there before say no time"), "{:?}", facts.remarks);
+}
+
+#[tokio::test]
+async fn a_program_that_prints_a_line_without_an_end_is_no_quiet_one() {
+    let place = tempfile::tempdir().expect("a directory");
+    let script = "while :; do printf '%65536s' x; sleep 0.01; done";
+    let mut tested = shell(script, place.path(), MINUTE);
+    let start = Instant::now();
+    let facts = loop {
+        match poll(&mut tested).await {
+            Ok(facts) if !facts.remarks.is_empty() => break facts,
+            _ => assert!(start.elapsed() < PATIENCE, "nothing is said of it"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(missing(&facts, "errors").starts_with("a line without an end is being written"));
+}
+
+/// What it is behind is its own doing: the clock of the log is right.
+#[tokio::test]
+async fn a_file_that_grows_faster_than_it_is_read_says_so() {
+    let place = tempfile::tempdir().expect("a directory");
+    let log = place.path().join("fast.log");
+    append(&log, &request(ago(1), 200, 1.0, "/a"));
+    let mut tested = of_file(&log);
+    until(&mut tested, "lines", 1.0).await;
+    // Further behind than is ever read.
+    let block = request(ago(0), 200, 1.0, "/a").repeat(1_000);
+    let blocks = (72 << 20) / block.len() + 1;
+    append(&log, &block.repeat(blocks));
+    let start = Instant::now();
+    let facts = loop {
+        let facts = good(poll(&mut tested).await);
+        if number(&facts, "skipped_bytes_total") > 0.0 && number(&facts, "behind_bytes") == 0.0 {
+            break facts;
+        }
+        assert!(start.elapsed() < PATIENCE, "it does not catch up: {facts:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let all = (block.len() * blocks) as f64;
+    let read = number(&facts, "lines_total") * (block.len() / 1_000) as f64;
+    assert_eq!(read + number(&facts, "skipped_bytes_total"), all, "all is read or counted");
+    assert!(facts.remarks[0].contains("were skipped"), "{:?}", facts.remarks);
+    assert!(!facts.remarks.iter().any(|remark| remark.contains("timezone")));
+}

@@ -238,3 +238,31 @@ async fn a_figure_from_before_the_stream_broke_is_not_shown_as_one_of_the_new_st
     let head = server.requests()[1].to_ascii_lowercase();
     assert!(head.contains("last-event-id: e-1"), "the event e-2 never came whole: {head}");
 }
+
+/// Events come, and none of them is read: that is not silence, and names what to change.
+#[tokio::test]
+async fn events_that_are_too_large_are_not_called_none() {
+    let server = RawServer::start(|exchange| {
+        exchange.request();
+        exchange.send(HEAD);
+        for _ in 0..2 {
+            exchange.send(format!("data: {}\n\n", "x".repeat(50_000)).as_bytes());
+        }
+        exchange.hang();
+    });
+    let config = SseSource { silent_after: Duration::from_secs(6), ..config(&server.url("/")) };
+    let mut tested = stream(config);
+    let facts = until(&mut tested, "dropped_total", 2.0).await;
+    let why = missing(&facts, "hits");
+    assert!(why.ends_with("2 events were larger than max_event (10 kB), and dropped"), "{why}");
+    let start = Instant::now();
+    let failure = loop {
+        match poll(&mut tested).await {
+            Err(failure) => break failure,
+            Ok(_) => assert!(start.elapsed() < PATIENCE, "it never says so"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(failure.message.contains("larger than max_event"), "{failure}");
+    assert!(!failure.kind.means_down());
+}

@@ -228,6 +228,7 @@ mod tests {
             service: None,
             level: None,
             message: message.into(),
+            failed: false,
             fields: Vec::new(),
         })
     }

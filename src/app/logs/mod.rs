@@ -4,6 +4,8 @@ mod buffer;
 
 mod view;
 
+mod words;
+
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +22,7 @@ pub(in crate::app) use self::view::{everywhere, find, selected};
 pub use self::{
     buffer::{Buffer, Filter, Line, MOST, MOST_BYTES, What},
     view::{Found, LogView, News, TRAFFIC, entry_text, news, shown},
+    words::{dropped_words, late_words, rate_words, skipped_words},
 };
 use super::{
     cache::{source_trouble, without_data},
@@ -31,8 +34,8 @@ use crate::domain::{
     ids::SourceId,
     log::Severity,
     observation::{Exhibit, LogEntry, LogPart, Observation, PathTraffic, Traffic, WorstRequest},
-    time::{Moment, short_duration},
-    value::{grouped, tidy},
+    time::Moment,
+    value::grouped,
     verdict::{Quality, Verdict},
 };
 
@@ -96,6 +99,12 @@ pub struct LogRow {
     pub left_out: u64,
     /// Lines that were too long to be an entry.
     pub too_long: u64,
+    /// Bytes of it that are still to be read.
+    pub behind: Option<u64>,
+    /// How long ago what was read last was written.
+    pub late: Option<Duration>,
+    /// Bytes that were never read, because it grows too fast.
+    pub skipped: u64,
     /// Remarks of the source.
     pub remarks: Vec<String>,
     /// When it was last seen.
@@ -103,16 +112,15 @@ pub struct LogRow {
 }
 
 impl LogRow {
+    /// Whether what comes is read. How much its figures are worth is another matter.
+    pub fn is_read(&self) -> bool {
+        (self.quality.usable() || self.quality == Quality::Unrated) && !self.verdict.is_trouble()
+    }
+
     /// Lines that nobody gets to see.
     pub fn dropped(&self) -> u64 {
         self.left_out + self.too_long
     }
-}
-
-/// Lines that nobody gets to see, in words.
-pub fn dropped_words(dropped: u64) -> String {
-    let s = if dropped == 1 { "" } else { "s" };
-    format!("{} line{s} dropped", grouped(dropped))
 }
 
 /// Whether a source is a log.
@@ -234,6 +242,9 @@ fn row(world: &World, info: &SourceInfo) -> LogRow {
         error_rate: None,
         left_out: told.map_or(0, |told| told.left_out),
         too_long: told.map_or(0, |told| told.too_long),
+        behind: None,
+        late: None,
+        skipped: 0,
         remarks: Vec::new(),
         seen: known.map(|(_, at)| at),
     };
@@ -252,50 +263,15 @@ fn row(world: &World, info: &SourceInfo) -> LogRow {
     row.errors = number("errors");
     row.requests = number("requests");
     row.error_rate = number("error_rate");
+    row.behind = number("behind_bytes").map(|bytes| bytes as u64);
+    row.late = number("behind_seconds").and_then(|late| Duration::try_from_secs_f64(late).ok());
+    row.skipped = number("skipped_bytes_total").map_or(0, |bytes| bytes as u64);
     row.remarks.clone_from(&facts.remarks);
     if quality == Quality::Fresh {
         row.quality = Quality::Unrated;
     }
-    row.reason = in_words(&row);
+    row.reason = words::in_words(&row);
     row
-}
-
-/// Entries a second, in words: `12/s`, `0.4/s`.
-pub fn rate_words(rate: f64) -> String {
-    if rate >= 10.0 {
-        format!("{}/s", grouped(rate.round() as u64))
-    } else {
-        format!("{}/s", tidy((rate * 10.0).round() / 10.0))
-    }
-}
-
-/// The figures of a log that is read.
-fn in_words(row: &LogRow) -> String {
-    let over = row.window.map_or_else(String::new, |window| {
-        let window = short_duration(window);
-        let partly = format!("of the last {window} only");
-        let known = !row.remarks.iter().any(|remark| remark.starts_with(&partly));
-        if known { format!(" in {window}") } else { format!(" in what is known of {window}") }
-    });
-    let errors = match row.errors {
-        None => "errors are not known".to_owned(),
-        Some(0.0) => format!("no error{over}"),
-        Some(1.0) => format!("1 error{over}"),
-        Some(errors) => format!("{} errors{over}", grouped(errors.max(0.0) as u64)),
-    };
-    let failed = match (row.error_rate, row.requests) {
-        (Some(rate), Some(requests)) if rate > 0.0 => {
-            let requests = grouped(requests.max(0.0) as u64);
-            format!(", {} % of {requests} requests failed", tidy((rate * 1_000.0).round() / 10.0))
-        }
-        _ => String::new(),
-    };
-    let rate = row.rate.map_or_else(String::new, |rate| format!(", {}", rate_words(rate)));
-    let dropped = match row.dropped() {
-        0 => String::new(),
-        dropped => format!("; {}", dropped_words(dropped)),
-    };
-    format!("{errors}{failed}{rate}{dropped}")
 }
 
 /// All logs in one line; none where there is none.
@@ -347,6 +323,15 @@ pub fn paths(world: &World) -> Vec<(SourceId, PathTraffic)> {
         .collect();
     all.sort_by_key(|(_, path)| std::cmp::Reverse((path.failed, path.requests)));
     all
+}
+
+/// How many paths and requests there are in all logs that are read, listed or not; and from
+/// when on they are known, where that is later than the beginning of the window.
+pub fn extent(world: &World) -> (u64, u64, Option<Timestamp>) {
+    usable(world).fold((0, 0, None), |(paths, requests, since), (_, traffic)| {
+        let (of_paths, of_requests) = traffic.all;
+        (paths + of_paths, requests + of_requests, since.max(traffic.since))
+    })
 }
 
 /// The worst requests of all logs that are read: failed ones first, then the slowest.

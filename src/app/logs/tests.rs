@@ -90,6 +90,7 @@ impl Console {
                 service: None,
                 level: Some(level.into()),
                 message: message.trim_start_matches('!').into(),
+                failed: false,
                 fields: vec![("path".into(), format!("/{}", message.len()))],
             })
         };
@@ -375,7 +376,7 @@ fn a_request_leads_to_its_entries() {
     };
     let window = Duration::from_secs(300);
     let worst = vec![request(Some("trace.1"), 9.0), request(None, 5.0)];
-    let about = Traffic { window, paths: Vec::new(), worst };
+    let about = Traffic { window, paths: Vec::new(), worst, all: (0, 0), since: None };
     let exhibits = vec![Exhibit::Traffic(about)];
     console.second += 1.0;
     console.observed(Ok(Facts { exhibits, ..Facts::default() }));

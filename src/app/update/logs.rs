@@ -233,7 +233,8 @@ fn jump(
     let found = find(buffer, &listed, pattern, position, down, from_here);
     let Some((to, found)) = found else {
         let text = format!("no line that is listed matches '{}'", state.view.logs.search);
-        say(&mut state.world, Notice::warning(text), effects);
+        // Nothing is wrong: it goes soon.
+        say(&mut state.world, Notice::info(text), effects);
         return;
     };
     // Where it stands by number: pausing takes over what is there now.

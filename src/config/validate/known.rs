@@ -47,8 +47,17 @@ const LOG_WINDOW: [&str; 12] = [
 ];
 
 /// What a log has once.
-const LOG: [&str; 6] =
-    ["up", "silent_seconds", "lines_total", "errors_total", "requests_total", "failed_total"];
+const LOG: [&str; 9] = [
+    "up",
+    "silent_seconds",
+    "behind_bytes",
+    "behind_seconds",
+    "skipped_bytes_total",
+    "lines_total",
+    "errors_total",
+    "requests_total",
+    "failed_total",
+];
 
 /// What Prometheus always has; `samples` only of an endpoint.
 pub const PROMETHEUS: [&str; 2] = ["up", "samples"];

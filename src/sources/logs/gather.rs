@@ -1,16 +1,18 @@
 //! From lines to what is known of a log.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use super::{
+    doubts::{self, Doubts},
     lines::Line,
+    names,
     newest::Newest,
     overlap::{Novelty, Overlap},
     parse::{self, Entry, Parser},
-    shown,
+    shown::Shown,
     skew::Skew,
     time,
     window::{Event, Request, Window},
@@ -58,6 +60,7 @@ pub(super) struct Gathered {
     config: LogsSource,
     parser: Parser,
     window: Window,
+    shown: Shown,
     newest: Newest,
     /// Entries before the next one are not known.
     skipped: bool,
@@ -68,6 +71,9 @@ pub(super) struct Gathered {
     /// What the last line was.
     stage: Stage,
     skew: Skew,
+    doubts: Doubts,
+    /// How long ago the lines were written that come now, as far as is known.
+    late: Duration,
     /// By service, whether the last line that began an entry was a new one: those that go on
     /// with it are, too.
     fates: HashMap<String, bool>,
@@ -83,12 +89,15 @@ impl Gathered {
             config: config.clone(),
             parser: Parser::new(config.zone.clone(), &fields.level, &fields.message),
             window: Window::new(&config.windows),
+            shown: Shown::new(config),
             newest: Newest::default(),
             skipped: false,
             last_line: None,
             start: None,
             stage: Stage::Before,
             skew: Skew::default(),
+            doubts: Doubts::default(),
+            late: Duration::ZERO,
             fates: HashMap::new(),
             overlap: Overlap::default(),
         }
@@ -109,6 +118,24 @@ impl Gathered {
     /// that of the next entry.
     pub(super) fn skipped_before(&mut self) {
         self.skipped = true;
+    }
+
+    /// So many bytes were passed over, because there were too many to read: what comes next
+    /// begins anew.
+    pub(super) fn lost(&mut self, bytes: u64, now: Timestamp) {
+        self.doubts.skipped(bytes, now);
+        self.skipped = true;
+        self.parser = self.parser.anew();
+    }
+
+    /// What is known to be missing, or late.
+    pub(super) fn doubts(&mut self) -> &mut Doubts {
+        &mut self.doubts
+    }
+
+    /// The lines that come now were written so long ago.
+    pub(super) fn late(&mut self, late: Duration) {
+        self.late = late;
     }
 
     /// Takes a line.
@@ -167,7 +194,7 @@ impl Gathered {
     pub(super) fn complaint(&self, line: Line) -> Option<String> {
         let Line::Whole(text) = line else { return None };
         let entry = self.parser.anew().line(&parse::clean(&text)).pop()?;
-        entry.plain.map(|words| shown::text(&self.config, &words))
+        entry.plain.map(|words| self.shown.text(&words))
     }
 
     /// The time that a line has of itself, before it is looked at any closer.
@@ -202,15 +229,22 @@ impl Gathered {
     fn entry(&mut self, entry: Entry, now: Timestamp) {
         let own = entry.time.or_else(|| self.time_of(&entry.fields));
         let is_of_now = !matches!(self.stage, Stage::Before | Stage::Again { untimed: false });
+        // That the reading is late says nothing of the clock of whoever writes.
+        let came = now.checked_sub(self.late).unwrap_or(now);
         let at = match own {
             Some(own) => own,
-            None if is_of_now => now,
-            None => return,
+            None if is_of_now => came,
+            None => {
+                if self.stage == Stage::Before {
+                    self.doubts.undated(now);
+                }
+                return;
+            }
         };
         if let Some(own) = own {
             self.skew.look(own, now);
             if self.stage == Stage::Live {
-                self.skew.compare(own, now);
+                self.skew.compare(own, came);
             }
         }
         if std::mem::take(&mut self.skipped) {
@@ -223,10 +257,10 @@ impl Gathered {
             }
         }
         let names = &self.config.fields;
-        let level = field(&entry.fields, &names.level);
-        let message = field(&entry.fields, &names.message).and_then(Json::as_str);
+        let level = names::level(&entry.fields, names);
+        let message = names::message(&entry.fields, names).and_then(|(_, said)| said.as_str());
         let is_request = message == Some(self.config.request.as_str());
-        let written = level.map(plain);
+        let written = level.map(|(_, level)| plain(level));
         let error = Severity::of(written.as_deref()) == Severity::Error;
         let excluded = is_request && self.is_excluded(&entry.fields);
         let counts = is_request && !excluded;
@@ -238,7 +272,7 @@ impl Gathered {
             None => self.stage != Stage::Before,
         };
         self.window.add(at, event, is_new, now);
-        let shown = shown::entry(&self.config, &entry, at);
+        let shown = self.shown.entry(&entry, at);
         self.newest.push(shown, error, self.stage != Stage::Live);
     }
 
@@ -271,8 +305,21 @@ impl Gathered {
         let mut facts = self.window.report(&self.config, now);
         let longest = self.config.windows.iter().copied().max().unwrap_or_default();
         facts.remarks.extend(self.skew.remark(now.wall, longest));
+        for (position, window) in self.config.windows.iter().enumerate() {
+            if let Some(why) = self.doubts.too_late(*window) {
+                Window::take_back(&LogsSource::suffix(position, *window), &why, &mut facts);
+            }
+        }
         if let Some(why) = self.unknown() {
             self.take_back(&mut facts, &why);
+        }
+        // How late it is read matters more than what else is said.
+        facts.remarks.splice(..0, self.doubts.remarks(now.wall, longest));
+        if self.is_program() {
+            let why = "how late a program prints is not known";
+            facts.missing.extend(doubts::READINGS.map(|name| (name.into(), why.to_owned())));
+        } else {
+            self.doubts.readings(&mut facts);
         }
         match self.last_line {
             Some(last) => {
@@ -298,7 +345,7 @@ impl Gathered {
             let why = "nothing was printed yet: whether there is no traffic, or the log is not read, is not known";
             return Some(why.to_owned());
         }
-        self.skew.wrong()
+        self.doubts.unreadable().or_else(|| self.skew.wrong())
     }
 
     /// Figures that rest on nothing, or on wrong times, are missing. The totals of a file do
@@ -328,10 +375,79 @@ pub(super) fn plain(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn number(value: &Json) -> Option<f64> {
+/// A value as a number, where it is one.
+pub(super) fn number(value: &Json) -> Option<f64> {
     match value {
         Json::Number(number) => number.as_f64().filter(|number| number.is_finite()),
         Json::String(text) => from_text(text).ok()?.as_number(),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::config::profile::{LogExclude, LogFields};
+
+    fn gathered() -> Gathered {
+        let names = ["timestamp", "level", "message", "status", "ms", "path", "trace", "agent"];
+        let [time, level, message, status, duration, path, trace, agent] = names.map(str::to_owned);
+        Gathered::new(&LogsSource {
+            from: LogOrigin::File("log".into()),
+            windows: vec![Duration::from_secs(300)],
+            request: "done".to_owned(),
+            fields: LogFields { time, level, message, status, duration, path, trace, agent },
+            exclude: LogExclude::default(),
+            drop: Vec::new(),
+            zone: TimeZone::UTC,
+        })
+    }
+
+    #[test]
+    fn that_the_reading_is_late_is_not_put_on_the_clock() {
+        let now = Moment::at_seconds(0.0);
+        let line = |age: i64| {
+            let time = now.wall - jiff::SignedDuration::from_secs(age);
+            Line::Whole(format!("{{\"timestamp\":\"{time}\",\"message\":\"x\"}}"))
+        };
+        let mut gathered = gathered();
+        gathered.late(Duration::from_secs(100));
+        gathered.line(line(100), Stage::Live, now.wall);
+        let facts = gathered.report(now);
+        assert_eq!(facts.readings.get("lines").and_then(Value::as_number), Some(1.0));
+        assert!(facts.remarks.is_empty(), "{:?}", facts.remarks);
+        // The clock is wrong besides, and what has no time is of when it came.
+        let mut gathered = self::gathered();
+        gathered.late(Duration::from_secs(100));
+        gathered.line(line(3_700), Stage::Live, now.wall);
+        let facts = gathered.report(now);
+        assert!(facts.remarks.iter().any(|remark| remark.contains("are 1h behind the clock")));
+        gathered.line(Line::Whole("words".to_owned()), Stage::Live, now.wall);
+        let shown = gathered.newest.hand_over().expect("an entry").entries[0].at;
+        assert_eq!(now.wall.duration_since(shown).as_secs(), 100);
+    }
+
+    #[test]
+    fn a_request_says_first_what_came_of_it_and_a_failed_one_is_an_error() {
+        let now = Moment::at_seconds(0.0);
+        let mut gathered = gathered();
+        gathered.config.drop = vec!["email".to_owned()];
+        gathered.shown = Shown::new(&gathered.config);
+        let text = "{\"aaa\":1,\"lvl\":30,\"method\":\"GET\",\"ms\":5,\"msg\":\"done\",\
+                    \"path\":\"/a\",\"status\":503,\"userEmail\":\"canary\"}";
+        gathered.line(Line::Whole(text.to_owned()), Stage::Live, now.wall);
+        let facts = gathered.report(now);
+        assert_eq!(facts.readings.get("failed").and_then(Value::as_number), Some(1.0));
+        let part = facts.exhibits.iter().find_map(|exhibit| match exhibit {
+            Exhibit::Log(part) => Some(part),
+            _ => None,
+        });
+        let entry = &part.expect("a part").entries[0];
+        let mut text = String::new();
+        entry.write(&mut text);
+        assert_eq!(text, "30 done status=503 method=GET path=/a ms=5 aaa=1");
+        assert_eq!((entry.severity(), entry.level_word()), (Severity::Error, "info"));
     }
 }

@@ -7,8 +7,8 @@ const LONGEST: usize = 64 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Splitter {
     partial: Vec<u8>,
-    /// The line is too long: the rest of it is thrown away.
-    overlong: bool,
+    /// How much of a line that is too long has come: the rest of it is thrown away.
+    overlong: u64,
 }
 
 /// A line, or that there was one.
@@ -16,7 +16,7 @@ pub(super) struct Splitter {
 pub(super) enum Line {
     /// A whole line, without its end.
     Whole(String),
-    /// A line that was too long, and is gone.
+    /// A line that is too long, and is gone. Said as soon as that is known.
     TooLong,
 }
 
@@ -25,17 +25,26 @@ impl Splitter {
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Vec<Line> {
         let mut lines = Vec::new();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let (text, ended) = match piece.strip_suffix(b"\n") {
+            let (mut text, ended) = match piece.strip_suffix(b"\n") {
                 Some(text) => (text, true),
                 None => (piece, false),
             };
+            if self.overlong > 0 {
+                self.overlong = if ended { 0 } else { self.overlong + text.len() as u64 };
+                continue;
+            }
+            if self.partial.is_empty() {
+                // A hole, as a truncation leaves it where the writer goes on at its old place.
+                text = &text[text.iter().position(|byte| *byte != 0).unwrap_or(text.len())..];
+            }
             if self.partial.len() + text.len() > LONGEST {
-                self.overlong = true;
-                self.partial.clear();
+                let length = (self.partial.len() + text.len()) as u64;
+                self.overlong = if ended { 0 } else { length };
+                self.partial = Vec::new();
+                lines.push(Line::TooLong);
+                continue;
             }
-            if !self.overlong {
-                self.partial.extend_from_slice(text);
-            }
+            self.partial.extend_from_slice(text);
             if ended {
                 lines.push(self.take());
             }
@@ -45,13 +54,16 @@ impl Splitter {
 
     /// The last line, where the end of everything is its end.
     pub(super) fn finish(&mut self) -> Option<Line> {
-        (self.overlong || !self.partial.is_empty()).then(|| self.take())
+        self.overlong = 0;
+        (!self.partial.is_empty()).then(|| self.take())
+    }
+
+    /// How many bytes have come of a line that is too long and has no end yet.
+    pub(super) fn endless(&self) -> u64 {
+        self.overlong
     }
 
     fn take(&mut self) -> Line {
-        if std::mem::take(&mut self.overlong) {
-            return Line::TooLong;
-        }
         let text = String::from_utf8_lossy(&self.partial).trim_end_matches('\r').to_owned();
         self.partial.clear();
         Line::Whole(text)
@@ -79,10 +91,14 @@ mod tests {
     #[test]
     fn a_line_without_end_takes_no_room_and_is_not_passed_off_as_whole() {
         let mut splitter = Splitter::default();
+        let mut said = 0;
         for _ in 0..100 {
-            assert!(splitter.feed(&[b'x'; 4096]).is_empty());
+            said += splitter.feed(&[b'x'; 4096]).len();
             assert!(splitter.partial.len() <= LONGEST);
         }
-        assert_eq!(splitter.feed(b"\nafter\n"), [Line::TooLong, whole("after")]);
+        assert_eq!(said, 1, "once, and before its end");
+        assert_eq!(splitter.endless(), 409_600);
+        assert_eq!(splitter.feed(b"\nafter\n"), [whole("after")]);
+        assert_eq!(splitter.endless(), 0);
     }
 }

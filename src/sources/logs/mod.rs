@@ -3,13 +3,19 @@
 //! A poll asks nobody: it reports what has been gathered. What is kept is bounded, and
 //! fields with personal data are dropped before anything is kept at all.
 
+mod doubts;
+
 mod follow;
 
 mod gather;
 
+mod growth;
+
 mod inline;
 
 mod lines;
+
+mod names;
 
 mod newest;
 
@@ -45,6 +51,8 @@ use crate::{
 pub(super) struct Logs {
     config: LogsSource,
     following: Option<Background<Gathered, Phase>>,
+    /// What was known of it was reported.
+    reported: bool,
 }
 
 /// What the task that follows and the polls share.
@@ -57,6 +65,8 @@ enum Phase {
     Starting,
     /// What comes is read.
     Following,
+    /// What comes is read, but late.
+    Behind,
     /// Nothing comes.
     Trouble(Failure),
 }
@@ -64,7 +74,7 @@ enum Phase {
 impl Logs {
     /// A log that is not followed yet.
     pub(super) fn new(config: &LogsSource) -> Self {
-        Self { config: config.clone(), following: None }
+        Self { config: config.clone(), following: None, reported: false }
     }
 
     /// Reports what has been gathered. The first poll begins to follow, and waits until
@@ -75,19 +85,29 @@ impl Logs {
         progress: &mut Progress,
     ) -> Result<Facts, Failure> {
         if self.following.as_ref().is_some_and(Background::is_over) {
-            self.following = None;
+            (self.following, self.reported) = (None, false);
         }
         let config = &self.config;
         let following = self.following.get_or_insert_with(|| start(config));
         let patience = progress.left() * 2 / 3;
-        let phase = following.settled(patience, |phase| !matches!(phase, Phase::Starting)).await;
+        // What comes late at first may soon come in time.
+        let reported = self.reported;
+        let settled = |phase: &Phase| match phase {
+            Phase::Starting => false,
+            Phase::Behind => reported,
+            Phase::Following | Phase::Trouble(_) => true,
+        };
+        let phase = following.settled(patience, settled).await;
         match phase {
             Phase::Trouble(failure) => Err(failure),
             Phase::Starting => {
                 let message = "what was there before is still being read";
                 Err(Failure::new(FailureKind::BadAnswer, message))
             }
-            Phase::Following => Ok(following.found().report(now)),
+            Phase::Following | Phase::Behind => {
+                self.reported = true;
+                Ok(following.found().report(now))
+            }
         }
     }
 }

@@ -104,7 +104,9 @@ pub(super) async fn follow(
                 failures += 1;
             }
         }
-        shared.found().overlap.restart();
+        let mut gathered = shared.found();
+        gathered.overlap.restart();
+        gathered.doubts().endless(0);
     }
 }
 
@@ -161,6 +163,8 @@ struct Run<'a> {
     remembered: bool,
     /// What was there before has been printed.
     settled: bool,
+    /// Since when a line comes that is too long and has no end.
+    endless: Option<Instant>,
 }
 
 /// Reads what a program prints, until it ends or falls silent.
@@ -179,6 +183,7 @@ async fn run(mut running: Running, way: Way, shared: &Shared) -> End {
                 for line in lines {
                     run.take(line, true);
                 }
+                run.endless(out.splitter.endless());
             }
             lines = err.lines(), if err.pipe.is_some() => {
                 run.last = Instant::now();
@@ -235,6 +240,7 @@ impl<'a> Run<'a> {
             left_out: false,
             remembered: shared.found().overlap.since().is_some(),
             settled: false,
+            endless: None,
         }
     }
 
@@ -260,6 +266,18 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// So many bytes of a line that is too long have come; 0 where none is coming.
+    fn endless(&mut self, bytes: u64) {
+        let since = self.endless.unwrap_or(self.last);
+        self.endless = (bytes > 0).then_some(since);
+        self.shared.found().doubts().endless(bytes);
+    }
+
+    /// Whether nothing but one such line has come for so long.
+    fn is_endless_for(&self, length: Duration) -> bool {
+        self.endless.is_some_and(|since| since.elapsed() >= length)
+    }
+
     /// What was there before has been printed.
     fn settle(&mut self) {
         if std::mem::replace(&mut self.settled, true) {
@@ -282,7 +300,7 @@ impl<'a> Run<'a> {
         let (running, quiet) = (self.began.elapsed(), self.last.elapsed());
         if !self.came {
             self.wait(running);
-        } else if quiet >= QUIET || running >= SETTLED {
+        } else if quiet >= QUIET || running >= SETTLED || self.is_endless_for(NOTHING_YET) {
             self.settle();
         }
         let mut gathered = self.shared.found();

@@ -11,6 +11,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     config::profile::LogsSource,
     domain::{
+        ids::ReadingName,
         observation::{Exhibit, Facts, PathTraffic, Traffic, WorstRequest},
         percentile::{Sample, enough_for, percentile},
         time::{Moment, short_duration},
@@ -26,6 +27,22 @@ const MOST_PATHS: usize = 1_000;
 
 /// How many paths and requests are listed.
 const LISTED: usize = 10;
+
+/// The readings that are over a window.
+const OVER_WINDOW: [&str; 12] = [
+    "lines",
+    "errors",
+    "requests",
+    "failed",
+    "excluded",
+    "unparsed",
+    "cut",
+    "dropped",
+    "error_rate",
+    "p50_ms",
+    "p95_ms",
+    "p99_ms",
+];
 
 /// Something that happened in a log.
 #[derive(Clone, Debug, PartialEq)]
@@ -266,6 +283,16 @@ impl Window {
         }
     }
 
+    /// Takes back the figures over the window of that suffix.
+    pub(super) fn take_back(suffix: &str, why: &str, facts: &mut Facts) {
+        for name in OVER_WINDOW {
+            let name = ReadingName::from(format!("{name}{suffix}"));
+            if facts.readings.remove(&name).is_some() {
+                facts.missing.push((name, why.to_owned()));
+            }
+        }
+    }
+
     fn traffic(&self, window: Duration, now: Timestamp) -> Traffic {
         let mut paths: BTreeMap<&Arc<str>, PathTraffic> = BTreeMap::new();
         let mut worst: Vec<(Timestamp, &Request)> = Vec::new();
@@ -284,6 +311,7 @@ impl Window {
             };
             worst.push((time, request));
         }
+        let all = (paths.len() as u64, worst.len() as u64);
         let mut paths: Vec<PathTraffic> = paths.into_values().collect();
         paths.sort_by_key(|path| std::cmp::Reverse((path.failed, path.requests)));
         paths.truncate(LISTED);
@@ -298,7 +326,9 @@ impl Window {
             status: request.status,
             ms: request.ms,
         });
-        Traffic { window, paths, worst: worst.collect() }
+        let from = now.checked_sub(window).unwrap_or(now);
+        let since = self.since.filter(|since| *since > from);
+        Traffic { window, paths, worst: worst.collect(), all, since }
     }
 }
 
@@ -344,5 +374,22 @@ mod tests {
         assert_eq!(kept[1_999].as_ref(), "(other paths)");
         drop(kept);
         assert_eq!(window.path("/new").as_ref(), "/new");
+    }
+
+    #[test]
+    fn what_is_not_listed_is_counted_and_how_far_it_reaches_is_said() {
+        let minute = Duration::from_secs(60);
+        let now = Moment::at_seconds(1_000.0).wall;
+        let mut window = Window::new(&[minute]);
+        for n in 0..54_u16 {
+            let path = window.path(&format!("/p{n}x"));
+            let request = Some(Request { status: 200, ms: None, path, trace: None });
+            let event = Event::Entry { error: false, parsed: true, request, excluded: false };
+            window.add(now, event, true, now);
+        }
+        let traffic = window.traffic(minute, now);
+        assert_eq!((traffic.paths.len(), traffic.all, traffic.since), (LISTED, (54, 54), None));
+        window.known_since(now);
+        assert_eq!(window.traffic(minute, now).since, Some(now));
     }
 }

@@ -13,6 +13,7 @@ use hyper::{
     body::Bytes,
     header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue},
 };
+use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use self::{
@@ -67,7 +68,7 @@ impl Prometheus {
                     // A query that is wrong is 400 or 422, with the reason as JSON.
                     let accepted = matches!(answer.status(), 200..=299 | 400 | 422);
                     let body = self.body(answer, accepted, now, progress).await?;
-                    let reply = query::reply(&body)?;
+                    let reply = query::reply(&body, now.wall)?;
                     facts.remarks.extend(reply.warning.map(|text| format!("{name}: {text}")));
                     match reply.value {
                         Ok(value) => drop(facts.readings.insert(Arc::clone(name), value)),
@@ -86,7 +87,7 @@ impl Prometheus {
                 facts.readings.insert("samples".into(), Value::Number(samples));
                 for (name, part) in metrics {
                     let Some(quantile) = part.quantile else {
-                        exposition.read(name, part, &mut facts);
+                        exposition.read(name, part, now, &mut facts);
                         continue;
                     };
                     let history = self.histories.entry(Arc::clone(name)).or_default();
@@ -168,6 +169,26 @@ fn number(text: &str) -> Result<f64, String> {
         text => text.parse::<f64>().ok().filter(|number| number.is_finite()),
     };
     number.ok_or_else(|| format!("is {}, which is no number to judge by", clip(text, 40)))
+}
+
+/// How old a sample may be, as Prometheus has it: what is older is not the state of anything
+/// any more. <https://prometheus.io/docs/prometheus/latest/querying/basics/#staleness>
+const STALE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Whether a sample of that time, seconds since the epoch, is one of now.
+///
+/// # Errors
+/// It is not, in words that follow its name.
+fn recent(seconds: f64, now: Timestamp) -> Result<(), String> {
+    let time = Timestamp::from_millisecond((seconds * 1_000.0) as i64);
+    let time = time.map_err(|_| format!("says a time that is none, {seconds}"))?;
+    if now.duration_since(time) <= STALE {
+        return Ok(());
+    }
+    Err(format!(
+        "is of {}, by its own time: older than 5 minutes, it says nothing of now",
+        time.strftime("%Y-%m-%d %H:%M:%S UTC")
+    ))
 }
 
 /// An answer that does not have the form of what was asked for.

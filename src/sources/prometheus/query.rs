@@ -1,9 +1,10 @@
 //! The answers of a Prometheus server to instant queries (its HTTP API, version 1).
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{bad_answer, number};
+use super::{bad_answer, number, recent};
 use crate::{
     domain::{
         failure::{Failure, FailureKind},
@@ -46,14 +47,14 @@ struct Data {
 ///
 /// # Errors
 /// The answer is not one of Prometheus, or says that it could not answer.
-pub(super) fn reply(body: &[u8]) -> Result<Answered, Failure> {
+pub(super) fn reply(body: &[u8], now: Timestamp) -> Result<Answered, Failure> {
     let mut reply: Reply = serde_json::from_slice(body).map_err(|error| {
         let begins = clip(String::from_utf8_lossy(&body[..body.len().min(400)]).trim(), 80);
         bad_answer(format!("the answer is not one of Prometheus ({error}); it begins: {begins}"))
     })?;
     let warnings = std::mem::take(&mut reply.warnings);
     let is_answer = reply.status == "success";
-    let value = value(reply)?;
+    let value = value(reply, now)?;
     let Some(first) = warnings.first() else { return Ok(Answered { value, warning: None }) };
     let more = match warnings.len() - 1 {
         0 => String::new(),
@@ -66,7 +67,7 @@ pub(super) fn reply(body: &[u8]) -> Result<Answered, Failure> {
     Ok(Answered { value, warning: Some(warning) })
 }
 
-fn value(reply: Reply) -> Result<Result<Value, String>, Failure> {
+fn value(reply: Reply, now: Timestamp) -> Result<Result<Value, String>, Failure> {
     if reply.status != "success" {
         let why = clip(reply.error.as_deref().unwrap_or("it does not say why"), 200);
         return match reply.error_type.as_deref() {
@@ -78,10 +79,10 @@ fn value(reply: Reply) -> Result<Result<Value, String>, Failure> {
     }
     let data = reply.data.ok_or_else(|| bad_answer("the answer has no data"))?;
     Ok(match (data.result_type.as_str(), &data.result) {
-        ("scalar", pair) => sample(pair),
+        ("scalar", pair) => sample(pair, now),
         ("vector", Json::Array(series)) => match series.as_slice() {
             [] => Err("no series: nothing matches the query".to_owned()),
-            [one] => sample(&one["value"]),
+            [one] => sample(&one["value"], now),
             many => Err(format!("{} series, not one: add them up, or select more", many.len())),
         },
         (other, _) => Err(format!("the query gives a {}, not one value", clip(other, 20))),
@@ -89,8 +90,11 @@ fn value(reply: Reply) -> Result<Result<Value, String>, Failure> {
 }
 
 /// The value of a pair of time and text.
-fn sample(pair: &Json) -> Result<Value, String> {
+fn sample(pair: &Json, now: Timestamp) -> Result<Value, String> {
     let text = pair.get(1).and_then(Json::as_str).ok_or("the answer has no value")?;
+    if let Some(time) = pair.get(0).and_then(Json::as_f64) {
+        recent(time, now).map_err(|why| format!("the value {why}"))?;
+    }
     number(text).map(Value::Number).map_err(|why| format!("the value {why}"))
 }
 
@@ -105,6 +109,7 @@ mod tests {
                 "{{\"status\":\"success\",\"data\":{{\"resultType\":\"vector\",\"result\":{result}}}}}"
             )
         };
+        let now = Timestamp::from_second(200).expect("a time");
         let one = |value: &str| vector(&format!("[{{\"metric\":{{}},\"value\":[1,\"{value}\"]}}]"));
         let table = [
             (one("1.5"), Ok(Value::Number(1.5))),
@@ -129,18 +134,23 @@ mod tests {
             ),
         ];
         for (body, expected) in table {
-            let got = reply(body.as_bytes()).expect("an answer");
+            let got = reply(body.as_bytes(), now).expect("an answer");
             assert_eq!(got.value, expected.map_err(str::to_owned), "{body}");
             assert_eq!(got.warning, None);
             let warned = body.replacen('{', "{\"warnings\":[\"store 7 is away\",\"x\"],", 1);
-            let got = reply(warned.as_bytes()).expect("an answer");
+            let got = reply(warned.as_bytes(), now).expect("an answer");
             assert!(got.value.is_err(), "a part of the data is no value: {warned}");
             let warning = got.warning.expect("a warning");
             assert_eq!(warning, "the server warns: store 7 is away (and 1 more)");
         }
-        assert!(reply(b"<html>").is_err());
-        assert!(reply(b"{\"status\":\"success\"}").is_err());
-        let down = reply(b"{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"x\"}");
+        let later = Timestamp::from_second(302).expect("a time");
+        let old = reply(one("1").as_bytes(), later).expect("an answer").value;
+        let why = old.expect_err("it is stale");
+        assert!(why.starts_with("the value is of 1970-01-01 00:00:01 UTC"), "{why}");
+        assert!(reply(b"<html>", now).is_err());
+        assert!(reply(b"{\"status\":\"success\"}", now).is_err());
+        let down =
+            reply(b"{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"x\"}", now);
         assert_eq!(down.expect_err("down").kind, FailureKind::Server);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{
     bad_answer,
     histogram::{History, Labels, Look},
-    number,
+    number, recent,
 };
 use crate::{
     config::profile::{MetricPart, Selector},
@@ -52,6 +52,18 @@ pub(super) struct Sample {
     labels: Vec<(String, String)>,
     /// As it is written.
     value: String,
+    /// When it was measured, seconds since the epoch, where it says so.
+    time: Option<f64>,
+}
+
+impl Sample {
+    /// Its value now.
+    fn number(&self, now: Moment) -> Result<f64, String> {
+        if let Some(time) = self.time {
+            recent(time, now.wall)?;
+        }
+        number(&self.value)
+    }
 }
 
 impl Exposition {
@@ -77,7 +89,7 @@ impl Exposition {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            match sample(line) {
+            match sample(line, format) {
                 Some(sample) => found.samples.push(sample),
                 None => {
                     let first = || (clip(line, 60), 0);
@@ -113,8 +125,14 @@ impl Exposition {
     }
 
     /// Takes one reading that is no quantile.
-    pub(super) fn read(&self, name: &ReadingName, part: &MetricPart, facts: &mut Facts) {
-        match self.number(part) {
+    pub(super) fn read(
+        &self,
+        name: &ReadingName,
+        part: &MetricPart,
+        now: Moment,
+        facts: &mut Facts,
+    ) {
+        match self.number(part, now) {
             Ok(number) => drop(facts.readings.insert(Arc::clone(name), Value::Number(number))),
             Err(why) => facts.missing.push((Arc::clone(name), why)),
         }
@@ -130,7 +148,7 @@ impl Exposition {
         now: Moment,
         facts: &mut Facts,
     ) {
-        let found = self.histograms(selector);
+        let found = self.histograms(selector, now);
         let (low, high) = match found.and_then(|look| history.quantile(look, quantile, now)) {
             Ok(bounds) => {
                 facts.remarks.extend(bounds.remark.map(|remark| format!("{name}: {remark}")));
@@ -150,14 +168,14 @@ impl Exposition {
         }
     }
 
-    fn number(&self, part: &MetricPart) -> Result<f64, String> {
+    fn number(&self, part: &MetricPart, now: Moment) -> Result<f64, String> {
         let found: Vec<&Sample> = self.matching(&part.selector.metric, &part.selector).collect();
         match found.as_slice() {
             [] => Err(self.absent(&part.selector)),
-            [one] => number(&one.value).map_err(|why| format!("the sample {why}")),
+            [one] => one.number(now).map_err(|why| format!("the sample {why}")),
             many if part.sum => many
                 .iter()
-                .map(|sample| number(&sample.value))
+                .map(|sample| sample.number(now))
                 .sum::<Result<f64, _>>()
                 .map_err(|why| format!("one of the samples {why}")),
             many => Err(format!("{} samples, not one: name more labels, or write sum", many.len())),
@@ -185,7 +203,7 @@ impl Exposition {
     }
 
     /// The selected histograms.
-    fn histograms(&self, selector: &Selector) -> Result<Look, String> {
+    fn histograms(&self, selector: &Selector, now: Moment) -> Result<Look, String> {
         let metric = format!("{}_bucket", selector.metric);
         let mut look = Look::default();
         for sample in self.matching(&metric, selector) {
@@ -195,8 +213,7 @@ impl Exposition {
                 Some(text) => number(text).map_err(|why| format!("the bound of a bucket {why}"))?,
                 None => return Err(format!("a sample of {metric} has no bound")),
             };
-            let count =
-                number(&sample.value).map_err(|why| format!("the count of a bucket {why}"))?;
+            let count = sample.number(now).map_err(|why| format!("the count of a bucket {why}"))?;
             let others = sample.labels.iter().filter(|(name, _)| name != "le").cloned();
             let mut labels: Labels = others.collect();
             labels.sort();
@@ -210,7 +227,7 @@ impl Exposition {
 }
 
 /// Reads one line; `None` where it is no sample.
-fn sample(line: &str) -> Option<Sample> {
+fn sample(line: &str, format: Format) -> Option<Sample> {
     let name_end = line.find(['{', ' ', '\t'])?;
     let (name, mut rest) = line.split_at(name_end);
     let right = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '.');
@@ -238,9 +255,16 @@ fn sample(line: &str) -> Option<Sample> {
         }
     }
     // Behind the value there may be a time, and behind `#` an exemplar.
-    let value = rest.split_whitespace().next()?;
+    let mut words = rest.split_whitespace();
+    let value = words.next()?;
     let is_number = matches!(value, "NaN") || value.parse::<f64>().is_ok();
-    is_number.then(|| Sample { name: name.to_owned(), labels, value: value.to_owned() })
+    let time = match words.next().filter(|word| !word.starts_with('#')) {
+        // The older format counts milliseconds.
+        Some(word) if format == Format::Classic => Some(word.parse::<i64>().ok()? as f64 / 1_000.0),
+        Some(word) => Some(word.parse().ok().filter(|time: &f64| time.is_finite())?),
+        None => None,
+    };
+    is_number.then(|| Sample { name: name.to_owned(), labels, value: value.to_owned(), time })
 }
 
 /// A label's value up to its closing quote, and what stands behind that.
@@ -266,7 +290,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "# HELP http_requests_total Requests.\n# TYPE http_requests_total counter\n\
-        http_requests_total{code=\"200\",path=\"/a\\\"}b\\\\\"} 12 1764237600000\n\
+        http_requests_total{code=\"200\",path=\"/a\\\"}b\\\\\"} 12 4102444800.5\n\
         http_requests_total{code=\"500\",path=\"/a\"} 3.5e1 # {trace_id=\"x\"} 1\n\
         temperature -3.25\nodd NaN\nhuge +Inf\n\
         # EOF\n";
@@ -288,7 +312,7 @@ mod tests {
         assert_eq!(exposition.remarks(), Vec::<String>::new());
         let part = MetricPart { selector: select(metric, labels), quantile: None, sum };
         let mut facts = Facts::default();
-        exposition.read(&"x".into(), &part, &mut facts);
+        exposition.read(&"x".into(), &part, Moment::at_seconds(0.0), &mut facts);
         facts
     }
 
@@ -322,6 +346,30 @@ mod tests {
             };
             assert_eq!(got, expected, "{metric}");
         }
+    }
+
+    #[test]
+    fn a_sample_that_says_it_is_old_is_no_reading() {
+        let now = Moment::at_seconds(0.0);
+        let second = now.wall.as_second();
+        let read = |text: &str, format| {
+            let exposition = Exposition::parse(text.as_bytes(), format).expect("metrics");
+            let part = MetricPart { selector: select("load", &[]), quantile: None, sum: false };
+            let mut facts = Facts::default();
+            exposition.read(&"x".into(), &part, now, &mut facts);
+            facts.missing.pop().map_or(String::new(), |(_, why)| why)
+        };
+        for (age, stale) in [(0, false), (299, false), (302, true), (-60, false)] {
+            let at = second - age;
+            let classic = read(&format!("load 1.5 {at}000\n"), Format::Classic);
+            let open = read(&format!("load 1.5 {at}.0\n# EOF\n"), Format::OpenMetrics);
+            assert_eq!((!classic.is_empty(), !open.is_empty()), (stale, stale), "{age}: {classic}");
+        }
+        let why = read("load 1.5 1395066363000\n", Format::Classic);
+        assert!(
+            why.starts_with("the sample is of 2014-03-17 14:26:03 UTC, by its own time"),
+            "{why}"
+        );
     }
 
     #[test]

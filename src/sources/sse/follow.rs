@@ -64,7 +64,7 @@ async fn run(config: &SseSource, shared: &Shared, parser: &mut Parser) -> (Failu
         Ok(answer) => answer,
         Err(refused) => return refused,
     };
-    shared.found().at = Some(Instant::now());
+    shared.found().opened(Instant::now());
     shared.change_phase(|phase| {
         let was_starting = matches!(phase, Phase::Starting);
         if was_starting {
@@ -76,7 +76,7 @@ async fn run(config: &SseSource, shared: &Shared, parser: &mut Parser) -> (Failu
         let last = shared.found().at.unwrap_or_else(Instant::now);
         // Comments keep a connection alive, and say nothing of what is watched.
         let chunk = match timeout_at(last + config.silent_after, answer.chunk()).await {
-            Err(_) => return (silence(config), false),
+            Err(_) => return (silence(config, &shared.found()), false),
             Ok(Err(failure)) => return (failure, false),
             Ok(Ok(None)) => {
                 let failure = Failure::new(FailureKind::Closed, "the server ended the stream");
@@ -86,7 +86,9 @@ async fn run(config: &SseSource, shared: &Shared, parser: &mut Parser) -> (Failu
         };
         let events = parser.feed(&chunk);
         let mut seen = shared.found();
-        seen.dropped = parser.dropped;
+        if parser.dropped > seen.dropped {
+            (seen.dropped, seen.dropped_at) = (parser.dropped, Some(Instant::now()));
+        }
         if events.is_empty() {
             continue;
         }

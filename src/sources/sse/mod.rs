@@ -18,7 +18,7 @@ use crate::{
         failure::{Failure, FailureKind},
         observation::Facts,
         time::short_duration,
-        value::Value,
+        value::{Value, amount, grouped},
     },
     net::{progress::Progress, readings, tls, words::clip},
 };
@@ -54,9 +54,26 @@ struct Seen {
     at: Option<Instant>,
     events: u64,
     dropped: u64,
+    /// When the last of those was dropped, on this stream.
+    dropped_at: Option<Instant>,
     reconnects: u64,
     /// By the names that are counted.
     counts: BTreeMap<String, u64>,
+}
+
+impl Seen {
+    /// Another stream begins.
+    fn opened(&mut self, now: Instant) {
+        (self.at, self.dropped_at) = (Some(now), None);
+    }
+
+    /// That events were dropped lately, or since the last one that was read, in words.
+    fn too_large(&self, config: &SseSource) -> Option<String> {
+        self.dropped_at.filter(|at| at.elapsed() < config.silent_after || self.at < Some(*at))?;
+        let (dropped, most) = (grouped(self.dropped), amount(config.max_event));
+        let events = if self.dropped == 1 { "event was" } else { "events were" };
+        Some(format!("{dropped} {events} larger than max_event ({most}), and dropped"))
+    }
 }
 
 impl Sse {
@@ -90,7 +107,7 @@ impl Sse {
         let seen = following.found();
         let silent = seen.at.map_or(Duration::ZERO, |at| at.elapsed());
         if silent >= self.config.silent_after {
-            return Err(silence(&self.config));
+            return Err(silence(&self.config, &seen));
         }
         let mut facts = Facts::default();
         let numbers = [
@@ -106,6 +123,7 @@ impl Sse {
             let count = seen.counts.get(event).copied().unwrap_or_default();
             facts.readings.insert(Arc::clone(name), Value::Number(count as f64));
         }
+        facts.remarks.extend(seen.too_large(&self.config));
         if self.config.tls.insecure && self.config.url.scheme() == "https" {
             facts.remarks.push(tls::NOT_VERIFIED.to_owned());
         }
@@ -128,7 +146,11 @@ impl Sse {
         let name = clip(&self.config.event, 40);
         let Some((event, at)) = &seen.last else {
             let stream = if seen.reconnects == 0 { "yet" } else { "since it was opened anew" };
-            return Err(format!("no event {name:?} has come {stream}"));
+            let dropped = seen.too_large(&self.config);
+            return Err(match dropped {
+                Some(dropped) => format!("no event {name:?} was read {stream}: {dropped}"),
+                None => format!("no event {name:?} has come {stream}"),
+            });
         };
         // Events of other names say nothing of what this one said.
         let (age, limit) = (at.elapsed(), self.config.silent_after);
@@ -144,8 +166,13 @@ impl Sse {
     }
 }
 
-fn silence(config: &SseSource) -> Failure {
+fn silence(config: &SseSource, seen: &Seen) -> Failure {
     let limit = short_duration(config.silent_after);
+    if let Some(dropped) = seen.too_large(config) {
+        // Events come: it is this program that does not read them.
+        let message = format!("for {limit} no event has come that is read: {dropped}");
+        return Failure::new(FailureKind::BadAnswer, message).hint("raise max_event");
+    }
     let message = format!("the stream is open, but no event has come for {limit}");
     Failure::new(FailureKind::Timeout, message).hint("what was read last is stale")
 }

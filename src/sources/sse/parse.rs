@@ -81,7 +81,7 @@ impl Parser {
                 }
                 _ if self.line.len() > self.cap + MARGIN => {
                     self.line.clear();
-                    self.overlarge = true;
+                    self.too_large();
                 }
                 _ => self.line.push(*byte),
             }
@@ -105,7 +105,7 @@ impl Parser {
             "event" => self.name = value.chars().take(200).collect(),
             "data" => {
                 if self.data.len() + value.len() > self.cap {
-                    self.overlarge = true;
+                    self.too_large();
                 }
                 if !self.overlarge {
                     if self.has_data {
@@ -127,12 +127,16 @@ impl Parser {
         None
     }
 
+    /// Counted as soon as it is known: its end may never come.
+    fn too_large(&mut self) {
+        self.dropped += u64::from(!std::mem::replace(&mut self.overlarge, true));
+    }
+
     fn dispatch(&mut self) -> Option<Event> {
         self.last_id.clone_from(&self.id);
         let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
         if std::mem::take(&mut self.overlarge) {
             self.has_data = false;
-            self.dropped += 1;
             return None;
         }
         let name = if name.is_empty() { "message".to_owned() } else { name };

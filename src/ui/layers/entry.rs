@@ -46,7 +46,7 @@ pub fn sheet(
         frame: theme.border(true),
         middle: lines,
         bottom: vec![Line::styled(
-            "y copies it; personal data was dropped before it came here; Esc closes",
+            "y copies it; fields were left out whose names are in `drop`; Esc closes",
             theme.quiet(),
         )],
         scroll,

@@ -14,11 +14,11 @@ use ratatui::{
     style::Style,
     text::{Line, Span},
 };
-use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use super::{
     context::{Context, split_top},
+    log_broken::broken,
     severity_style,
 };
 use crate::{
@@ -83,7 +83,7 @@ pub(super) fn draw(
 fn status(context: &Context<'_>, lines: &Lines, listed: usize, rows: &[LogRow]) -> Line<'static> {
     let theme = context.theme;
     let mut spans = match logs::news(context.world, context.screen) {
-        None if rows.iter().all(|row| row.errors.is_none()) => {
+        None if !rows.iter().any(LogRow::is_read) => {
             vec![Span::styled("not following: nothing is read".to_owned(), theme.unknown())]
         }
         None => vec![Span::styled("following".to_owned(), theme.strong())],
@@ -98,6 +98,14 @@ fn status(context: &Context<'_>, lines: &Lines, listed: usize, rows: &[LogRow]) 
         spans.push(Span::raw("   "));
         spans.push(Span::styled(text, style));
     };
+    // How late the worst of them is.
+    if let Some(late) = rows.iter().max_by_key(|row| row.late).and_then(logs::late_words) {
+        add(late, theme.warning());
+    }
+    let skipped: u64 = rows.iter().map(|row| row.skipped).sum();
+    if skipped > 0 {
+        add(logs::skipped_words(skipped), theme.warning());
+    }
     let dropped: u64 = rows.iter().map(LogRow::dropped).sum();
     if dropped > 0 {
         add(logs::dropped_words(dropped), theme.warning());
@@ -358,42 +366,4 @@ impl<'a> Drawing<'a> {
         });
         lines.collect()
     }
-}
-
-/// Spans broken at the edge, at a space where one is near; all rows but the first are indented.
-fn broken(
-    spans: impl Iterator<Item = Span<'static>>,
-    width: usize,
-    indent: usize,
-) -> Vec<Vec<Span<'static>>> {
-    let spans: Vec<Span<'static>> = spans.collect();
-    let cells: Vec<(&str, Style)> = spans
-        .iter()
-        .flat_map(|span| span.content.graphemes(true).map(|grapheme| (grapheme, span.style)))
-        .collect();
-    let mut rows = Vec::new();
-    let mut from = 0;
-    while from < cells.len() || rows.is_empty() {
-        let lead = if rows.is_empty() { 0 } else { indent };
-        let room = width.saturating_sub(lead).max(1);
-        let mut used = 0;
-        let fits = cells[from..].iter().take_while(|(grapheme, _)| {
-            used += grapheme.width();
-            used <= room
-        });
-        // Something is taken from every row, so that it comes to an end.
-        let edge = (from + fits.count()).max((from + 1).min(cells.len()));
-        let near = (from + (edge - from) * 2 / 3..edge).rev().find(|at| cells[*at].0 == " ");
-        let until = near.filter(|_| edge < cells.len()).map_or(edge, |space| space + 1);
-        let mut row: Vec<Span<'static>> = vec![Span::raw(" ".repeat(lead))];
-        for (grapheme, style) in &cells[from..until] {
-            match row.last_mut() {
-                Some(last) if last.style == *style => last.content.to_mut().push_str(grapheme),
-                _ => row.push(Span::styled((*grapheme).to_owned(), *style)),
-            }
-        }
-        rows.push(row);
-        from = until;
-    }
-    rows
 }

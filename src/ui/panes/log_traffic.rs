@@ -5,7 +5,7 @@ use ratatui::{buffer::Buffer, layout::Rect, text::Line};
 use super::context::{Context, split_top};
 use crate::{
     app::logs::{self, LogRow},
-    domain::{observation::WorstRequest, time::short_duration},
+    domain::{observation::WorstRequest, time::short_duration, value::grouped},
     ui::{
         format, paint,
         widgets::{
@@ -83,10 +83,18 @@ pub(super) fn draw(
     });
     let table = Table::new(&PATHS, cells.collect(), left.width, theme);
     let (head, below) = split_top(left, u16::from(left.height >= 4));
-    let title = format!("Paths in {}, worst first", over(rows));
-    put(buffer, head, &[Line::styled(title, theme.strong())], theme);
-    put(buffer, below, &table.lines(usize::from(below.height)), theme);
-    requests(buffer, right, context, &worst.into_iter().map(|(_, of)| of).collect::<Vec<_>>())
+    let (all_paths, all_requests, since) = logs::extent(context.world);
+    let listed = of_all(paths.len(), all_paths);
+    let known = since.map_or_else(String::new, |since| {
+        let time = format::milliseconds(since, context.screen.utc);
+        format!(", known since {} only", time.get(..8).unwrap_or_default())
+    });
+    let title = format!("Paths in {}{known}, worst first{listed}", over(rows));
+    put(buffer, head, &[context.fitted(&title, left.width, theme.strong())], theme);
+    let all = usize::try_from(all_paths).unwrap_or(usize::MAX).max(paths.len());
+    put(buffer, below, &table.lines_of(usize::from(below.height), all), theme);
+    let worst: Vec<WorstRequest> = worst.into_iter().map(|(_, of)| of).collect();
+    requests(buffer, right, context, &worst, all_requests)
 }
 
 fn requests(
@@ -94,11 +102,13 @@ fn requests(
     area: Rect,
     context: &Context<'_>,
     worst: &[WorstRequest],
+    all: u64,
 ) -> Option<String> {
     let theme = context.theme;
     let (head, below) = split_top(area, u16::from(area.height >= 4));
-    let title = "Worst requests: Enter shows the entries of a trace id";
-    put(buffer, head, &[context.fitted(title, area.width, theme.strong())], theme);
+    let listed = of_all(worst.len(), all);
+    let title = format!("Worst requests{listed}: Enter shows the entries of a trace id");
+    put(buffer, head, &[context.fitted(&title, area.width, theme.strong())], theme);
     let range = window::around(context.position, worst.len(), usize::from(below.height));
     let cells = worst[range.clone()].iter().map(|request| {
         let bad = if request.status >= 500 { theme.critical() } else { theme.text() };
@@ -113,6 +123,15 @@ fn requests(
     });
     let table = Table::new(&WORST, cells.collect(), below.width, theme);
     context.list_part(buffer, below, &table, range.start, worst.len())
+}
+
+/// How many of all are listed, in words; nothing where all are.
+fn of_all(listed: usize, all: u64) -> String {
+    let listed = listed as u64;
+    if listed >= all {
+        return String::new();
+    }
+    format!(" ({} of {})", grouped(listed), grouped(all))
 }
 
 fn took(ms: Option<f64>, none: &str) -> String {

@@ -5,7 +5,7 @@
 //!  ▸ ○ SEEN  Content         3     12/s  2 % of 480
 //!  312 lines dropped: they came too fast to be shown
 //!
-//!  Newest errors
+//!  Newest errors and failed requests
 //!  14:32:07  content  error  database is gone  trace_id=4f…
 //! ```
 
@@ -135,7 +135,7 @@ fn errors(buffer: &mut Buffer, area: Rect, context: &Context<'_>, rows: &[LogRow
         return;
     }
     let known = &context.world.logs.errors;
-    let unread = rows.iter().filter(|row| row.errors.is_none()).count();
+    let unread = rows.iter().filter(|row| !row.is_read()).count();
     if known.is_empty() {
         let counted = rows.iter().any(|row| row.errors.is_some_and(|errors| errors > 0.0));
         let (text, style) = match unread {
@@ -143,6 +143,9 @@ fn errors(buffer: &mut Buffer, area: Rect, context: &Context<'_>, rows: &[LogRow
                 "the errors that are counted are not among the entries here".to_owned(),
                 theme.quiet(),
             ),
+            0 if rows.iter().any(|row| row.errors.is_none()) => {
+                ("how many errors there are is not known".to_owned(), theme.unknown())
+            }
             0 => ("no error among the entries that have come".to_owned(), theme.quiet()),
             _ if rows.len() == 1 => {
                 ("no error is known: the log is not read".to_owned(), theme.unknown())
@@ -162,8 +165,11 @@ fn errors(buffer: &mut Buffer, area: Rect, context: &Context<'_>, rows: &[LogRow
     let (_, place) = split_top(area, gap);
     let heading = u16::from(place.height >= 3);
     let (head, list) = split_top(place, heading);
-    let title =
-        if unread == 0 { "Newest errors" } else { "Newest errors, as far as logs are read" };
+    let title = if unread == 0 {
+        "Newest errors and failed requests"
+    } else {
+        "Newest errors, as far as logs are read"
+    };
     put(buffer, head, &[Line::styled(title, theme.strong())], theme);
     let newest = known.iter().rev().take(usize::from(list.height));
     let lines: Vec<Line<'static>> = newest

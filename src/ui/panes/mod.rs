@@ -48,6 +48,8 @@ mod alert_series;
 
 mod logs;
 
+mod log_broken;
+
 mod log_entries;
 
 mod log_traffic;

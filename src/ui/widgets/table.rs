@@ -159,12 +159,17 @@ impl<'a> Table<'a> {
     /// The titles and as many rows as `room` lines can hold without a selection; the last
     /// line says how many rows are left out.
     pub fn lines(&self, room: usize) -> Vec<Line<'static>> {
+        self.lines_of(room, self.len())
+    }
+
+    /// As [`Self::lines`], where these are the first of so many.
+    pub fn lines_of(&self, room: usize, all: usize) -> Vec<Line<'static>> {
         let room = room.saturating_sub(1);
-        let shown = if self.len() > room { room.saturating_sub(1) } else { self.len() };
+        let shown = if all > room { room.saturating_sub(1).min(self.len()) } else { self.len() };
         let mut lines = vec![self.header()];
         lines.extend((0..shown).map(|row| self.line(row, false)));
-        if shown < self.len() {
-            let text = format!("  {} more", self.len() - shown);
+        if shown < all {
+            let text = format!("  {} more", all - shown);
             lines.push(Line::styled(text, self.theme.quiet()));
         }
         lines

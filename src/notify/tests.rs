@@ -118,13 +118,34 @@ async fn meanwhile<T>(limit: Duration, wanted: impl Future<Output = T>) -> T {
     }
 }
 
+/// A pipe in the place of a file: it takes a lock as a file does, and reading it takes for ever,
+/// until this is dropped.
+struct Pipe(PathBuf);
+
+impl Pipe {
+    fn new(path: &std::path::Path) -> Self {
+        let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+        assert!(made.success());
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        let pipe = std::fs::OpenOptions::new().read(true).write(true).open(&self.0);
+        // More than is read of such a file.
+        let text = vec![b' '; 5 << 20];
+        std::thread::spawn(move || {
+            pipe.map(|mut pipe| std::io::Write::write_all(&mut pipe, &text))
+        });
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lock_whose_disk_hangs_holds_nothing_back() {
     let state = tempfile::tempdir().unwrap();
     let path = lock::place(state.path(), "shop", "test");
-    // A pipe takes a lock as a file does, and reading it takes for ever.
-    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
-    assert!(made.success());
+    let pipe = Pipe::new(&path);
     let now = Moment::at_seconds(0.0);
     let place = Place {
         service: "shop".to_owned(),
@@ -141,12 +162,8 @@ async fn a_lock_whose_disk_hangs_holds_nothing_back() {
     let report = meanwhile(TAKEN_WITHIN * 10, reports.recv()).await.unwrap();
     assert_eq!(report.outcome, Outcome::Delivered);
     // It answers again.
-    let answer = std::thread::spawn(move || {
-        let pipe = std::fs::OpenOptions::new().write(true).open(path);
-        std::io::Write::write_all(&mut pipe.unwrap(), &vec![b' '; 4 << 20])
-    });
+    drop(pipe);
     sender.wait_for(|sender| *sender == Sender::Here).await.unwrap();
-    answer.join().unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

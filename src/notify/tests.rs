@@ -16,7 +16,8 @@ fn config() -> NotifyConfig {
         kind: NotifyKind::Command(Box::new(command)),
         severities: vec![Severity::Critical],
         resolved: true,
-        timeout: Duration::from_secs(10),
+        // The clock of the test runs ahead of a program, which needs time of the other kind.
+        timeout: Duration::from_secs(30 * 86_400),
         retry_for: Duration::from_secs(3600),
     };
     NotifyConfig { targets: vec![target], ..NotifyConfig::default() }
@@ -117,19 +118,34 @@ async fn meanwhile<T>(limit: Duration, wanted: impl Future<Output = T>) -> T {
     }
 }
 
-fn patient() -> NotifyConfig {
-    let mut config = config();
-    config.targets[0].timeout = Duration::from_secs(3600);
-    config
+/// A pipe in the place of a file: it takes a lock as a file does, and reading it takes for ever,
+/// until this is dropped.
+struct Pipe(PathBuf);
+
+impl Pipe {
+    fn new(path: &std::path::Path) -> Self {
+        let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+        assert!(made.success());
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        let pipe = std::fs::OpenOptions::new().read(true).write(true).open(&self.0);
+        // More than is read of such a file.
+        let text = vec![b' '; 5 << 20];
+        std::thread::spawn(move || {
+            pipe.map(|mut pipe| std::io::Write::write_all(&mut pipe, &text))
+        });
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lock_whose_disk_hangs_holds_nothing_back() {
     let state = tempfile::tempdir().unwrap();
     let path = lock::place(state.path(), "shop", "test");
-    // A pipe takes a lock as a file does, and reading it takes for ever.
-    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
-    assert!(made.success());
+    let pipe = Pipe::new(&path);
     let now = Moment::at_seconds(0.0);
     let place = Place {
         service: "shop".to_owned(),
@@ -137,7 +153,7 @@ async fn a_lock_whose_disk_hangs_holds_nothing_back() {
         state_dir: state.path().to_owned(),
         clock: Arc::new(move || now),
     };
-    let (notifier, mut reports) = Notifier::spawn(patient(), place);
+    let (notifier, mut reports) = Notifier::spawn(config(), place);
     notifier.send(samples::message(&["a"]));
     let mut sender = notifier.sender();
     meanwhile(TAKEN_WITHIN * 2, sender.wait_for(Sender::is_here)).await.unwrap();
@@ -146,12 +162,8 @@ async fn a_lock_whose_disk_hangs_holds_nothing_back() {
     let report = meanwhile(TAKEN_WITHIN * 10, reports.recv()).await.unwrap();
     assert_eq!(report.outcome, Outcome::Delivered);
     // It answers again.
-    let answer = std::thread::spawn(move || {
-        let pipe = std::fs::OpenOptions::new().write(true).open(path);
-        std::io::Write::write_all(&mut pipe.unwrap(), &vec![b' '; 4 << 20])
-    });
+    drop(pipe);
     sender.wait_for(|sender| *sender == Sender::Here).await.unwrap();
-    answer.join().unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,7 +176,7 @@ async fn what_was_delivered_is_done_with_while_the_disk_hangs() {
         state_dir: state.path().to_owned(),
         clock: Arc::new(move || now),
     };
-    let (notifier, mut reports) = Notifier::spawn(patient(), place);
+    let (notifier, mut reports) = Notifier::spawn(config(), place);
     notifier.sender().wait_for(Sender::is_here).await.unwrap();
     let held = locked(&notifier.shared.lock).clone().unwrap();
     let disk = held.hang();

@@ -5,7 +5,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::{calling, dialogs::run, paint, theme::Theme};
 use crate::{
     app::{
-        actions::{Run, Stage},
+        actions::{Run, Stage, over_limit},
         state::{State, World},
         view::Layer,
     },
@@ -40,7 +40,12 @@ pub fn of(state: &State) -> Vec<Band> {
         bands.push((Tone::Bad(Verdict::Critical), text));
     }
     if let Some(run) = world.actions.in_flight().filter(|run| !is_open(state, run)) {
-        bands.push((Tone::Bad(Verdict::Warning), run::in_words(run, world.now)));
+        let mut text = run::in_words(run, world.now);
+        let began = Some(run.started.wall).filter(|_| run.sent && run.result.is_none());
+        if let Some(over) = began.and_then(|began| over_limit(world, &run.action, began)) {
+            text.push_str(&format!(", {over}"));
+        }
+        bands.push((Tone::Bad(Verdict::Warning), text));
     }
     bands.extend(calling::bands(state));
     // The dialog of an action has no row to spare, and the header counts down anyway.

@@ -263,7 +263,8 @@ pub fn in_the_way(world: &World, spec: &ActionSpec) -> Vec<String> {
         } else {
             "is still running"
         };
-        found.push(format!("{} {how}", run.title));
+        let by = run.by.as_ref().map(|by| format!(" (by {by})")).unwrap_or_default();
+        found.push(format!("{}{by} {how}", run.title));
     }
     if spec.guard > Guard::G0 {
         if actions.read_only {

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -341,12 +342,12 @@ pub struct LoadSpec {
 }
 
 impl ActionSpec {
-    /// The same action with what was asked for put into its proof.
+    /// The same action with what was asked for, checked as of `now`, put into its proof.
     ///
     /// # Errors
     /// An answer is missing or cannot be taken, with the cure.
-    pub fn answered(&self, answers: &Answers) -> Result<Self, String> {
-        answers.check(&self.asks)?;
+    pub fn answered(&self, answers: &Answers, now: Timestamp) -> Result<Self, String> {
+        answers.check(&self.asks, now)?;
         self.proven_with(answers)
     }
 

@@ -107,7 +107,7 @@ pub async fn carry_out(
     let Some(spec) = profile.catalog.action(&id).cloned() else {
         return Ok(Ended::Refused(format!("there is no action {id}")));
     };
-    let (spec, answers) = match answers::of(&spec, &asked.answers) {
+    let (spec, answers) = match answers::of(&spec, &asked.answers, jiff::Timestamp::now()) {
         Ok(answered) => answered,
         Err(ended) => return Ok(ended),
     };

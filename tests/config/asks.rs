@@ -78,6 +78,14 @@ fn what_cannot_be_asked_for_is_an_error_with_its_line_and_cure() {
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"(\"\n"), "not a regular expression", "needs a \\"),
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\n"), "nothing says what `n` may be", "pattern ="),
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"a\"\nchoices = [\"a\"]\n"), "exclude each other", "take one"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"time\"\nchoices = [\"a\"]\n"), "exclude each other", "take one"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"date\"\n"), "date", "time"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"time\"\ndefault = \"2026-11-21T18:00Z\"\n"), "over one day", "take it out"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"time\"\nwithin = \"7 eggs\"\n"), "not a length of time", "such as"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"time\"\nwidest = 24\n"), "`widest` says nothing", "take it out"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"a\"\nwithin = \"7d\"\n"), "`within` says nothing", "take it out"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"address\"\nnever = \"203\\\\.0\"\n"), "neither an address nor a network", "such as"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"address\"\ndefault = \"10.0.0.1\"\n"), "refused: a private address", "change"),
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"[0-9]\"\ndefault = \"x\"\n"), "the default \"x\" cannot be taken", "change"),
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nchoices = [\"a\", \"b\"]\ndeny = [{ pattern = \"a\", why = \"no\" }]\n"), "the choice \"a\" cannot be taken: refused: no", "change"),
         (command("[\"x\", \"${ask.n}\"]", secret), "everybody on this machine can read arguments", "environment"),
@@ -104,6 +112,40 @@ fn what_cannot_be_asked_for_is_an_error_with_its_line_and_cure() {
         assert!(said.contains(message) && said.contains(cure), "{text}\n{errors}");
         assert!(errors.contains("watchfloor.toml:"), "no place: {errors}");
     }
+}
+
+#[test]
+fn a_time_and_an_address_are_kinds_of_their_own() {
+    const BLOCK: &str = r#"
+[action.block]
+kind = "http"
+guard = "G2"
+url = "https://wall.example/block?ip=${ask.ip}&until=${ask.until}"
+proof = ["api.status == 200"]
+[action.block.ask.ip]
+is = "address"
+never = "${OURS:-}"
+[action.block.ask.until]
+is = "time"
+within = "7d"
+"#;
+    let asked = |ours: &str| {
+        let loaded = Place::within(BLOCK).env("OURS", ours).sound();
+        loaded.profile.catalog.action(&ActionId::from("block")).unwrap().asks.clone()
+    };
+    let now: jiff::Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+    let asks = asked("203.0.113.5, 198.51.100.0/24");
+    let said = |position: usize, value: &str| asks[position].check(value, now).err();
+    assert_eq!(said(0, "203.0.113.4"), None);
+    assert!(said(0, "198.51.100.9").unwrap().contains("198.51.100.0/24 is never"));
+    assert!(said(0, "").unwrap().contains("something is needed: such as"));
+    assert_eq!(said(1, "2026-11-28T12:00Z"), None);
+    assert!(said(1, "2026-11-28T12:01Z").unwrap().contains("7d from now at most"));
+    assert_eq!(
+        asks[1].missing(now),
+        "until is missing: UTC, such as 2026-11-21T14:00Z, 7d ahead at most"
+    );
+    assert_eq!(asked("")[0].check("203.0.113.5", now), Ok(()), "a variable that names nothing");
 }
 
 #[test]

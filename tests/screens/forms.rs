@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use insta::assert_snapshot;
 use watchfloor::{
@@ -19,6 +19,7 @@ use watchfloor::{
         guard::Guard,
         ids::{ActionId, SourceId},
         value::Value,
+        wanted::Wanted,
     },
     ui::keys,
 };
@@ -40,6 +41,7 @@ fn ask(name: &str, title: &str, pattern: &str) -> Ask {
         hint: None,
         default: None,
         pattern: (!pattern.is_empty()).then(|| Pattern::parse(pattern).expect("a pattern")),
+        wanted: None,
         choices: Vec::new(),
         candidates: None,
         secret: false,
@@ -280,4 +282,38 @@ fn a_form_of_a_changed_configuration_is_closed() {
     desk.press("hunter22!<Enter>");
     assert_eq!(previews(&desk), 0);
     assert!(desk.text().contains("has changed: begin again"), "{}", desk.text());
+}
+
+/// A console with an action that asks for an end, and the end that was typed.
+fn until(within: u64) -> (Desk, String) {
+    let mut desk = console();
+    let position = desk.state.world.catalog.actions.len() - 1;
+    let wanted = Some(Wanted::Time { within: Some(Duration::from_secs(within)) });
+    let ask = Ask { wanted, ..ask("until", "Until when", "") };
+    let proof = vec![Proof { when: Condition::parse("api.up == true").expect("a condition") }];
+    let spec = &mut desk.state.world.catalog.actions[position];
+    (spec.asks, spec.proof) = (vec![ask], proof);
+    let end = desk.now().plus(Duration::from_secs(120)).wall.to_string();
+    (desk, end)
+}
+
+#[test]
+fn a_time_is_still_to_come_when_it_is_typed_and_when_the_run_starts() {
+    let (mut desk, end) = until(3600);
+    desk.press("xb");
+    assert_snapshot!("form_6_time_hint", shown(&mut desk, 80, 24));
+    desk.press("2020-01-01T00:00Z<Enter>");
+    assert_snapshot!("form_6_time_over", shown(&mut desk, 80, 24));
+    assert_eq!(previews(&desk), 0);
+    desk.press("<C-u>").press(&end).press("<Enter>");
+    assert_eq!(previews(&desk), 1);
+    desk.preview(|_| {});
+    // The dialog is left open until the end is over.
+    desk.pause(121.0);
+    desk.press("y").preview(|_| {});
+    desk.pause(0.5);
+    desk.press("y");
+    assert!(!desk.started(), "{}", desk.text());
+    let text = desk.text();
+    assert!(text.contains("that is over"), "{text}");
 }

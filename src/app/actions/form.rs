@@ -64,9 +64,9 @@ impl Field {
         Self { ask: ask.clone(), text, chosen: None, left: false }
     }
 
-    /// Why what is typed cannot be taken.
-    pub fn wrong(&self) -> Option<String> {
-        self.ask.check(self.text.expose()).err()
+    /// Why what is typed cannot be taken now.
+    pub fn wrong(&self, world: &World) -> Option<String> {
+        self.ask.check(self.text.expose(), world.now.wall).err()
     }
 
     /// Whether what is wrong is said: not before anything was typed.
@@ -127,14 +127,14 @@ fn offered(ask: &Ask, world: &World) -> (Vec<String>, Option<String>) {
     let Some(from) = &ask.candidates else { return (ask.choices.clone(), None) };
     let (texts, why) = match world.sources.lookup(from.source.as_str(), &from.reading) {
         Lookup::Known { value: Value::List(texts), .. } => {
-            let fits = |text: &&std::sync::Arc<str>| ask.check(text).is_ok();
+            let fits = |text: &&std::sync::Arc<str>| ask.check(text, world.now.wall).is_ok();
             let texts: Vec<String> = texts.iter().filter(fits).map(|t| t.to_string()).collect();
             let none = texts.is_empty().then(|| "it lists nothing that could be taken".to_owned());
             (texts, none)
         }
         Lookup::Known { value, .. } => {
             let text = value.to_string();
-            match ask.check(&text) {
+            match ask.check(&text, world.now.wall) {
                 Ok(()) => (vec![text], None),
                 Err(_) => (Vec::new(), Some("what it says cannot be taken".to_owned())),
             }
@@ -245,7 +245,7 @@ impl Form {
             }
             field.left = true;
         }
-        match self.fields.iter().position(|field| field.wrong().is_some()) {
+        match self.fields.iter().position(|field| field.wrong(world).is_some()) {
             Some(wrong) => {
                 self.focus = wrong;
                 false

@@ -116,8 +116,8 @@ struct Around {
     looks: BTreeMap<SourceId, Look>,
     /// Sources that are not looked at, because an action posts to their address.
     unsafe_gets: BTreeMap<SourceId, String>,
-    /// Whose certificate is looked at by whom: each once.
-    certificates: BTreeMap<Thing, Target>,
+    /// Which servers' certificates are looked at by whom: each once.
+    certificates: BTreeMap<Thing, Vec<Target>>,
     history: Result<Vec<PastRun>, String>,
     now: Moment,
 }

@@ -119,7 +119,7 @@ fn shell_faults(text: &str, setting: &Setting<'_>) -> Vec<Fault> {
 fn of_form(command: &Command, setting: &Setting<'_>) -> Vec<Fault> {
     let line = Line {
         words: &command.words,
-        fed: command.fed || (setting.fed && !command.piped),
+        fed: command.is_fed(setting.fed),
         piped: command.piped,
         redirected: command.redirected,
         background: command.background,
@@ -140,7 +140,7 @@ fn asks(command: &Command, setting: &Setting<'_>) -> Option<Fault> {
     let first = command.words.first()?.as_str();
     let reads = first == "read"
         && (!command.in_loop || command.words.iter().any(|word| word.starts_with("-p")));
-    let asks = (reads || first == "select") && !command.fed && !setting.fed;
+    let asks = (reads || first == "select") && !command.fed && (command.starved || !setting.fed);
     asks.then(|| {
         Fault::new(
             command.line,

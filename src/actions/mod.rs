@@ -178,6 +178,15 @@ pub struct Actions {
     runner: PathBuf,
 }
 
+/// The action with what was asked for put in, as it would be run. The steps of a sequence keep
+/// their places until they are due.
+///
+/// # Errors
+/// An answer is missing or cannot be taken, with the cure.
+pub fn filled(config: &ActionConfig, answers: &Answers) -> Result<ActionConfig, String> {
+    plan::filled(config, answers)
+}
+
 impl Actions {
     /// Opens the journal in the state directory. Blocks on the disk.
     ///

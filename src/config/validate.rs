@@ -63,6 +63,11 @@ pub struct Cx<'a> {
     all_unset: Vec<Unset>,
     /// What is looked at now is switched off.
     switched_off: bool,
+    /// What is looked at now is left out where a file with a secret of it cannot be read, and
+    /// the rest goes on without it.
+    left_out_without_files: bool,
+    /// The files that could not be read, of what is looked at now.
+    unreadable: BTreeSet<PathBuf>,
     /// What each source can be asked for; for every source that is sound enough to say.
     known: BTreeMap<SourceId, Known>,
     /// Why a source is not asked.
@@ -145,6 +150,8 @@ impl<'a> Cx<'a> {
             unset: Vec::new(),
             all_unset: Vec::new(),
             switched_off: false,
+            left_out_without_files: false,
+            unreadable: BTreeSet::new(),
             known: BTreeMap::new(),
             disabled: BTreeMap::new(),
             alone: true,

@@ -284,6 +284,7 @@ pub fn is_placeholder(text: &str) -> bool {
     text.is_empty()
         || (text.starts_with('[') && text.ends_with(']'))
         || (text.starts_with('<') && text.ends_with('>'))
+        || lower.contains("xxx")
         || matches!(lower.as_str(), "todo" | "tbd" | "n/a" | "none" | "-" | "?" | "changeme")
 }
 

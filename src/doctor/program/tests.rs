@@ -75,14 +75,14 @@ fn a_script_needs_its_interpreter_and_whoever_answers() {
     place.write("windows.sh", "#!/bin/sh\r\ntrue\r\n", 0o755);
     place.write("bare.sh", "true\n", 0o755);
     place.write("open.sh", "#!/usr/bin/env sh\ntrue\n", 0o777);
-    place.says(&["./ask.sh"], "WARN ask.sh:2: asks a question");
+    place.says(&["./ask.sh"], "CRIT ask.sh:2: asks a question");
     place.says(&["./none.sh"], "CRIT the interpreter of");
     place.says(&["./windows.sh"], "CRIT");
     place.says(&["./windows.sh"], "line ends of Windows");
     place.says(&["./bare.sh"], "WARN");
     place.says(&["./bare.sh"], "its first line is no #!");
     place.says(&["./open.sh"], "may be changed by anybody");
-    place.says(&["bash", "ask.sh"], "WARN ask.sh:2: asks a question");
+    place.says(&["bash", "ask.sh"], "CRIT ask.sh:2: asks a question");
     place.says(&["bash", "gone.sh"], "CRIT the script");
     let fed = place.look(&["./ask.sh"], |of| of.fed = true);
     assert!(fed.iter().all(|line| line.starts_with("OK")), "{fed:?}");

@@ -8,6 +8,8 @@ mod acting;
 
 mod deeds;
 
+mod given;
+
 mod readings;
 
 mod watching;
@@ -29,6 +31,8 @@ use tokio::{
     task::JoinSet,
     time::{Instant, timeout, timeout_at},
 };
+
+pub use acting::NEVER_TRIED;
 
 use super::check;
 use crate::{

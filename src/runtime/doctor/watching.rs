@@ -172,9 +172,7 @@ pub(super) async fn source(around: &Around, thing: &Thing) -> Vec<Finding> {
         let off = off_without(around, &info.id);
         let what =
             if off.is_empty() { why.clone() } else { format!("{why}; off because of that: {off}") };
-        return vec![
-            Finding::new(thing, Grade::Skipped, what).cure(readings::cure_of_disabled(why)),
-        ];
+        return vec![readings::left_out(thing, why, what)];
     }
     if let Some(action) = around.unsafe_gets.get(&info.id) {
         let what = format!(
@@ -196,7 +194,12 @@ pub(super) async fn source(around: &Around, thing: &Thing) -> Vec<Finding> {
         certificate(around, thing),
         program_of(around, thing, config, &info.title),
     );
-    found.extend(program);
+    // The look at the source may have met the same, and says it in the same words.
+    let new = program
+        .into_iter()
+        .filter(|finding| !found.iter().any(|known: &Finding| known.what.contains(&finding.what)));
+    let new: Vec<Finding> = new.collect();
+    found.extend(new);
     found.extend(rights);
     found.extend(certificate);
     found

@@ -399,10 +399,19 @@ fn the_doctor_finds_what_is_planted_and_nothing_else() {
         // What is off, and what is not there.
         "action/capture_columns_drop skipped: switched off",
         "action/deploy skipped: switched off",
+        // What is asked for is not made up.
+        "action/env_set unknown: what it would send is only known once value is given",
         "action/git_revert skipped: not configured: set EXODRIVE_REPO",
         // The database speaks in the clear, to its owner.
         "action/indexes_drop warning: the connection is not encrypted",
+        "action/ip_block unknown: what it would send is only known once ip, until are given",
+        "action/ip_unblock unknown: what it would send is only known once id is given",
+        "action/migrate unknown: what it would send is only known once file is given",
         "action/overlap_allow skipped: switched off",
+        "action/promote unknown: step 1: the server answers; whether the address is right is only",
+        "action/promote unknown: what it would send is only known once to is given",
+        "action/rollback unknown: step 1: the server answers; whether the address is right is only",
+        "action/rollback unknown: what it would send is only known once to is given",
         // Nothing was rolled back or promoted yet.
         "action/rollback warning: its proof: vercel_project.alias_status is not in the answer",
         "action/rollback warning: its proof: vercel_project.alias_type is not in the answer",

@@ -24,6 +24,7 @@ use crate::{
     domain::{
         catalog::ActionSpec,
         examination::{Finding, Grade, Thing},
+        template::Blank,
     },
 };
 
@@ -124,6 +125,19 @@ impl Deed<'_> {
         given::later(gaps.flat_map(|gap| gap.text.blanks()))
     }
 
+    /// Whether somebody has to be asked for the texts at these places; the others come from
+    /// earlier steps, and nobody could give them now.
+    fn is_asked(&self, of: impl Fn(&Spot) -> bool) -> bool {
+        let mut gaps = self.gaps.iter().filter(|gap| of(&gap.at));
+        gaps.any(|gap| gap.text.blanks().any(|blank| matches!(blank, Blank::Ask(_))))
+    }
+
+    /// Something of which only a part could be looked at.
+    fn known_later(&self, is_unknown: bool, what: String) -> Finding {
+        let grade = if is_unknown { Grade::Unknown } else { Grade::Ok };
+        Finding::new(self.thing, grade, what).cure("only a run tells")
+    }
+
     /// What cannot be judged without the texts at these places.
     fn unknown(&self, of: impl Fn(&Spot) -> bool, what: &str) -> Option<Finding> {
         let what = format!("{what} is only known {}", self.later(of)?);
@@ -142,12 +156,13 @@ impl Deed<'_> {
             Err(unreachable) => return vec![*unreachable],
         };
         let Some(later) = address else { return found };
+        let asked = self.is_asked(|at| *at == Spot::Url);
         let guessed = |finding: Finding| {
             let what = format!(
-                "the server answers; whether the address is right is only known {later} (with a made-up value in its place: {})",
+                "the server answers; whether the address is right is only known {later} (with a made-up value: {})",
                 finding.what
             );
-            Finding::new(self.thing, Grade::Unknown, what).cure("only a run tells")
+            self.known_later(asked || finding.verdict != Grade::Ok, what)
         };
         found.into_iter().map(guessed).collect()
     }
@@ -198,9 +213,11 @@ impl Deed<'_> {
             let doubt = ["not verified", "not encrypted", "could not be looked at"];
             if !known && what.contains("only the grammar") {
                 // A value is missing, and the server cannot plan the statement without it.
-                let later = self.later(|at| matches!(at, Spot::Parameter(_))).unwrap_or_default();
-                let what = format!("{what} {later}");
-                return Finding::new(self.thing, Grade::Unknown, what).cure("only a run tells");
+                let is_parameter = |at: &Spot| matches!(at, Spot::Parameter(_));
+                let later = self.later(is_parameter).unwrap_or_default();
+                let what = what.split_once(", is known when it runs").map_or(&**what, |of| of.0);
+                let what = format!("{what}, is only known {later}");
+                return self.known_later(self.is_asked(is_parameter), what);
             }
             let doubtful = doubt.iter().any(|text| what.contains(text));
             let grade = if doubtful { Grade::Warning } else { Grade::Ok };

@@ -52,6 +52,9 @@ pub struct Candidates {
     pub source: SourceId,
     /// The reading.
     pub reading: ReadingName,
+    /// The reading with a line for each of them, in the same order: what tells them apart.
+    #[serde(default)]
+    pub labels: Option<ReadingName>,
 }
 
 /// Values that are refused, and why.
@@ -92,6 +95,12 @@ impl Pattern {
     pub fn matches(&self, text: &str) -> bool {
         // `$` also matches before a final line break; no value has one.
         self.whole.is_match(text)
+    }
+
+    /// The fewest bytes of a text that matches.
+    pub fn shortest(&self) -> usize {
+        let parsed = regex_syntax::parse(&self.written).ok();
+        parsed.and_then(|parsed| parsed.properties().minimum_len()).unwrap_or(0)
     }
 
     /// As it was written.
@@ -388,6 +397,8 @@ mod tests {
         for (pattern, value, taken) in cases {
             assert_eq!(ask(pattern).check(value, NOW).is_ok(), taken, "{pattern} {value:?}");
         }
+        let shortest = |pattern: &str| Pattern::parse(pattern).expect("a pattern").shortest();
+        assert_eq!([".+", "[0-9]{6,8}", "a|bcd", "(?:ab){3}"].map(shortest), [1, 6, 1, 6]);
         assert!(Pattern::parse("a)|(b").is_err(), "half a group is no pattern");
         assert!(Pattern::parse("(").is_err());
     }

@@ -152,6 +152,8 @@ within = "7d"
 fn a_list_to_choose_from_says_exactly_one_place() {
     let bad = "[source.x]\nkind = \"command\"\nargv = [\"x\"]\nreadings = { a = { list = \"$.a\", count = \"b\" } }\n";
     assert!(Place::within(bad).errors().contains("exactly one place"));
+    let labels = "[source.x]\nkind = \"http\"\nurl = \"https://h.example/\"\nreadings = { a = { count = \"$.a\", labels = [\"$.b\"] } }\n";
+    assert!(Place::within(labels).errors().contains("tells the items of a `list` apart"));
     let good = "[source.x]\nkind = \"command\"\nargv = [\"x\"]\nreadings = { a = { list = \"$.a[*]\" }, b = { output = \"lines\" } }\n";
     Place::within(good).sound();
 }
@@ -228,5 +230,25 @@ fn what_is_asked_for_is_used_and_known_in_steps_as_well() {
     ];
     for text in sound {
         Place::within(&text).sound();
+    }
+}
+
+#[test]
+fn a_secret_that_is_too_short_to_be_hidden_is_warned_about() {
+    let of = |ask: &str| {
+        let text = format!(
+            "[action.a]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"x\"]\nstdin = \"${{ask.n}}\"\n\
+             proof = [\"api.status == 200\"]\n[action.a.ask.n]\nsecret = true\n{ask}\n"
+        );
+        Place::within(&text).warnings()
+    };
+    for (ask, warned) in [
+        ("pattern = \".+\"", true),
+        ("pattern = \"[0-9]{4}|[a-z]{8}\"", true),
+        ("pattern = \".{6,}\"", false),
+        ("pattern = \".*\"\nshort_values = true", false),
+    ] {
+        let warnings = of(ask);
+        assert_eq!(warnings.contains("may be shorter than 6 bytes"), warned, "{ask}: {warnings}");
     }
 }

@@ -54,7 +54,11 @@ fn ask(name: &str, title: &str, pattern: &str) -> Ask {
 fn console() -> Desk {
     let mut desk = example::armed();
     let block = desk.state.world.catalog.actions[1].clone();
-    let from = Candidates { source: SourceId::from("api"), reading: "candidates".into() };
+    let from = Candidates {
+        source: SourceId::from("api"),
+        reading: "candidates".into(),
+        labels: Some("labels".into()),
+    };
     let asks = vec![
         Ask {
             hint: Some("such as dpl_4f2a".to_owned()),
@@ -316,4 +320,31 @@ fn a_time_is_still_to_come_when_it_is_typed_and_when_the_run_starts() {
     assert!(!desk.started(), "{}", desk.text());
     let text = desk.text();
     assert!(text.contains("that is over"), "{text}");
+}
+
+#[test]
+fn candidates_come_with_what_tells_them_apart() {
+    let mut desk = console();
+    let texts = |texts: &[&str]| Value::List(texts.iter().map(|text| Arc::from(*text)).collect());
+    let names = texts(&["dpl_4f2a", "dpl_4f19", "dpl_3c77b", "--not-one"]);
+    let labels = [
+        "2026-01-01 00:02Z  main  Show prices of the week",
+        "",
+        "2025-12-31 18:40Z  main  A long message of a commit that nobody could shorten to one line of eighty columns",
+        "not one",
+    ];
+    desk.answer("api", &[("candidates", names.clone()), ("labels", texts(&labels))]);
+    desk.press("xb<Down>");
+    assert_snapshot!("form_7_labels_80x24", shown(&mut desk, 80, 24));
+    assert_snapshot!("form_7_labels_120x40", shown(&mut desk, 120, 40));
+    // What tells it apart finds it, and its name is what is given.
+    desk.press("prices");
+    assert!(desk.text().contains("1 of 3 to choose from"), "{}", desk.text());
+    desk.press("<Down><Enter>");
+    assert_eq!(first_field(&desk), ("dpl_4f2a".to_owned(), 1, None));
+    // Of another number, they would stand beside each other's.
+    desk.answer("api", &[("candidates", names), ("labels", texts(&labels[1..]))]);
+    desk.press("<Tab><Tab><Tab><C-u>");
+    let text = desk.text();
+    assert!(text.contains("dpl_3c77b") && !text.contains("commit that nobody"), "{text}");
 }

@@ -39,6 +39,10 @@ pub struct RawAsk {
     /// Masked as it is typed, and never shown, recorded or kept.
     #[serde(default)]
     pub secret: bool,
+    /// Of a secret: what is shorter than 6 bytes is no secret, and may be shown where a server
+    /// or a program repeats it.
+    #[serde(default)]
+    pub short_values: bool,
     /// The most characters.
     #[serde(default = "two_hundred")]
     #[schemars(range(min = 1, max = 4000))]
@@ -77,6 +81,9 @@ pub struct RawCandidates {
     pub source: String,
     /// Its reading: a list, or a text.
     pub reading: String,
+    /// A reading of the same source, with a line for each of them in the same order, that is
+    /// shown beside it.
+    pub labels: Option<String>,
 }
 
 /// Values that are refused.

@@ -13,6 +13,7 @@ use crate::{
             action::RawAction,
             ask::{RawAsk, RawCandidates, RawDeny, RawNever, RawWanted},
         },
+        secret::SHORTEST,
     },
     domain::{
         ask::{Ask, Candidates, Deny, Pattern},
@@ -141,6 +142,9 @@ impl Cx<'_> {
             max_length: raw.max_length,
             deny,
         };
+        if !raw.short_values {
+            self.short_secret(path, &ask);
+        }
         self.ask_is_sound(path, &ask).then_some(ask)
     }
 
@@ -237,6 +241,21 @@ impl Cx<'_> {
         sound
     }
 
+    /// Warns of a secret that could not be looked for in what a server or a program says.
+    fn short_secret(&mut self, path: &Path, ask: &Ask) {
+        let shortest = ask.pattern.as_ref().map_or(SHORTEST, Pattern::shortest);
+        if ask.secret && shortest < SHORTEST {
+            let message = format!(
+                "a value of `{}` may be shorter than {SHORTEST} bytes: where a server or a program repeats it, it may be shown",
+                ask.name
+            );
+            let cure = format!(
+                "ask for more, such as pattern = \".{{{SHORTEST},}}\", or write short_values = true where that is no secret"
+            );
+            self.warning(&path.key("pattern"), message, cure);
+        }
+    }
+
     /// A regular expression that a whole value matches.
     fn whole_pattern(&mut self, path: &Path, text: &str) -> Option<Pattern> {
         // Said in the same words as any other.
@@ -258,6 +277,10 @@ impl Cx<'_> {
             return None;
         }
         let reading = self.reading_of(&path.key("reading"), &raw.source, &raw.reading)?;
-        Some(Candidates { source: SourceId::from(raw.source.as_str()), reading })
+        let labels = match &raw.labels {
+            Some(labels) => Some(self.reading_of(&path.key("labels"), &raw.source, labels)?),
+            None => None,
+        };
+        Some(Candidates { source: SourceId::from(raw.source.as_str()), reading, labels })
     }
 }

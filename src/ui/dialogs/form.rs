@@ -133,10 +133,19 @@ impl Page {
         let at = |wanted: &str| choices.values.iter().position(|value| value == wanted);
         let marked = field.chosen.as_deref().and_then(at).or_else(|| at(field.text.expose()));
         let first = (marked.unwrap_or(0) + 1).saturating_sub(IN_SIGHT);
+        let in_sight = choices.values.iter().skip(first).take(IN_SIGHT);
+        let widest = in_sight.map(|value| value.width()).max().unwrap_or_default();
         for (position, value) in choices.values.iter().enumerate().skip(first).take(IN_SIGHT) {
             let chosen = marked == Some(position);
             let pointer = if chosen { theme.glyphs().pointer } else { " " };
-            let value = format::fit(value, self.width.saturating_sub(6), theme.glyphs().ellipsis);
+            let label = choices.labels.get(position).map(|label| safe(label)).unwrap_or_default();
+            let value = if label.is_empty() {
+                value.clone()
+            } else {
+                let gap = " ".repeat(widest.saturating_sub(value.width()));
+                format!("{value}{gap}  {label}")
+            };
+            let value = format::fit(&value, self.width.saturating_sub(6), theme.glyphs().ellipsis);
             let style = if chosen { theme.selected() } else { theme.text() };
             self.lines.push(Line::styled(format!("  {pointer} {value} "), style));
         }

@@ -63,7 +63,7 @@ pub use self::{
     attach::{Attachment, NotAttached, Shown},
     journal::{JournalError, JournalReport},
     on_terminal::on_terminal,
-    preview::{Findings, look_at_statements, measure},
+    preview::{Findings, filled, look_at_statements, measure},
     supervise::supervise,
 };
 use self::{
@@ -176,15 +176,6 @@ pub struct Actions {
     clock: Clock,
     /// The program that carries runs out, by its hidden command.
     runner: PathBuf,
-}
-
-/// The action with what was asked for put in, as it would be run. The steps of a sequence keep
-/// their places until they are due.
-///
-/// # Errors
-/// An answer is missing or cannot be taken, with the cure.
-pub fn filled(config: &ActionConfig, answers: &Answers) -> Result<ActionConfig, String> {
-    plan::filled(config, answers)
 }
 
 impl Actions {

@@ -1,7 +1,8 @@
 //! Kinds of values that a regular expression cannot judge: a point in time that is still to
 //! come, and addresses of the public internet.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use core::net::IpAddr;
+use std::{fmt, time::Duration};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};

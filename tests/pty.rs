@@ -281,6 +281,7 @@ fn init_asks_on_a_terminal_and_checks_each_answer() {
     pty.wait_for_text("EXODRIVE_URL (such as https://api.exodrive.com):");
     pty.send("nonsense\r");
     pty.wait_for_text("is not an address");
+    pty.wait_for_text("-> ");
     // Nobody listens there: said at once, and taken only where that is wanted.
     pty.send("http://127.0.0.1:1\r");
     pty.wait_for_text("Keep it all the same? [n]");
@@ -299,6 +300,24 @@ fn init_asks_on_a_terminal_and_checks_each_answer() {
     assert!(written.contains(&format!("\nEXODRIVE_URL = \"http://127.0.0.1:{}\"\n", server.port)));
     assert!(written.contains("\n#EXODRIVE_CAR_ID = \"\"\n"), "{written}");
     assert!(!written.contains("nonsense") && !written.contains("127.0.0.1:1\""));
+}
+
+#[test]
+fn init_says_what_is_still_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("new.toml");
+    let mut pty = start(
+        &["--profile", "exodrive", "init", file.to_str().unwrap()],
+        &[("HOME", directory.path().to_str().unwrap())],
+    );
+    pty.wait_for_text("EXODRIVE_URL (such as https://api.exodrive.com):");
+    pty.send("nonsense\r");
+    pty.wait_for_text("-> ");
+    assert_eq!(pty.contents().matches("is not an address").count(), 1, "{}", pty.contents());
+    assert!(!pty.contents().contains("profile exodrive:"), "{}", pty.contents());
+    pty.send("\u{4}");
+    pty.wait_for_text("still missing: EXODRIVE_URL; `config check` will refuse it");
+    assert_eq!(pty.wait_for_exit().exit_code(), 0);
 }
 
 /// A log that grows: its lines appear, can be searched, stand still while they are read, and

@@ -50,7 +50,7 @@ pub use self::{
     attach::{Attachment, NotAttached, Shown},
     journal::{JournalError, JournalReport},
     on_terminal::on_terminal,
-    preview::{Findings, look_at_statements, measure},
+    preview::{Findings, filled, look_at_statements, measure},
     supervise::supervise,
 };
 use self::{

@@ -117,6 +117,7 @@ enum From {
     Json(Vec<String>),
     Count(String),
     List(String),
+    Labels { items: String, parts: Vec<String> },
     Past { path: String, pattern: Option<String> },
     Header(String),
     Info(String),
@@ -351,6 +352,10 @@ impl From {
             Extract::Json(paths) => Self::Json(paths.iter().map(ToString::to_string).collect()),
             Extract::Count(path) => Self::Count(path.to_string()),
             Extract::List(path) => Self::List(path.to_string()),
+            Extract::Labels { items, parts } => Self::Labels {
+                items: items.to_string(),
+                parts: parts.iter().map(ToString::to_string).collect(),
+            },
             Extract::Past { path, pattern } => Self::Past {
                 path: path.to_string(),
                 pattern: pattern.as_ref().map(ToString::to_string),
@@ -366,6 +371,10 @@ impl From {
             Self::Json(paths) => Extract::Json(paths.iter().map(path).collect::<Result<_, _>>()?),
             Self::Count(text) => Extract::Count(path(text)?),
             Self::List(text) => Extract::List(path(text)?),
+            Self::Labels { items, parts } => Extract::Labels {
+                items: path(items)?,
+                parts: parts.iter().map(path).collect::<Result<_, _>>()?,
+            },
             Self::Past { path: text, pattern } => {
                 let pattern = pattern.as_deref().map(Regex::new).transpose();
                 Extract::Past { path: path(text)?, pattern: pattern.map_err(|e| e.to_string())? }

@@ -8,9 +8,12 @@ use super::{
     check, configuration, live, logging, out,
 };
 use crate::{
-    domain::examination::{Examined, Finding, Grade, Thing},
-    runtime::doctor::{self, Report},
+    domain::examination::{Examined, Finding, Grade},
+    runtime::doctor::{self, NEVER_TRIED, Report},
 };
+
+/// From so many on, actions that were never tried are told in one line.
+const FOLDED: usize = 3;
 
 /// Examines, prints, and exits 0 ok, 1 warning, 2 critical, 3 unknown.
 pub(super) fn run(common: &Common, options: &Doctor) -> color_eyre::Result<ExitCode> {
@@ -58,16 +61,49 @@ fn text(report: &Report) -> String {
     let mut lines =
         vec![format!("{} {service}/{environment}: {}", report.verdict.word(), counted(findings))];
     lines.push(String::new());
-    for of_thing in findings.chunk_by(|one, other| one.thing == other.thing) {
-        let Some(thing) = of_thing.first().map(|finding| &finding.thing) else { continue };
-        lines.extend(told(thing, of_thing));
-    }
+    let (untried, findings): (Vec<&Finding>, Vec<&Finding>) =
+        findings.iter().partition(|finding| finding.what == NEVER_TRIED);
+    let (untried, findings) = if untried.len() < FOLDED {
+        (Vec::new(), report.findings.iter().collect())
+    } else {
+        (untried, findings)
+    };
+    let is_well = |of_thing: &&[&Finding]| of_thing.iter().all(|finding| is_quiet(finding));
+    let things = findings.chunk_by(|one, other| one.thing == other.thing);
+    let (well, doubtful): (Vec<&[&Finding]>, Vec<_>) = things.partition(is_well);
+    lines.extend(doubtful.into_iter().flat_map(told));
+    lines.extend(never_tried(&untried));
+    lines.extend(well.into_iter().flat_map(told));
     lines.join("\n")
 }
 
-fn told(thing: &Thing, findings: &[Finding]) -> Vec<String> {
-    let is_quiet = |finding: &Finding| matches!(finding.verdict, Grade::Ok | Grade::Skipped);
-    if findings.iter().all(is_quiet) {
+fn is_quiet(finding: &Finding) -> bool {
+    matches!(finding.verdict, Grade::Ok | Grade::Skipped)
+}
+
+/// Actions that nobody has tried, in one line: where a configuration is new, these are all.
+fn never_tried(untried: &[&Finding]) -> Vec<String> {
+    if untried.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<&str> = untried.iter().map(|finding| finding.thing.id.as_str()).collect();
+    vec![
+        format!(
+            "{:<8} {} actions were never drilled or run from here: {}",
+            Grade::Warning.word(),
+            untried.len(),
+            names.join(", ")
+        ),
+        "         -> practise each where it does no harm: drill = true in the configuration of that \
+         environment, and watchfloor run ACTION --drill"
+            .to_owned(),
+        String::new(),
+    ]
+}
+
+fn told(findings: &[&Finding]) -> Vec<String> {
+    let Some(thing) = findings.first().map(|finding| &finding.thing) else { return Vec::new() };
+    if findings.iter().all(|finding| is_quiet(finding)) {
         let what: Vec<&str> = findings.iter().map(|finding| finding.what.as_str()).collect();
         // The first is the worst: of what is quiet, what was looked at.
         let word = findings.first().map_or("", |finding| finding.verdict.word());
@@ -103,7 +139,33 @@ fn counted(findings: &[Finding]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::examination::{Subject, worst_first};
+    use crate::domain::examination::{Subject, Thing, worst_first};
+
+    #[test]
+    fn actions_that_nobody_tried_are_told_in_one_line() {
+        let of = |id: &str| {
+            let thing = Thing::new(Subject::Action, id);
+            let well = Finding::new(&thing, Grade::Ok, "its preview works");
+            [Finding::new(&thing, Grade::Warning, NEVER_TRIED).cure("practise it"), well]
+        };
+        let report = |ids: &[&str]| Report {
+            schema: 1,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            service: "shop".to_owned(),
+            environment: "staging".to_owned(),
+            verdict: Grade::Warning,
+            findings: ids.iter().flat_map(|id| of(id)).collect(),
+        };
+        let many = text(&report(&["a", "b", "c"]));
+        assert!(many.starts_with("WARN shop/staging: 3 warning, 3 ok"), "{many}");
+        assert_eq!(many.matches("never drilled").count(), 1, "{many}");
+        assert!(
+            many.contains("WARN     3 actions were never drilled or run from here: a, b, c\n"),
+            "{many}"
+        );
+        assert!(many.contains("OK       action/a: its preview works\n"), "{many}");
+        assert_eq!(text(&report(&["a", "b"])).matches("practise it").count(), 2);
+    }
 
     #[test]
     fn what_is_wrong_is_told_with_its_cure_and_what_is_well_in_one_line() {

@@ -37,6 +37,20 @@ pub struct Diagnostics {
     list: Vec<Diagnostic>,
 }
 
+const VARIABLE: &str = "the variable ";
+const NOT_SET: &str = " is not set";
+
+/// That a variable is not set; `needed_by` in words, where that is more than one thing.
+pub(super) fn not_set(name: &str, needed_by: &str) -> String {
+    let more = if needed_by.is_empty() { "" } else { ": " };
+    format!("{VARIABLE}{name}{NOT_SET}{more}{needed_by}")
+}
+
+/// Whether a message says that this variable is not set.
+pub fn is_not_set(message: &str, name: &str) -> bool {
+    message.starts_with(&not_set(name, ""))
+}
+
 impl Diagnostics {
     /// Sorts: errors before warnings, then by place.
     pub fn new(texts: Arc<Vec<SourceText>>, mut list: Vec<Diagnostic>) -> Self {
@@ -135,6 +149,27 @@ impl Diagnostics {
                 redact(&format!("{at}{}", safe(&diagnostic.message)))
             })
             .collect()
+    }
+
+    /// What is wrong and its cure, without where: for one who sees no file. Each once.
+    pub fn told(&self) -> Vec<(String, Option<String>)> {
+        let mut told: Vec<(String, Option<String>)> = Vec::new();
+        for diagnostic in &self.list {
+            let message = redact(&safe(&diagnostic.message));
+            if !told.iter().any(|(known, _)| *known == message) {
+                told.push((message, diagnostic.cure.as_deref().map(|cure| redact(&safe(cure)))));
+            }
+        }
+        told
+    }
+
+    /// The variables that must be set and are not.
+    pub fn unset(&self) -> Vec<String> {
+        let name = |diagnostic: &Diagnostic| {
+            let rest = diagnostic.message.strip_prefix(VARIABLE)?;
+            Some(rest.split_once(NOT_SET)?.0.to_owned())
+        };
+        self.list.iter().filter_map(name).collect()
     }
 
     /// For programs: `[{severity, file, line, column, message, cure}]`; lines and columns

@@ -40,7 +40,7 @@ use std::{
 };
 
 pub use builtin::NAMES as PROFILES;
-pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use diagnostics::{Diagnostic, Diagnostics, Severity, is_not_set};
 pub use layers::ConfigFile;
 pub use paths::state_dir;
 pub use rules_test::rules_test;

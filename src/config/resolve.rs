@@ -25,10 +25,12 @@ pub struct Problem {
     pub message: String,
     /// What to do.
     pub cure: String,
+    /// The file that is not there, or may not be read.
+    pub unreadable: Option<PathBuf>,
 }
 
 fn problem<T>(message: impl Into<String>, cure: impl Into<String>) -> Result<T, Problem> {
-    Err(Problem { message: message.into(), cure: cure.into() })
+    Err(Problem { message: message.into(), cure: cure.into(), unreadable: None })
 }
 
 /// Fetches secrets. A program that several keys name runs once.
@@ -96,11 +98,12 @@ fn from_file(path: &Path) -> Result<String, Problem> {
     let read =
         std::fs::File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_string(&mut text));
     if let Err(error) = read {
-        return problem(
+        return Err(Problem {
             // Not "secret: …" or "…token: …": what stands behind that is taken for one.
-            format!("{} cannot be read ({error}), and holds a secret", path.display()),
-            "check the path and its permissions",
-        );
+            message: format!("{} cannot be read ({error}), and holds a secret", path.display()),
+            cure: "check the path and its permissions".to_owned(),
+            unreadable: Some(path.to_owned()),
+        });
     }
     trimmed(text, &format!("{}", path.display()))
 }

@@ -34,7 +34,7 @@ use std::{
 
 use super::{
     Prepared, Request,
-    diagnostics::{Diagnostic, Severity},
+    diagnostics::{Diagnostic, Severity, not_set},
     interpolate::Unset,
     layers::{Layers, Origin},
     mask::is_secret_name,
@@ -61,14 +61,46 @@ pub struct Cx<'a> {
     unset: Vec<Unset>,
     /// All of them.
     all_unset: Vec<Unset>,
+    /// Where each was reported, and what else needs it.
+    unset_told: BTreeMap<String, Told>,
     /// What is looked at now is switched off.
     switched_off: bool,
+    /// What is looked at now is left out where a file with a secret of it cannot be read, and
+    /// the rest goes on without it.
+    left_out_without_files: bool,
+    /// The files that could not be read, of what is looked at now.
+    unreadable: BTreeSet<PathBuf>,
     /// What each source can be asked for; for every source that is sound enough to say.
     known: BTreeMap<SourceId, Known>,
     /// Why a source is not asked.
     disabled: BTreeMap<SourceId, String>,
     /// A part of a configuration is looked at by itself: what it refers to is elsewhere.
     alone: bool,
+}
+
+/// A variable that is not set, as it was reported.
+struct Told {
+    /// Which of the diagnostics it is.
+    at: usize,
+    /// What needs it, such as `source.api`.
+    by: BTreeSet<String>,
+}
+
+impl Told {
+    /// What needs it, in words; empty where that is one thing.
+    fn others(&self) -> String {
+        const NAMED: usize = 8;
+        if self.by.len() < 2 {
+            return String::new();
+        }
+        let mut named: Vec<&str> = self.by.iter().map(String::as_str).take(NAMED).collect();
+        let more = self.by.len().saturating_sub(NAMED);
+        let more = format!("{more} more");
+        if self.by.len() > NAMED {
+            named.push(&more);
+        }
+        format!("{} need it", named.join(", "))
+    }
 }
 
 /// Builds the profile. None where too much is missing for one.
@@ -144,7 +176,10 @@ impl<'a> Cx<'a> {
             secrets: Resolver::default(),
             unset: Vec::new(),
             all_unset: Vec::new(),
+            unset_told: BTreeMap::new(),
             switched_off: false,
+            left_out_without_files: false,
+            unreadable: BTreeSet::new(),
             known: BTreeMap::new(),
             disabled: BTreeMap::new(),
             alone: true,
@@ -252,6 +287,16 @@ impl Cx<'_> {
         self.unset = rest;
         for unset in &within {
             let name = &unset.name;
+            let part = unset.path.keys().take(2).collect::<Vec<_>>().join(".");
+            // One that many things need is one fault, and has one cure.
+            if let Some(told) = self.unset_told.get_mut(name) {
+                told.by.insert(part);
+                let (at, more) = (told.at, told.others());
+                if let Some(first) = self.found.get_mut(at).filter(|_| !more.is_empty()) {
+                    first.message = not_set(name, &more);
+                }
+                continue;
+            }
             let depth = if path.is_within(&Path::root("notify").key("target")) { 3 } else { 2 };
             let optional = path.steps().len() == depth;
             let or = if optional { ", or write optional = true to do without" } else { "" };
@@ -260,12 +305,9 @@ impl Cx<'_> {
             } else {
                 format!("export {name}, or set it in [vars], or write ${{{name}:-default}}{or}")
             };
-            self.push(
-                Severity::Error,
-                unset.place,
-                format!("the variable {name} is not set"),
-                cure,
-            );
+            let told = Told { at: self.found.len(), by: BTreeSet::from([part]) };
+            self.unset_told.insert(name.clone(), told);
+            self.push(Severity::Error, unset.place, not_set(name, ""), cure);
         }
         !within.is_empty()
     }

@@ -6,7 +6,7 @@ use crate::domain::{
 };
 
 /// Parts of an address that nobody has.
-const MADE_UP: [&str; 11] = [
+const MADE_UP: [&str; 10] = [
     "example.com",
     "example.org",
     "example.net",
@@ -14,7 +14,6 @@ const MADE_UP: [&str; 11] = [
     "your-domain",
     "yourdomain",
     "your-company",
-    "xxx-xxx",
     "555-01",
     "foo@bar",
     "changeme",
@@ -99,6 +98,7 @@ mod tests {
             ("Team", "", "the contact of level 1 is empty"),
             ("[Name]", "+49 30 1", "the name of level 1 is a placeholder"),
             ("Team", "oncall@example.com", "the contact of level 1 is made up"),
+            ("Team", "+49 XXX", "the contact of level 1 is a placeholder: +49 XXX"),
             ("Team", "call [Phone] now", "the contact of level 1 is made up"),
         ] {
             let spec = level(1, name, contact);

@@ -46,26 +46,27 @@ struct Head {
     location: Option<String>,
 }
 
-/// Asks the endpoint what it would take. `safe_get`: a GET only reads. `whole`: nothing of
-/// the address and of the headers is only known when it runs.
+/// Asks the endpoint what it would take. `safe_get`: a GET only reads. `whole`: none of the
+/// headers is only known when it runs.
+///
+/// # Errors
+/// Nobody answers at all: what was found of that.
 pub async fn look(
     thing: &Thing,
     action: &HttpAction,
     safe_get: bool,
     whole: bool,
     limit: Duration,
-) -> Vec<Finding> {
-    let head = match ask(action, Method::OPTIONS, limit).await {
-        Ok(head) => head,
-        Err(failure) => return vec![unreachable(thing, &failure)],
-    };
+) -> Result<Vec<Finding>, Box<Finding>> {
+    let asked = ask(action, Method::OPTIONS, limit).await;
+    let head = asked.map_err(|failure| Box::new(unreachable(thing, &failure)))?;
     let is_there = !matches!(head.status, 404 | 410);
     if !is_there && !whole {
         let status = http::status_line(head.status);
         let what = format!(
             "the endpoint answers {status} as long as what is only known when it runs is missing"
         );
-        return vec![Finding::new(thing, Grade::Unknown, what).cure("only a run tells")];
+        return Ok(vec![Finding::new(thing, Grade::Unknown, what).cure("only a run tells")]);
     }
     let mut found = vec![judge_options(thing, action, &head)];
     if safe_get && is_there {
@@ -74,7 +75,7 @@ pub async fn look(
             Err(failure) => unreachable(thing, &failure),
         });
     }
-    found
+    Ok(found)
 }
 
 fn unreachable(thing: &Thing, failure: &Failure) -> Finding {

@@ -24,6 +24,9 @@ use crate::{
 /// The most of a script that is read, bytes.
 const LONGEST_SCRIPT: u64 = 256 << 10;
 
+/// What stands in an argument for a value that is not known yet begins so: `⟨ask.file⟩`.
+pub const OPEN: char = '⟨';
+
 /// The most faults of one script that are told.
 const MOST_FAULTS: usize = 12;
 
@@ -124,9 +127,12 @@ impl Looker<'_> {
         }
     }
 
+    /// Two ways may lead to the same: it is told once.
     fn push(&mut self, grade: Grade, what: String, cure: &str) {
         let finding = Finding::new(self.thing, grade, words::plain(&what)).cure(cure);
-        self.found.push(finding);
+        if !self.found.iter().any(|known| known.what == finding.what) {
+            self.found.push(finding);
+        }
     }
 
     fn directory(&mut self) -> Option<PathBuf> {
@@ -184,14 +190,15 @@ impl Looker<'_> {
             self.script(program, &text, None, &arguments, directory);
             return;
         }
-        if ["sh", "bash", "dash"].contains(&name.as_str()) && arguments.first() == Some(&"-c") {
-            if let Some(text) = arguments.get(1) {
-                self.faults(text, "", Language::Shell, Vec::new(), true);
-                self.first_programs(text, directory);
-            }
-            return;
+        if let Some(at) = forms::text_of_shell(&name, &arguments) {
+            self.faults(arguments[at], "", Language::Shell, Vec::new(), true);
+            return self.first_programs(arguments[at], directory);
         }
         let Some(at) = script_argument(&name, &arguments) else { return };
+        if arguments[at].contains(OPEN) {
+            let what = format!("which script it is, is only known when it runs: {}", arguments[at]);
+            return self.push(Grade::Unknown, what, "only a run tells");
+        }
         let path = directory.join(arguments[at]);
         match fs::metadata(&path) {
             Err(error) => self.push(
@@ -347,12 +354,21 @@ fn script_argument(interpreter: &str, arguments: &[&str]) -> Option<usize> {
     let script_like = |word: &str| word.contains('/') || word.contains('.');
     let first = arguments.iter().position(|word| !is_option(word))?;
     match interpreter {
-        "sh" | "bash" | "dash" | "zsh" | "perl" | "ruby" | "node" | "tsx" | "ts-node" => {
-            Some(first)
+        "sh" | "bash" | "dash" | "zsh" | "ksh" => {
+            forms::text_of_shell(interpreter, arguments).is_none().then_some(first)
         }
-        name if name.starts_with("python") => (!arguments[..first].contains(&"-m")
-            && !arguments[..first].contains(&"-c"))
-        .then_some(first),
+        "perl" | "ruby" | "node" | "tsx" | "ts-node" => {
+            // `-e` and its like: the text itself stands there.
+            let is_text = |word: &&str| {
+                ["--eval", "--print"].contains(word)
+                    || (!word.starts_with("--") && word.ends_with(['e', 'p', 'E']))
+            };
+            (!arguments[..first].iter().any(is_text)).then_some(first)
+        }
+        name if name.starts_with("python") => {
+            let is_other = |word: &&str| !word.starts_with("--") && word.ends_with(['m', 'c']);
+            (!arguments[..first].iter().any(is_other)).then_some(first)
+        }
         // `bun run build` names a script of package.json; a path is a file.
         "bun" | "deno" => {
             let at = if arguments[first] == "run" {

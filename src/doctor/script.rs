@@ -119,7 +119,7 @@ fn shell_faults(text: &str, setting: &Setting<'_>) -> Vec<Fault> {
 fn of_form(command: &Command, setting: &Setting<'_>) -> Vec<Fault> {
     let line = Line {
         words: &command.words,
-        fed: command.fed || (setting.fed && !command.piped),
+        fed: command.is_fed(setting.fed),
         piped: command.piped,
         redirected: command.redirected,
         background: command.background,
@@ -135,16 +135,24 @@ fn of_form(command: &Command, setting: &Setting<'_>) -> Vec<Fault> {
         .collect()
 }
 
+/// Options by which scripts are told not to ask.
+const UNASKED: [&str; 6] =
+    ["--yes", "--force", "--non-interactive", "--no-input", "--assume-yes", "--confirm"];
+
 /// A command that waits for somebody to type.
 fn asks(command: &Command, setting: &Setting<'_>) -> Option<Fault> {
     let first = command.words.first()?.as_str();
     let reads = first == "read"
         && (!command.in_loop || command.words.iter().any(|word| word.starts_with("-p")));
-    let asks = (reads || first == "select") && !command.fed && !setting.fed;
+    let asks = (reads || first == "select") && !command.fed && (command.starved || !setting.fed);
+    // What gives up by itself, or was told not to ask, may still get by.
+    let may_get_by = command.words.iter().any(|word| word.starts_with("-t"))
+        || setting.options.iter().any(|option| UNASKED.contains(option));
+    let grade = if may_get_by { Grade::Warning } else { Grade::Critical };
     asks.then(|| {
         Fault::new(
             command.line,
-            Grade::Warning,
+            grade,
             "asks a question, and there is nothing for it to read: it ends at once, or goes on with an empty answer".to_owned(),
             "configure what it reads as stdin, or give it an option that keeps it from asking",
         )

@@ -20,6 +20,8 @@ pub(super) struct Command {
     pub(super) words: Vec<String>,
     /// Its standard input is a pipe, a file or a text in the script.
     pub(super) fed: bool,
+    /// Its standard input is empty on purpose: `< /dev/null`.
+    pub(super) starved: bool,
     /// Its output goes into a pipe or a variable.
     pub(super) piped: bool,
     /// Its output goes into a file.
@@ -28,6 +30,13 @@ pub(super) struct Command {
     pub(super) background: bool,
     /// It decides whether a loop goes on.
     pub(super) in_loop: bool,
+}
+
+impl Command {
+    /// Whether there is something for it to read, where the shell itself is `fed`.
+    pub(super) fn is_fed(&self, fed: bool) -> bool {
+        !self.starved && (self.fed || (fed && !self.piped))
+    }
 }
 
 /// The commands of a text, in its order; those within `$(…)` before the one that holds them.
@@ -54,6 +63,7 @@ struct Reader<'a> {
 enum Expects {
     Word,
     File,
+    Input,
     Heredoc,
 }
 
@@ -176,8 +186,10 @@ impl Reader<'_> {
     fn input(&mut self) {
         self.end_word();
         self.current.fed = true;
-        self.expects = Expects::File;
+        self.current.starved = false;
+        self.expects = Expects::Input;
         if self.chars.next_if_eq(&'<').is_some() {
+            self.expects = Expects::File;
             if self.chars.next_if_eq(&'<').is_none() {
                 self.chars.next_if_eq(&'-');
                 self.expects = Expects::Heredoc;
@@ -222,6 +234,11 @@ impl Reader<'_> {
                 self.current.words.push(word);
             }
             Expects::File => {}
+            Expects::Input if word == "/dev/null" => {
+                self.current.fed = false;
+                self.current.starved = true;
+            }
+            Expects::Input => {}
             Expects::Heredoc => self.heredocs.push(word),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use jiff::Timestamp;
 use regex::Regex;
 use secrecy::zeroize::Zeroize;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -10,6 +11,7 @@ use super::{
     ids::{ReadingName, SourceId},
     template::{Blank, Filling},
     text::safe,
+    wanted::Wanted,
 };
 
 /// What stands for a secret wherever it would be shown or kept.
@@ -28,6 +30,9 @@ pub struct Ask {
     pub default: Option<String>,
     /// The whole value must match.
     pub pattern: Option<Pattern>,
+    /// What it must be, where neither a pattern nor choices say so.
+    #[serde(default)]
+    pub wanted: Option<Wanted>,
     /// The only values, where these are not empty.
     pub choices: Vec<String>,
     /// Where further values to choose from are read. They help to type; the pattern decides.
@@ -47,6 +52,9 @@ pub struct Candidates {
     pub source: SourceId,
     /// The reading.
     pub reading: ReadingName,
+    /// The reading with a line for each of them, in the same order: what tells them apart.
+    #[serde(default)]
+    pub labels: Option<ReadingName>,
 }
 
 /// Values that are refused, and why.
@@ -89,6 +97,12 @@ impl Pattern {
         self.whole.is_match(text)
     }
 
+    /// The fewest bytes of a text that matches.
+    pub fn shortest(&self) -> usize {
+        let parsed = regex_syntax::parse(&self.written).ok();
+        parsed.and_then(|parsed| parsed.properties().minimum_len()).unwrap_or(0)
+    }
+
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.written
@@ -115,11 +129,12 @@ impl<'de> Deserialize<'de> for Pattern {
 }
 
 impl Ask {
-    /// Why a value cannot be taken, in words with the cure. A secret is not quoted.
+    /// Why a value cannot be taken at that time, in words with the cure. A secret is not
+    /// quoted.
     ///
     /// # Errors
     /// It cannot be taken.
-    pub fn check(&self, value: &str) -> Result<(), String> {
+    pub fn check(&self, value: &str, now: Timestamp) -> Result<(), String> {
         if safe(value) != value {
             return Err("control characters are refused: one plain line".to_owned());
         }
@@ -135,10 +150,16 @@ impl Ask {
         }
         if self.pattern.as_ref().is_some_and(|pattern| !pattern.matches(value)) {
             return Err(if value.is_empty() {
-                format!("something is needed{}", self.such())
+                format!("something is needed{}", self.such(now))
             } else {
-                format!("does not match what is wanted{}", self.such())
+                format!("does not match what is wanted{}", self.such(now))
             });
+        }
+        if let Some(wanted) = &self.wanted {
+            if value.is_empty() {
+                return Err(format!("something is needed{}", self.such(now)));
+            }
+            wanted.check(value, now)?;
         }
         self.denied(value)
     }
@@ -151,13 +172,18 @@ impl Ask {
     }
 
     /// It was not given, and what would be right.
-    pub fn missing(&self) -> String {
-        format!("{} is missing{}", self.name, self.such())
+    pub fn missing(&self, now: Timestamp) -> String {
+        format!("{} is missing{}", self.name, self.such(now))
+    }
+
+    /// What one would type, in words.
+    pub fn hint(&self, now: Timestamp) -> Option<String> {
+        self.hint.clone().or_else(|| self.wanted.as_ref().map(|wanted| wanted.such(now)))
     }
 
     /// What would be right.
-    fn such(&self) -> String {
-        match (&self.hint, &self.pattern) {
+    fn such(&self, now: Timestamp) -> String {
+        match (self.hint(now), &self.pattern) {
             (Some(hint), _) => format!(": {hint}"),
             (None, Some(pattern)) => format!(": {}", pattern.as_str()),
             (None, None) => format!(": one of {}", self.choices.join(", ")),
@@ -308,11 +334,11 @@ impl Answers {
         self.get(name).map(|answer| Filling::Value(answer.expose().to_owned()))
     }
 
-    /// Why these are not what is asked for, in words with the cure.
+    /// Why these are not what is asked for at that time, in words with the cure.
     ///
     /// # Errors
     /// One is missing, unknown or cannot be taken.
-    pub fn check(&self, asks: &[Ask]) -> Result<(), String> {
+    pub fn check(&self, asks: &[Ask], now: Timestamp) -> Result<(), String> {
         if let Some((name, _)) = self.iter().find(|(name, _)| asks.iter().all(|a| a.name != *name))
         {
             let names: Vec<&str> = asks.iter().map(|ask| ask.name.as_str()).collect();
@@ -321,9 +347,10 @@ impl Answers {
         }
         for ask in asks {
             match self.get(&ask.name) {
-                None => return Err(ask.missing()),
+                None => return Err(ask.missing(now)),
                 Some(answer) => {
-                    ask.check(answer.expose()).map_err(|why| format!("{}: {why}", ask.name))?;
+                    ask.check(answer.expose(), now)
+                        .map_err(|why| format!("{}: {why}", ask.name))?;
                 }
             }
         }
@@ -335,6 +362,8 @@ impl Answers {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
     fn ask(pattern: &str) -> Ask {
         Ask {
             name: "number".to_owned(),
@@ -342,6 +371,7 @@ mod tests {
             hint: None,
             default: None,
             pattern: Some(Pattern::parse(pattern).expect("a pattern")),
+            wanted: None,
             choices: Vec::new(),
             candidates: None,
             secret: false,
@@ -365,8 +395,10 @@ mod tests {
             (".*", "a\u{202e}b", false),
         ];
         for (pattern, value, taken) in cases {
-            assert_eq!(ask(pattern).check(value).is_ok(), taken, "{pattern} {value:?}");
+            assert_eq!(ask(pattern).check(value, NOW).is_ok(), taken, "{pattern} {value:?}");
         }
+        let shortest = |pattern: &str| Pattern::parse(pattern).expect("a pattern").shortest();
+        assert_eq!([".+", "[0-9]{6,8}", "a|bcd", "(?:ab){3}"].map(shortest), [1, 6, 1, 6]);
         assert!(Pattern::parse("a)|(b").is_err(), "half a group is no pattern");
         assert!(Pattern::parse("(").is_err());
     }
@@ -374,16 +406,19 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_with_what_would_be_right() {
         let hinted = Ask { hint: Some("such as 99".to_owned()), ..ask("[0-9]+") };
-        assert_eq!(hinted.check("x"), Err("does not match what is wanted: such as 99".to_owned()));
-        assert_eq!(ask("[0-9]+").check(""), Err("something is needed: [0-9]+".to_owned()));
+        assert_eq!(
+            hinted.check("x", NOW),
+            Err("does not match what is wanted: such as 99".to_owned())
+        );
+        assert_eq!(ask("[0-9]+").check("", NOW), Err("something is needed: [0-9]+".to_owned()));
         let chosen = Ask { choices: vec!["off".into(), "on".into()], pattern: None, ..ask("") };
-        assert_eq!(chosen.check("maybe"), Err("one of: off, on".to_owned()));
-        assert_eq!(chosen.check("on"), Ok(()));
+        assert_eq!(chosen.check("maybe", NOW), Err("one of: off, on".to_owned()));
+        assert_eq!(chosen.check("on", NOW), Ok(()));
         let pattern = Pattern::parse(r"10\..*").expect("a pattern");
         let deny = vec![Deny { pattern, why: "a private address".to_owned() }];
         let denying = Ask { deny, ..ask("[0-9.]+") };
-        assert_eq!(denying.check("10.0.0.1"), Err("refused: a private address".to_owned()));
-        assert_eq!(denying.check("9.9.9.9"), Ok(()));
+        assert_eq!(denying.check("10.0.0.1", NOW), Err("refused: a private address".to_owned()));
+        assert_eq!(denying.check("9.9.9.9", NOW), Ok(()));
     }
 
     #[test]
@@ -396,7 +431,7 @@ mod tests {
         assert_eq!(answers.shown()["number"], VEIL);
         let read: Answers = serde_json::from_str(&written).expect("answers");
         assert_eq!(read.get("number").map(Answer::expose), Some(""));
-        let why = Ask { max_length: 2, ..secret }.check("canary-7").expect_err("too long");
+        let why = Ask { max_length: 2, ..secret }.check("canary-7", NOW).expect_err("too long");
         assert!(!why.contains("canary"), "{why}");
     }
 
@@ -408,7 +443,7 @@ mod tests {
             for (name, value) in pairs {
                 answers.insert(*name, Answer::Plain((*value).to_owned()));
             }
-            answers.check(&asks)
+            answers.check(&asks, NOW)
         };
         assert_eq!(answers(&[("number", "7")]), Ok(()));
         for (pairs, why) in [

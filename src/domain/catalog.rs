@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -283,6 +284,7 @@ pub fn is_placeholder(text: &str) -> bool {
     text.is_empty()
         || (text.starts_with('[') && text.ends_with(']'))
         || (text.starts_with('<') && text.ends_with('>'))
+        || lower.contains("xxx")
         || matches!(lower.as_str(), "todo" | "tbd" | "n/a" | "none" | "-" | "?" | "changeme")
 }
 
@@ -341,12 +343,12 @@ pub struct LoadSpec {
 }
 
 impl ActionSpec {
-    /// The same action with what was asked for put into its proof.
+    /// The same action with what was asked for, checked as of `now`, put into its proof.
     ///
     /// # Errors
     /// An answer is missing or cannot be taken, with the cure.
-    pub fn answered(&self, answers: &Answers) -> Result<Self, String> {
-        answers.check(&self.asks)?;
+    pub fn answered(&self, answers: &Answers, now: Timestamp) -> Result<Self, String> {
+        answers.check(&self.asks, now)?;
         self.proven_with(answers)
     }
 

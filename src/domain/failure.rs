@@ -75,8 +75,10 @@ pub enum FailureKind {
     NotAuthorised,
     /// Valid credentials without the right (403, NOPERM).
     Forbidden,
-    /// The endpoint is not there (404, 405, 501). Not the same as down.
+    /// The endpoint is not there (404, 410). Not the same as down.
     MissingEndpoint,
+    /// The endpoint is there and does not take the method (405, 501).
+    WrongMethod,
     /// It answered, but not with what was asked for.
     BadAnswer,
     /// Asked to slow down (429).
@@ -106,6 +108,7 @@ impl FailureKind {
             Self::NotAuthorised => "not authorised",
             Self::Forbidden => "forbidden",
             Self::MissingEndpoint => "missing endpoint",
+            Self::WrongMethod => "wrong method",
             Self::BadAnswer => "bad answer",
             Self::Throttled => "throttled",
             Self::Quota => "quota used up",
@@ -133,6 +136,7 @@ impl FailureKind {
             Self::NotAuthorised
             | Self::Forbidden
             | Self::MissingEndpoint
+            | Self::WrongMethod
             | Self::BadAnswer
             | Self::Throttled
             | Self::Quota

@@ -46,6 +46,8 @@ pub mod template;
 
 pub mod ask;
 
+pub mod wanted;
+
 pub mod keys;
 
 pub mod sql;

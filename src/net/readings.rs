@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::HeaderMap;
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use regex::Regex;
 use serde_json::Value as Json;
 use serde_json_path::JsonPath;
@@ -31,14 +31,13 @@ pub fn read(from: &Extract, json: Option<&Json>, headers: &HeaderMap) -> Result<
         (Extract::Json(paths), Some(json)) => first(paths, json),
         (Extract::Count(path), Some(json)) => count(path, json),
         (Extract::List(path), Some(json)) => list(path, json),
+        (Extract::Labels { items, parts }, Some(json)) => labels(items, parts, json),
         (Extract::Past { path, pattern }, Some(json)) => {
             past(path, pattern.as_ref(), json, Timestamp::now())
         }
-        (Extract::Json(_) | Extract::Count(_) | Extract::List(_) | Extract::Past { .. }, None) => {
-            Err("there is no JSON".to_owned())
-        }
         (Extract::Header(name), _) => header(name, headers),
         (Extract::Info(_), _) => Err("only Redis has INFO fields".to_owned()),
+        (_, None) => Err("there is no JSON".to_owned()),
     }
 }
 
@@ -65,7 +64,11 @@ pub fn as_written(from: &Extract, json: Option<&Json>, headers: &HeaderMap) -> O
             let text = headers.get(name)?.to_str().ok()?;
             (text.len() <= LONGEST_WRITTEN).then(|| text.to_owned())
         }
-        Extract::Count(_) | Extract::List(_) | Extract::Past { .. } | Extract::Info(_) => None,
+        Extract::Count(_)
+        | Extract::List(_)
+        | Extract::Labels { .. }
+        | Extract::Past { .. }
+        | Extract::Info(_) => None,
     }
 }
 
@@ -154,6 +157,40 @@ fn list(path: &JsonPath, json: &Json) -> Result<Value, String> {
         })
         .collect();
     Ok(choices(texts?.iter().map(String::as_str)))
+}
+
+/// A line for each node that a path matches, in their order: an empty one where nothing tells
+/// a node apart, so that the next one keeps its own.
+fn labels(items: &JsonPath, parts: &[JsonPath], json: &Json) -> Result<Value, String> {
+    let nodes = items.query(json);
+    if nodes.is_empty() {
+        list_exists(items, json)?;
+    }
+    let line = |node: &Json| {
+        let parts = parts.iter().filter_map(|part| label(part.query(node).first()?));
+        Arc::from(clip(&parts.collect::<Vec<_>>().join("  "), LONGEST_TEXT))
+    };
+    Ok(Value::List(nodes.iter().take(LONGEST_LIST).map(|node| line(node)).collect()))
+}
+
+/// A value in a line: a time to the minute, of a text its first line.
+fn label(json: &Json) -> Option<String> {
+    // Milliseconds between 2001 and 2286; nothing else that people tell things apart by.
+    const MILLISECONDS: std::ops::Range<i64> = 1_000_000_000_000..10_000_000_000_000;
+    let minute = |at: Timestamp| at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%MZ").to_string();
+    let text = match json {
+        Json::String(text) => match text.parse::<Timestamp>() {
+            Ok(at) => minute(at),
+            Err(_) => text.trim().lines().next().unwrap_or_default().to_owned(),
+        },
+        Json::Number(number) => number
+            .as_i64()
+            .filter(|number| MILLISECONDS.contains(number))
+            .and_then(|number| Timestamp::from_millisecond(number).ok())
+            .map_or_else(|| number.to_string(), minute),
+        _ => return None,
+    };
+    (!text.is_empty()).then_some(text)
 }
 
 /// How many of the texts that a path matches name a point in time that is over by now. One
@@ -388,5 +425,25 @@ mod tests {
             }
         }
         assert!(count(&path("$.alerts"), &json!(5)).is_err());
+    }
+
+    #[test]
+    fn what_tells_items_apart_is_a_line_for_each_of_them() {
+        let json: Json = serde_json::json!({ "deployments": [
+            { "uid": "a", "created": 1_767_225_660_000_i64, "meta": { "ref": "main", "message": "Fix\n\nmore" } },
+            { "uid": "b" },
+            { "uid": "c", "created": "2026-01-01T00:02:03.5Z", "meta": { "ref": "main", "message": "Fix" } },
+        ] });
+        let path = |text: &str| JsonPath::parse(text).expect("a path");
+        let from = |items: &str| Extract::Labels {
+            items: path(items),
+            parts: ["$.created", "$.meta.ref", "$.meta.message"].map(path).into(),
+        };
+        let Ok(Value::List(lines)) = in_json(&from("$.deployments[*]"), &json) else {
+            panic!("no list");
+        };
+        let lines: Vec<&str> = lines.iter().map(|line| &**line).collect();
+        assert_eq!(lines, ["2026-01-01 00:01Z  main  Fix", "", "2026-01-01 00:02Z  main  Fix"]);
+        assert!(in_json(&from("$.nothing[*]"), &json).is_err());
     }
 }

@@ -108,7 +108,7 @@ pub async fn carry_out(
         let near = suggestion(id.as_str(), known, "actions");
         return Ok(Ended::Misused(format!("there is no action {}; {near}", safe(id.as_str()))));
     };
-    let (spec, answers) = match answers::of(&spec, &asked.answers) {
+    let (spec, answers) = match answers::of(&spec, &asked.answers, jiff::Timestamp::now()) {
         Ok(answered) => answered,
         Err(ended) => return Ok(ended),
     };

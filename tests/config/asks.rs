@@ -78,6 +78,14 @@ fn what_cannot_be_asked_for_is_an_error_with_its_line_and_cure() {
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"(\"\n"), "not a regular expression", "needs a \\"),
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\n"), "nothing says what `n` may be", "pattern ="),
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"a\"\nchoices = [\"a\"]\n"), "exclude each other", "take one"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"time\"\nchoices = [\"a\"]\n"), "exclude each other", "take one"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"date\"\n"), "date", "time"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"time\"\ndefault = \"2026-11-21T18:00Z\"\n"), "over one day", "take it out"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"time\"\nwithin = \"7 eggs\"\n"), "not a length of time", "such as"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"time\"\nwidest = 24\n"), "`widest` says nothing", "take it out"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"a\"\nwithin = \"7d\"\n"), "`within` says nothing", "take it out"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"address\"\nnever = \"203\\\\.0\"\n"), "neither an address nor a network", "such as"),
+        (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nis = \"address\"\ndefault = \"10.0.0.1\"\n"), "refused: a private address", "change"),
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\npattern = \"[0-9]\"\ndefault = \"x\"\n"), "the default \"x\" cannot be taken", "change"),
         (command("[\"x\", \"${ask.n}\"]", "[action.a.ask.n]\nchoices = [\"a\", \"b\"]\ndeny = [{ pattern = \"a\", why = \"no\" }]\n"), "the choice \"a\" cannot be taken: refused: no", "change"),
         (command("[\"x\", \"${ask.n}\"]", secret), "everybody on this machine can read arguments", "environment"),
@@ -107,9 +115,45 @@ fn what_cannot_be_asked_for_is_an_error_with_its_line_and_cure() {
 }
 
 #[test]
+fn a_time_and_an_address_are_kinds_of_their_own() {
+    const BLOCK: &str = r#"
+[action.block]
+kind = "http"
+guard = "G2"
+url = "https://wall.example/block?ip=${ask.ip}&until=${ask.until}"
+proof = ["api.status == 200"]
+[action.block.ask.ip]
+is = "address"
+never = "${OURS:-}"
+[action.block.ask.until]
+is = "time"
+within = "7d"
+"#;
+    let asked = |ours: &str| {
+        let loaded = Place::within(BLOCK).env("OURS", ours).sound();
+        loaded.profile.catalog.action(&ActionId::from("block")).unwrap().asks.clone()
+    };
+    let now: jiff::Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+    let asks = asked("203.0.113.5, 198.51.100.0/24");
+    let said = |position: usize, value: &str| asks[position].check(value, now).err();
+    assert_eq!(said(0, "203.0.113.4"), None);
+    assert!(said(0, "198.51.100.9").unwrap().contains("198.51.100.0/24 is never"));
+    assert!(said(0, "").unwrap().contains("something is needed: such as"));
+    assert_eq!(said(1, "2026-11-28T12:00Z"), None);
+    assert!(said(1, "2026-11-28T12:01Z").unwrap().contains("7d from now at most"));
+    assert_eq!(
+        asks[1].missing(now),
+        "until is missing: UTC, such as 2026-11-21T14:00Z, 7d ahead at most"
+    );
+    assert_eq!(asked("")[0].check("203.0.113.5", now), Ok(()), "a variable that names nothing");
+}
+
+#[test]
 fn a_list_to_choose_from_says_exactly_one_place() {
     let bad = "[source.x]\nkind = \"command\"\nargv = [\"x\"]\nreadings = { a = { list = \"$.a\", count = \"b\" } }\n";
     assert!(Place::within(bad).errors().contains("exactly one place"));
+    let labels = "[source.x]\nkind = \"http\"\nurl = \"https://h.example/\"\nreadings = { a = { count = \"$.a\", labels = [\"$.b\"] } }\n";
+    assert!(Place::within(labels).errors().contains("tells the items of a `list` apart"));
     let good = "[source.x]\nkind = \"command\"\nargv = [\"x\"]\nreadings = { a = { list = \"$.a[*]\" }, b = { output = \"lines\" } }\n";
     Place::within(good).sound();
 }
@@ -186,5 +230,25 @@ fn what_is_asked_for_is_used_and_known_in_steps_as_well() {
     ];
     for text in sound {
         Place::within(&text).sound();
+    }
+}
+
+#[test]
+fn a_secret_that_is_too_short_to_be_hidden_is_warned_about() {
+    let of = |ask: &str| {
+        let text = format!(
+            "[action.a]\nkind = \"command\"\nguard = \"G1\"\nargv = [\"x\"]\nstdin = \"${{ask.n}}\"\n\
+             proof = [\"api.status == 200\"]\n[action.a.ask.n]\nsecret = true\n{ask}\n"
+        );
+        Place::within(&text).warnings()
+    };
+    for (ask, warned) in [
+        ("pattern = \".+\"", true),
+        ("pattern = \"[0-9]{4}|[a-z]{8}\"", true),
+        ("pattern = \".{6,}\"", false),
+        ("pattern = \".*\"\nshort_values = true", false),
+    ] {
+        let warnings = of(ask);
+        assert_eq!(warnings.contains("may be shorter than 6 bytes"), warned, "{ask}: {warnings}");
     }
 }

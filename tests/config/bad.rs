@@ -277,3 +277,21 @@ fn colour_is_only_there_where_it_is_asked_for() {
     assert!(errors.render(true).contains('\u{1b}'));
     assert!(!errors.render(false).contains('\u{1b}'));
 }
+
+#[test]
+fn a_variable_that_many_things_need_is_one_error_that_names_them() {
+    let source =
+        |name: &str| format!("[source.{name}]\nkind = \"http\"\nurl = \"${{SHOP_URL}}/{name}\"\n");
+    let names: Vec<String> = (0..10).map(|number| format!("s{number}")).collect();
+    let text: String = names.iter().map(|name| source(name)).collect();
+    let errors = Place::within(&text).errors();
+    assert!(errors.contains("1 error"), "{errors}");
+    assert!(
+        errors.contains(
+            "the variable SHOP_URL is not set: source.s0, source.s1, source.s2, source.s3, \
+             source.s4, source.s5, source.s6, source.s7, 2 more need it"
+        ),
+        "{errors}"
+    );
+    assert!(errors.contains("export SHOP_URL"), "{errors}");
+}

@@ -160,3 +160,12 @@ fn a_wrong_severity_is_said_once() {
     let wrong = place.errors();
     assert!(wrong.contains("fatal") && !wrong.contains("is empty"), "{wrong}");
 }
+
+#[test]
+fn a_program_that_is_not_configured_is_not_looked_for() {
+    let text = "[notify.target.mail]\nkind = \"command\"\nargv = [\"${NO_MAILER}\", \"-s\"]\noptional = true\n";
+    let place = super::support::Place::within(text);
+    assert!(!place.warnings().contains("NO_MAILER"), "{}", place.warnings());
+    let targets = place.sound().profile.notify.infos;
+    assert_eq!(targets[0].disabled.as_deref(), Some("not configured: set NO_MAILER"));
+}

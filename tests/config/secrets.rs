@@ -212,3 +212,44 @@ fn a_secret_that_is_too_short_to_be_hidden_is_warned_of() {
         Place::within(overridden).env("WATCHFLOOR__SOURCE__X__PASSWORD", "abc").warnings();
     assert!(overridden.contains(warning), "{overridden}");
 }
+
+const WITH_FILE: &str = r#"
+[source.mail]
+kind = "http"
+url = "https://mail.example/"
+OPTIONAL
+headers = { Authorization = { file = "gone" } }
+[action.send]
+kind = "sequence"
+guard = "G1"
+proof = ["api.status == 200"]
+[[action.send.step]]
+name = "one"
+kind = "http"
+url = "https://h.example/"
+headers = { Authorization = { file = "also-gone" } }
+[[action.send.step]]
+name = "two"
+kind = "command"
+argv = ["true"]
+"#;
+
+#[test]
+fn a_file_that_cannot_be_read_leaves_out_what_the_rest_can_do_without() {
+    let loaded = Place::within(&WITH_FILE.replace("OPTIONAL", "optional = true")).sound();
+    let catalog = &loaded.profile.catalog;
+    let mail = catalog.sources["mail"].disabled.as_deref().unwrap();
+    assert!(
+        mail.starts_with("not configured: ") && mail.ends_with("gone cannot be read"),
+        "{mail}"
+    );
+    let send = catalog.why_unavailable(&"send".into()).unwrap();
+    assert!(send.starts_with("not configured: ") && send.contains("also-gone"), "{send}");
+    assert!(loaded.profile.actions.is_empty() && !loaded.profile.sources.contains_key("mail"));
+    assert!(loaded.profile.sources.contains_key("api"), "the rest goes on");
+    let warnings = format!("{:?}", loaded.profile.warnings);
+    assert!(warnings.contains("also-gone cannot be read"), "{warnings}");
+    // Nobody said that it can be done without this source.
+    let errors = Place::within(&WITH_FILE.replace("OPTIONAL", "")).errors();
+    assert!(errors.contains("gone cannot be read") && errors.contains("1 error"), "{errors}");
+}

@@ -168,3 +168,30 @@ fn the_days_of_a_certificate_are_counted_once_for_each_server() {
         assert!(!report.of("source", "b").iter().any(|line| line.contains("certificate")));
     }
 }
+
+#[test]
+fn the_certificate_of_a_server_that_is_otherwise_left_alone_is_looked_at() {
+    let authority = Authority::new();
+    let leaf = authority.lasting(&["localhost", "127.0.0.1"], 3);
+    let server = NginxServer::start(&format!(
+        "server {{ listen 127.0.0.1:{{port}} ssl; ssl_certificate {}; ssl_certificate_key {}; location / {{ return 204; }} }}",
+        leaf.certificate.display(),
+        leaf.key.display()
+    ));
+    let url = format!("https://127.0.0.1:{}/clear", server.port);
+    let trusted = format!("ca_file = \"{}\"\n", authority.root.display());
+    let source = format!("[source.state]\nkind = \"http\"\nurl = \"{url}\"\n{trusted}");
+    let place = Place::new(&format!("{source}{}", action(&url, &trusted)));
+    let (report, _) = place.examine();
+    report.says("source", "state", "warning", &["action clear sends to the same address"]);
+    report.says("source", "state", "critical", &["the certificate of 127.0.0.1:", "in 3 days"]);
+    // A step's server has a certificate as well.
+    let steps = format!(
+        "[source.files]\nkind = \"command\"\nargv = [\"true\"]\n\
+         [action.roll]\nkind = \"sequence\"\nguard = \"G1\"\nproof = [\"files.exit_code == 0\"]\n\
+         [[action.roll.step]]\nkind = \"http\"\nname = \"one\"\nurl = \"{url}\"\n{trusted}\
+         [[action.roll.step]]\nkind = \"command\"\nname = \"two\"\nargv = [\"true\"]\n"
+    );
+    let (report, _) = Place::new(&steps).examine_only(&["action"]);
+    report.says("action", "roll", "critical", &["the certificate of 127.0.0.1:", "in 3 days"]);
+}

@@ -5,11 +5,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod asks;
+
 mod drill;
 
 mod endpoints;
 
 mod rights;
+
+mod steps;
 
 mod things;
 

@@ -148,7 +148,7 @@ readings = { load = "text" }
     report.says("action", "back", "critical", &["only prints the status", "name the deployment"]);
     report.says("action", "back", "warning", &["has no proof"]);
     report.says("action", "back", "warning", &["never drilled"]);
-    report.says("action", "ask", "warning", &["ask.sh:3: asks a question", "as stdin"]);
+    report.says("action", "ask", "critical", &["ask.sh:3: asks a question", "as stdin"]);
     report.says("action", "ask", "warning", &["--emergency stands nowhere in it"]);
     report.says("action", "gone", "critical", &["gone.sh does not exist"]);
     let gone = report.of("action", "gone");
@@ -172,4 +172,23 @@ fn a_secret_that_everybody_reads_and_a_pager_that_is_not_there_are_found() {
     let (report, _) = place.examine();
     report.says("journal", "journal", "critical", &["token can be read by everybody", "chmod 600"]);
     report.says("notify", "pager", "critical", &["no-such-pager is not installed"]);
+}
+
+#[test]
+fn a_secret_file_of_an_action_that_cannot_be_read_is_named_and_stops_nothing_else() {
+    let server = healthy();
+    let action = "[action.send]\nkind = \"http\"\nguard = \"G1\"\nurl = \"https://h.example/\"\n\
+        headers = { Authorization = { file = \"gone.token\" } }\nproof = [\"api.status == 200\"]\n";
+    let place = Place::new(&format!("{}{action}", source(&server)));
+    let (report, code) = place.examine();
+    assert_eq!(code, 1, "{}", report.0);
+    report.is_well("source", "api");
+    report.says(
+        "action",
+        "send",
+        "warning",
+        &["not configured: ", "gone.token cannot be read", "check the path"],
+    );
+    let checked = place.run(&["check"]);
+    assert_eq!(checked.status.code(), Some(0), "{}", String::from_utf8_lossy(&checked.stderr));
 }

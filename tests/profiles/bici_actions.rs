@@ -337,6 +337,9 @@ fn found(desk: &Desk) -> Vec<String> {
 fn the_doctor_finds_what_is_planted_and_nothing_else() {
     let mut desk = Desk::with("profile = \"bici\"\n");
     let usual = [
+        "action/env_set: the server answers; whether the address is right is only known once key is given (with a made-up value",
+        "action/env_set: what it would send is only known once value is given",
+        "action/rollback: what it would send is only known once to is given",
         "contact/1: level 1 does not say how fast it answers",
         "contact/2: level 2 does not say how fast it answers",
         "contact/3: level 3 does not say how fast it answers",

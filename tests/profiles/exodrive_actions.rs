@@ -295,13 +295,34 @@ fn a_backup_and_a_migration_are_whole_or_not_there() {
 
 #[test]
 fn an_address_is_blocked_until_it_is_let_in_again() {
-    let desk = Desk::new();
-    let ask = |ip: &str| {
-        let ip = format!("ip={ip}");
-        desk.place.act("ip_block", &["--ask", &ip, "--ask", "until=2026-12-31T18:00Z"]).0
+    let desk = Desk::with(&[("EXODRIVE_NEVER_BLOCK", "192.0.2.7, 198.51.100.0/24")]);
+    let until = |hours| {
+        let at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+        at.to_string().chars().take(16).collect::<String>() + "Z"
     };
-    for ours in ["10.1.2.3", "192.168.0.9", "172.20.0.1", "127.0.0.1", "fe80::1", "203.0.113.0/8"] {
+    let soon = until(2);
+    let ask_until = |ip: &str, until: &str| {
+        let (ip, until) = (format!("ip={ip}"), format!("until={until}"));
+        desk.place.act("ip_block", &["--ask", &ip, "--ask", &until]).0
+    };
+    let ask = |ip: &str| ask_until(ip, &soon);
+    for ours in [
+        "10.1.2.3",
+        "192.168.0.9",
+        "172.20.0.1",
+        "127.0.0.1",
+        "fe80::1",
+        "0:0:0:0:0:0:0:1",
+        "::::::::",
+        "203.0.0.0/8",
+        // The variable names 198.51.100.0/24.
+        "198.51.100.9",
+        "198.51.100.0/25",
+    ] {
         assert!(ask(ours).contains("ip: "), "{ours}");
+    }
+    for over in ["2020-01-01T00:00Z", "2026-02-31T10:00Z", "2099-01-01T00:00Z", &until(31 * 24)] {
+        assert!(ask_until("203.0.113.77", over).contains("until: "), "{over}");
     }
     let (endless, _) = desk.place.act("ip_block", &["--ask", "ip=203.0.113.77"]);
     assert!(endless.contains("until"), "{endless}");
@@ -309,7 +330,7 @@ fn an_address_is_blocked_until_it_is_let_in_again() {
     let project = &desk.variables["VERCEL_PROJECT_ID"];
     let path = format!("/v1/security/firewall/config/active?projectId={project}");
     let rule = desk.vercel(&path)["ips"][0].clone();
-    assert!(rule["notes"].as_str().unwrap().contains("2026-12-31T18:00Z"), "{rule}");
+    assert!(rule["notes"].as_str().unwrap().contains(&soon), "{rule}");
     let id = format!("id={}", rule["id"].as_str().unwrap());
     desk.ends("ip_unblock", &["--ask", &id], "confirmed");
 
@@ -378,10 +399,19 @@ fn the_doctor_finds_what_is_planted_and_nothing_else() {
         // What is off, and what is not there.
         "action/capture_columns_drop skipped: switched off",
         "action/deploy skipped: switched off",
+        // What is asked for is not made up.
+        "action/env_set unknown: what it would send is only known once value is given",
         "action/git_revert skipped: not configured: set EXODRIVE_REPO",
         // The database speaks in the clear, to its owner.
         "action/indexes_drop warning: the connection is not encrypted",
+        "action/ip_block unknown: what it would send is only known once ip, until are given",
+        "action/ip_unblock unknown: what it would send is only known once id is given",
+        "action/migrate unknown: what it would send is only known once file is given",
         "action/overlap_allow skipped: switched off",
+        "action/promote unknown: step 1: the server answers; whether the address is right is only",
+        "action/promote unknown: what it would send is only known once to is given",
+        "action/rollback unknown: step 1: the server answers; whether the address is right is only",
+        "action/rollback unknown: what it would send is only known once to is given",
         // Nothing was rolled back or promoted yet.
         "action/rollback warning: its proof: vercel_project.alias_status is not in the answer",
         "action/rollback warning: its proof: vercel_project.alias_type is not in the answer",

@@ -175,7 +175,11 @@ fn watchfloor_profile() -> toml::Table {
 }
 
 /// What is wrong in the stand-in on purpose, and what the doctor cannot know to be right.
-const PLANTED: [(&str, &str); 22] = [
+const PLANTED: [(&str, &str); 25] = [
+    // What is asked for is not made up.
+    ("unknown action migration_rollback", "what it would send is only known once number is given"),
+    ("unknown action restore", "what it would send is only known once file is given"),
+    ("unknown action rollback_to", "what it would send is only known once version is given"),
     // The scripts of the project.
     (
         "critical action full_rollback_script",

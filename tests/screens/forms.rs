@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use insta::assert_snapshot;
 use watchfloor::{
@@ -19,6 +19,7 @@ use watchfloor::{
         guard::Guard,
         ids::{ActionId, SourceId},
         value::Value,
+        wanted::Wanted,
     },
     ui::keys,
 };
@@ -40,6 +41,7 @@ fn ask(name: &str, title: &str, pattern: &str) -> Ask {
         hint: None,
         default: None,
         pattern: (!pattern.is_empty()).then(|| Pattern::parse(pattern).expect("a pattern")),
+        wanted: None,
         choices: Vec::new(),
         candidates: None,
         secret: false,
@@ -52,7 +54,11 @@ fn ask(name: &str, title: &str, pattern: &str) -> Ask {
 fn console() -> Desk {
     let mut desk = example::armed();
     let block = desk.state.world.catalog.actions[1].clone();
-    let from = Candidates { source: SourceId::from("api"), reading: "candidates".into() };
+    let from = Candidates {
+        source: SourceId::from("api"),
+        reading: "candidates".into(),
+        labels: Some("labels".into()),
+    };
     let asks = vec![
         Ask {
             hint: Some("such as dpl_4f2a".to_owned()),
@@ -280,4 +286,65 @@ fn a_form_of_a_changed_configuration_is_closed() {
     desk.press("hunter22!<Enter>");
     assert_eq!(previews(&desk), 0);
     assert!(desk.text().contains("has changed: begin again"), "{}", desk.text());
+}
+
+/// A console with an action that asks for an end, and the end that was typed.
+fn until(within: u64) -> (Desk, String) {
+    let mut desk = console();
+    let position = desk.state.world.catalog.actions.len() - 1;
+    let wanted = Some(Wanted::Time { within: Some(Duration::from_secs(within)) });
+    let ask = Ask { wanted, ..ask("until", "Until when", "") };
+    let proof = vec![Proof { when: Condition::parse("api.up == true").expect("a condition") }];
+    let spec = &mut desk.state.world.catalog.actions[position];
+    (spec.asks, spec.proof) = (vec![ask], proof);
+    let end = desk.now().plus(Duration::from_secs(120)).wall.to_string();
+    (desk, end)
+}
+
+#[test]
+fn a_time_is_still_to_come_when_it_is_typed_and_when_the_run_starts() {
+    let (mut desk, end) = until(3600);
+    desk.press("xb");
+    assert_snapshot!("form_6_time_hint", shown(&mut desk, 80, 24));
+    desk.press("2020-01-01T00:00Z<Enter>");
+    assert_snapshot!("form_6_time_over", shown(&mut desk, 80, 24));
+    assert_eq!(previews(&desk), 0);
+    desk.press("<C-u>").press(&end).press("<Enter>");
+    assert_eq!(previews(&desk), 1);
+    desk.preview(|_| {});
+    // The dialog is left open until the end is over.
+    desk.pause(121.0);
+    desk.press("y").preview(|_| {});
+    desk.pause(0.5);
+    desk.press("y");
+    assert!(!desk.started(), "{}", desk.text());
+    let text = desk.text();
+    assert!(text.contains("that is over"), "{text}");
+}
+
+#[test]
+fn candidates_come_with_what_tells_them_apart() {
+    let mut desk = console();
+    let texts = |texts: &[&str]| Value::List(texts.iter().map(|text| Arc::from(*text)).collect());
+    let names = texts(&["dpl_4f2a", "dpl_4f19", "dpl_3c77b", "--not-one"]);
+    let labels = [
+        "2026-01-01 00:02Z  main  Show prices of the week",
+        "",
+        "2025-12-31 18:40Z  main  A long message of a commit that nobody could shorten to one line of eighty columns",
+        "not one",
+    ];
+    desk.answer("api", &[("candidates", names.clone()), ("labels", texts(&labels))]);
+    desk.press("xb<Down>");
+    assert_snapshot!("form_7_labels_80x24", shown(&mut desk, 80, 24));
+    assert_snapshot!("form_7_labels_120x40", shown(&mut desk, 120, 40));
+    // What tells it apart finds it, and its name is what is given.
+    desk.press("prices");
+    assert!(desk.text().contains("1 of 3 to choose from"), "{}", desk.text());
+    desk.press("<Down><Enter>");
+    assert_eq!(first_field(&desk), ("dpl_4f2a".to_owned(), 1, None));
+    // Of another number, they would stand beside each other's.
+    desk.answer("api", &[("candidates", names), ("labels", texts(&labels[1..]))]);
+    desk.press("<Tab><Tab><Tab><C-u>");
+    let text = desk.text();
+    assert!(text.contains("dpl_3c77b") && !text.contains("commit that nobody"), "{text}");
 }

@@ -1,6 +1,7 @@
 //! What was asked for, and what earlier steps have brought, put into the texts of an action
 //! or of a step.
 
+use jiff::Timestamp;
 use serde_json::Value as Json;
 use url::Url;
 
@@ -87,7 +88,7 @@ pub(in crate::actions) fn filled(
     answers: &Answers,
 ) -> Result<ActionConfig, String> {
     let Form { asks, gaps } = &config.form;
-    answers.check(asks)?;
+    answers.check(asks, Timestamp::now())?;
     for (name, answer) in answers.iter().filter(|(_, answer)| answer.is_secret()) {
         // Remembered by itself, too: it may be quoted without what stands around it.
         drop(Secret::new(answer.expose().to_owned(), format!("ask.{name}")));

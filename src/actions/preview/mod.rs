@@ -84,6 +84,15 @@ pub async fn measure(
     timeout(LIMIT, work).await.unwrap_or_else(|_| Err(too_slow()))
 }
 
+/// The action with what was asked for put in, as it would be run. The steps of a sequence keep
+/// their places until they are due.
+///
+/// # Errors
+/// An answer is missing or cannot be taken, with the cure.
+pub fn filled(config: &ActionConfig, answers: &Answers) -> Result<ActionConfig, String> {
+    plan::filled(config, answers)
+}
+
 /// Has the server look at statements without running them. `known`: so are all parameters.
 ///
 /// # Errors

@@ -1,6 +1,8 @@
 //! What an action asks for, while it is being filled in. Nothing is measured or sent before
 //! every field is sound; then the dialog opens with exactly these values.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
         view::Layer,
     },
     domain::{
-        ask::{Answer, Answers, Ask, Veiled},
+        ask::{Answer, Answers, Ask, Candidates, Veiled},
         catalog::ActionSpec,
         ids::ActionId,
         text::safe,
@@ -52,6 +54,8 @@ pub struct Field {
 pub struct Choices {
     /// Those that what is typed leaves.
     pub values: Vec<String>,
+    /// What tells each of them apart, in the same order; empty where nothing is known.
+    pub labels: Vec<String>,
     /// How many there are without what is typed.
     pub all: usize,
     /// Why there are none, where that is the source's doing.
@@ -64,9 +68,9 @@ impl Field {
         Self { ask: ask.clone(), text, chosen: None, left: false }
     }
 
-    /// Why what is typed cannot be taken.
-    pub fn wrong(&self) -> Option<String> {
-        self.ask.check(self.text.expose()).err()
+    /// Why what is typed cannot be taken now.
+    pub fn wrong(&self, world: &World) -> Option<String> {
+        self.ask.check(self.text.expose(), world.now.wall).err()
     }
 
     /// Whether what is wrong is said: not before anything was typed.
@@ -77,11 +81,13 @@ impl Field {
     /// What it can be chosen from, as far as what is typed leaves it.
     pub fn choices(&self, world: &World) -> Choices {
         let (all, why_none) = offered(&self.ask, world);
+        let count = all.len();
         let typed = self.text.expose().to_lowercase();
-        let exact = all.iter().any(|value| value == self.text.expose());
-        let fits = |value: &&String| exact || value.to_lowercase().contains(&typed);
-        let values = all.iter().filter(fits).cloned().collect();
-        Choices { values, all: all.len(), why_none }
+        let exact = all.iter().any(|(value, _)| value == self.text.expose());
+        let holds = |text: &str| text.to_lowercase().contains(&typed);
+        let fits = |(value, label): &(String, String)| exact || holds(value) || holds(label);
+        let (values, labels) = all.into_iter().filter(fits).unzip();
+        Choices { values, labels, all: count, why_none }
     }
 
     fn put(&mut self, more: &str) -> Result<(), String> {
@@ -122,20 +128,29 @@ impl Field {
     }
 }
 
-/// Everything that a field can be chosen from, or why there is nothing.
-fn offered(ask: &Ask, world: &World) -> (Vec<String>, Option<String>) {
-    let Some(from) = &ask.candidates else { return (ask.choices.clone(), None) };
+/// Everything that a field can be chosen from with what tells it apart, or why there is
+/// nothing.
+fn offered(ask: &Ask, world: &World) -> (Vec<(String, String)>, Option<String>) {
+    let plain = |value: String| (value, String::new());
+    let Some(from) = &ask.candidates else {
+        return (ask.choices.iter().cloned().map(plain).collect(), None);
+    };
     let (texts, why) = match world.sources.lookup(from.source.as_str(), &from.reading) {
         Lookup::Known { value: Value::List(texts), .. } => {
-            let fits = |text: &&std::sync::Arc<str>| ask.check(text).is_ok();
-            let texts: Vec<String> = texts.iter().filter(fits).map(|t| t.to_string()).collect();
+            let labels = labels(from, texts.len(), world);
+            let with_label = |(at, text): (usize, &Arc<str>)| {
+                (text.to_string(), labels.get(at).map(ToString::to_string).unwrap_or_default())
+            };
+            let fits = |(text, _): &(String, String)| ask.check(text, world.now.wall).is_ok();
+            let texts: Vec<(String, String)> =
+                texts.iter().enumerate().map(with_label).filter(fits).collect();
             let none = texts.is_empty().then(|| "it lists nothing that could be taken".to_owned());
             (texts, none)
         }
         Lookup::Known { value, .. } => {
             let text = value.to_string();
-            match ask.check(&text) {
-                Ok(()) => (vec![text], None),
+            match ask.check(&text, world.now.wall) {
+                Ok(()) => (vec![plain(text)], None),
                 Err(_) => (Vec::new(), Some("what it says cannot be taken".to_owned())),
             }
         }
@@ -149,6 +164,18 @@ fn offered(ask: &Ask, world: &World) -> (Vec<String>, Option<String>) {
         Lookup::Disabled(why) => (Vec::new(), Some(why)),
     };
     (texts, why.map(|why| format!("nothing to choose from {}: {why}; type it", from.source)))
+}
+
+/// What tells candidates apart, in their order: nothing where there are not as many of it, as
+/// one would then stand beside another's.
+fn labels(from: &Candidates, count: usize, world: &World) -> Arc<[Arc<str>]> {
+    let found = from.labels.as_ref().map(|name| world.sources.lookup(from.source.as_str(), name));
+    match found {
+        Some(Lookup::Known { value: Value::List(labels), .. }) if labels.len() == count => {
+            labels.clone()
+        }
+        _ => Arc::from([]),
+    }
 }
 
 impl Form {
@@ -245,7 +272,7 @@ impl Form {
             }
             field.left = true;
         }
-        match self.fields.iter().position(|field| field.wrong().is_some()) {
+        match self.fields.iter().position(|field| field.wrong(world).is_some()) {
             Some(wrong) => {
                 self.focus = wrong;
                 false

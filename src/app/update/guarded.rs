@@ -140,7 +140,7 @@ pub(super) fn answered(state: &mut State, effects: &mut Vec<Effect>) {
         return say(&mut state.world, Notice::warning(text), effects);
     };
     let answers = form.answers();
-    if let Err(why) = spec.answered(&answers) {
+    if let Err(why) = spec.answered(&answers, state.world.now.wall) {
         form.complaint = Some(why);
         return;
     }
@@ -343,7 +343,7 @@ fn start(state: &mut State, confirmation: &str, effects: &mut Vec<Effect>) {
 /// # Errors
 /// What was given is not what the action asks for any more.
 pub(super) fn new_run(dialog: &Dialog, spec: &ActionSpec, world: &World) -> Result<Run, String> {
-    let run = Run::new(dialog.run.clone(), &spec.answered(&dialog.asked)?, world);
+    let run = Run::new(dialog.run.clone(), &spec.answered(&dialog.asked, world.now.wall)?, world);
     Ok(run.with(&dialog.asked))
 }
 

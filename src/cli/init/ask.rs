@@ -12,9 +12,6 @@ use crate::{
     runtime,
 };
 
-/// How many errors of an answer are shown.
-const SHOWN: usize = 3;
-
 /// Fills a template in by asking. The end of the input ends the questions: what was not
 /// answered stays as it is.
 pub(super) fn fill_in(profile: &str, template: String) -> color_eyre::Result<String> {
@@ -39,6 +36,7 @@ pub(super) fn fill_in(profile: &str, template: String) -> color_eyre::Result<Str
         }
     }
     form.secrets(&template);
+    form.missing();
     Ok(form.text)
 }
 
@@ -79,8 +77,12 @@ impl Form {
                 self.text = config::fill(&self.text, blank, &answer);
                 return Ok(true);
             }
-            for line in wrong.iter().take(SHOWN) {
-                out::error(&format!("  {line}"));
+            // What is wrong with one answer is wrong at every place that it goes to.
+            if let Some((message, cure)) = wrong.first() {
+                out::error(&format!("  {message}"));
+                if let Some(cure) = cure {
+                    out::error(&format!("  -> {cure}"));
+                }
             }
             if wrong.is_empty() {
                 out::prompt("  Keep it all the same? [n] ");
@@ -142,6 +144,18 @@ impl Form {
         }
     }
 
+    /// Says what must be set and is not: without it nothing starts.
+    fn missing(&self) {
+        let Err(wrong) = config::load(&self.request) else { return };
+        let missing = wrong.unset();
+        if !missing.is_empty() {
+            out::error(&format!(
+                "\nstill missing: {}; `config check` will refuse it",
+                missing.join(", ")
+            ));
+        }
+    }
+
     /// Says which secrets are not in the environment: they never stand in the file.
     fn secrets(&self, template: &str) {
         let set = |name: &String| {
@@ -167,11 +181,19 @@ fn prompt(blank: &Blank) -> String {
     }
 }
 
-/// What is wrong after an answer and was not before.
-fn new_errors(before: Option<&Diagnostics>, after: Option<&Diagnostics>) -> Vec<String> {
+/// What is wrong after an answer and was not before, with its cure.
+fn new_errors(
+    before: Option<&Diagnostics>,
+    after: Option<&Diagnostics>,
+) -> Vec<(String, Option<String>)> {
     let Some(after) = after else { return Vec::new() };
-    let known: BTreeSet<String> = before.into_iter().flat_map(Diagnostics::lines).collect();
-    after.lines().into_iter().filter(|line| !known.contains(line)).collect()
+    let known = before.map(Diagnostics::told).unwrap_or_default();
+    let known: BTreeSet<String> = known.into_iter().map(|(message, _)| message).collect();
+    // That something else is missing still is not the answer's fault, whoever needs it now.
+    let unset = after.unset();
+    let is_unset = |message: &str| unset.iter().any(|name| config::is_not_set(message, name));
+    let told = after.told().into_iter();
+    told.filter(|(message, _)| !known.contains(message) && !is_unset(message)).collect()
 }
 
 /// A line, without what surrounds it; none at the end of the input.

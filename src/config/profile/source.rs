@@ -94,6 +94,13 @@ pub enum Extract {
     Count(JsonPath),
     /// Every text that a path matches in the JSON body, to choose from.
     List(JsonPath),
+    /// A line for each node that a path matches in the JSON body, of what tells it apart.
+    Labels {
+        /// Where the nodes are.
+        items: JsonPath,
+        /// What is put into the line of each, as far as it is there.
+        parts: Vec<JsonPath>,
+    },
     /// How many of the texts that a path matches in the JSON body name a point in time that
     /// is over.
     Past {

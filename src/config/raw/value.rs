@@ -136,6 +136,10 @@ pub struct HttpReadingTable {
     pub count: Option<PathText>,
     /// Every text that this path matches in the JSON body, to choose from.
     pub list: Option<PathText>,
+    /// With `list`: instead of the texts that it matches, a line for each node, of what these
+    /// paths match within it. Times are shown to the minute.
+    #[serde(default)]
+    pub labels: Vec<PathText>,
     /// How many of the texts that this path matches name a point in time that is over.
     pub past: Option<PathText>,
     /// Where in such a text the time stands: the first group, or all that matches. Without

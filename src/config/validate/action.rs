@@ -58,9 +58,11 @@ pub fn actions(
         let guarding = action.guarding();
         let unused = !guarding.enabled || (guarding.optional && !unset.is_empty());
         let incomplete = cx.forget_or_report(&path, unused) || !unset.is_empty();
-        let kind =
-            if incomplete { None } else { cx.action_kind(&path, action, raw, sources, &form.asks) };
-        let why = unavailable(cx, guarding, &unset, action, &spec.proof, sources);
+        // Without a file with its secret an action cannot be started; everything else can.
+        let (kind, without) = cx.or_left_out(true, |cx| {
+            (!incomplete).then(|| cx.action_kind(&path, action, raw, sources, &form.asks))?
+        });
+        let why = unavailable(cx, guarding, &unset, action, &spec.proof, sources).or(without);
         match (kind, why) {
             (_, Some(why)) => {
                 catalog.unavailable.insert(id.clone(), why);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::{Cx, Path, gap::Open};
 use crate::{
     config::{
@@ -9,15 +11,20 @@ use crate::{
         profile::Form,
         raw::{
             action::RawAction,
-            ask::{RawAsk, RawCandidates, RawDeny},
+            ask::{RawAsk, RawCandidates, RawDeny, RawNever, RawWanted},
         },
+        secret::SHORTEST,
     },
     domain::{
         ask::{Ask, Candidates, Deny, Pattern},
         ids::SourceId,
         template::Blank,
+        wanted::{Network, Wanted},
     },
 };
+
+/// Nothing that is written down depends on the time.
+const ANY_TIME: Timestamp = Timestamp::UNIX_EPOCH;
 
 /// Keys under which texts are conditions, which are shown.
 const CONDITIONS: [&str; 4] = ["proof", "verify", "until", "fail_when"];
@@ -89,23 +96,29 @@ impl Cx<'_> {
             Some(text) => Some(self.whole_pattern(&path.key("pattern"), text)?),
             None => None,
         };
-        match (&pattern, raw.choices.is_empty()) {
-            (Some(_), false) => {
-                let message = "a pattern and choices exclude each other";
+        let said = [
+            ("a pattern", pattern.is_some()),
+            ("choices", !raw.choices.is_empty()),
+            ("`is`", raw.is.is_some()),
+        ];
+        let said: Vec<&str> =
+            said.iter().filter(|(_, there)| *there).map(|(what, _)| *what).collect();
+        match said.as_slice() {
+            [_] => {}
+            [] => {
+                let message = format!("nothing says what `{name}` may be");
+                let cure = "such as pattern = \"[0-9]{1,4}\", choices = [\"off\", \"on\"], or \
+                            is = \"time\" or \"address\"";
+                self.error(path, message, cure);
+                return None;
+            }
+            several => {
+                let message = format!("{} exclude each other", several.join(" and "));
                 self.error(path, message, "take one of them out");
                 return None;
             }
-            (None, true) => {
-                let message = format!("nothing says what `{name}` may be");
-                self.error(
-                    path,
-                    message,
-                    "such as pattern = \"[0-9]{1,4}\", or choices = [\"off\", \"on\"]",
-                );
-                return None;
-            }
-            _ => {}
         }
+        let wanted = self.wanted(path, raw)?;
         let mut deny = Vec::new();
         for (position, RawDeny { pattern, why }) in raw.deny.iter().enumerate() {
             let path = path.key("deny").index(position).key("pattern");
@@ -122,27 +135,94 @@ impl Cx<'_> {
             hint: raw.hint.clone(),
             default: raw.default.clone(),
             pattern,
+            wanted,
             choices: raw.choices.clone(),
             candidates,
             secret: raw.secret,
             max_length: raw.max_length,
             deny,
         };
+        if !raw.short_values {
+            self.short_secret(path, &ask);
+        }
         self.ask_is_sound(path, &ask).then_some(ask)
+    }
+
+    /// What it must be, where `is` says so. The outer None is an error.
+    fn wanted(&mut self, path: &Path, raw: &RawAsk) -> Option<Option<Wanted>> {
+        let keys = [
+            ("within", RawWanted::Time, raw.within.is_some()),
+            ("never", RawWanted::Address, raw.never.is_some()),
+            ("widest", RawWanted::Address, raw.widest.is_some()),
+            ("widest6", RawWanted::Address, raw.widest6.is_some()),
+        ];
+        let stray = |&&(_, of, there): &&(&str, RawWanted, bool)| there && raw.is != Some(of);
+        if let Some((key, of, _)) = keys.iter().find(stray) {
+            let of = match of {
+                RawWanted::Time => "time",
+                RawWanted::Address => "address",
+            };
+            let message = format!("`{key}` says nothing without is = \"{of}\"");
+            self.error(&path.key(key), message, "take it out, or write what the value is");
+            return None;
+        }
+        match raw.is {
+            None => Some(None),
+            Some(RawWanted::Time) => {
+                if raw.default.is_some() {
+                    let message = "a time that is written down is over one day";
+                    self.error(&path.key("default"), message, "take it out");
+                    return None;
+                }
+                let within = self.maybe_duration(&path.key("within"), raw.within.as_ref())?;
+                Some(Some(Wanted::Time { within }))
+            }
+            Some(RawWanted::Address) => {
+                let never = self.networks(&path.key("never"), raw.never.as_ref())?;
+                let widest = (raw.widest.unwrap_or(24), raw.widest6.unwrap_or(64));
+                Some(Some(Wanted::Address { never, widest }))
+            }
+        }
+    }
+
+    /// Addresses and networks, each in a text of its own or several with commas between them.
+    fn networks(&mut self, path: &Path, raw: Option<&RawNever>) -> Option<Vec<Network>> {
+        let texts = match raw {
+            None => &[][..],
+            Some(RawNever::Text(text)) => std::slice::from_ref(text),
+            Some(RawNever::List(texts)) => texts,
+        };
+        let mut networks = Vec::new();
+        for text in texts.iter().flat_map(|text| text.split(',')).map(str::trim) {
+            // A variable that is not set names nothing.
+            if text.is_empty() {
+                continue;
+            }
+            match Network::parse(text) {
+                Ok(network) => networks.push(network),
+                Err(why) => {
+                    let message = format!("{text:?}: {why}");
+                    let cure = "such as \"203.0.113.5, 198.51.100.0/24\"";
+                    self.error(path, message, cure);
+                    return None;
+                }
+            }
+        }
+        Some(networks)
     }
 
     /// Whether its own default and choices can be given, and a secret stays one.
     fn ask_is_sound(&mut self, path: &Path, ask: &Ask) -> bool {
         let mut sound = true;
         for (position, choice) in ask.choices.iter().enumerate() {
-            if let Err(why) = ask.check(choice) {
+            if let Err(why) = ask.check(choice, ANY_TIME) {
                 let message = format!("the choice {choice:?} cannot be taken: {why}");
                 self.error(&path.key("choices").index(position), message, "change one of the two");
                 sound = false;
             }
         }
         if let Some(default) = ask.default.as_deref().filter(|_| !ask.secret)
-            && let Err(why) = ask.check(default)
+            && let Err(why) = ask.check(default, ANY_TIME)
         {
             let message = format!("the default {default:?} cannot be taken: {why}");
             self.error(&path.key("default"), message, "change one of the two");
@@ -159,6 +239,21 @@ impl Cx<'_> {
             sound = false;
         }
         sound
+    }
+
+    /// Warns of a secret that could not be looked for in what a server or a program says.
+    fn short_secret(&mut self, path: &Path, ask: &Ask) {
+        let shortest = ask.pattern.as_ref().map_or(SHORTEST, Pattern::shortest);
+        if ask.secret && shortest < SHORTEST {
+            let message = format!(
+                "a value of `{}` may be shorter than {SHORTEST} bytes: where a server or a program repeats it, it may be shown",
+                ask.name
+            );
+            let cure = format!(
+                "ask for more, such as pattern = \".{{{SHORTEST},}}\", or write short_values = true where that is no secret"
+            );
+            self.warning(&path.key("pattern"), message, cure);
+        }
     }
 
     /// A regular expression that a whole value matches.
@@ -182,6 +277,10 @@ impl Cx<'_> {
             return None;
         }
         let reading = self.reading_of(&path.key("reading"), &raw.source, &raw.reading)?;
-        Some(Candidates { source: SourceId::from(raw.source.as_str()), reading })
+        let labels = match &raw.labels {
+            Some(labels) => Some(self.reading_of(&path.key("labels"), &raw.source, labels)?),
+            None => None,
+        };
+        Some(Candidates { source: SourceId::from(raw.source.as_str()), reading, labels })
     }
 }

@@ -196,6 +196,9 @@ impl Cx<'_> {
             );
             return None;
         }
+        if !table.labels.is_empty() {
+            return self.labels(path, table);
+        }
         match (&table.header, &table.count, &table.list) {
             (Some(name), None, None) => {
                 self.header_name(path, name).then(|| Extract::Header(name.clone()))
@@ -206,6 +209,20 @@ impl Cx<'_> {
             (None, None, Some(text)) => self.json_path(&path.key("list"), text).map(Extract::List),
             _ => self.one_place(path),
         }
+    }
+
+    fn labels(&mut self, path: &Path, table: &HttpReadingTable) -> Option<Extract> {
+        let Some(items) = table.list.as_ref().filter(|_| table.header.is_none()) else {
+            self.error(
+                &path.key("labels"),
+                "`labels` says what tells the items of a `list` apart",
+                "write { list = \"$.items[*]\", labels = [\"$.created\", \"$.title\"] }",
+            );
+            return None;
+        };
+        let items = self.json_path(&path.key("list"), items);
+        let parts = self.json_paths(&path.key("labels"), &table.labels);
+        Some(Extract::Labels { items: items?, parts: parts? })
     }
 
     fn past(

@@ -57,7 +57,7 @@ pub fn notify(cx: &mut Cx<'_>, raw: Option<&RawNotify>) -> NotifyConfig {
         if matches!(target, RawTarget::Bell(_)) && std::mem::replace(&mut bell, true) {
             cx.error(&path, "there is one terminal, and it has a bell already", "take one out");
         }
-        let built = cx.target(&path, name, target);
+        let built = cx.target(&path, name, target, disabled.is_some());
         config.infos.push(TargetInfo {
             name: name.to_owned(),
             kind: kind(target).to_owned(),
@@ -109,7 +109,13 @@ fn leads_to(target: &NotifyTarget) -> String {
 }
 
 impl Cx<'_> {
-    fn target(&mut self, path: &Path, name: &str, raw: &RawTarget) -> Option<NotifyTarget> {
+    fn target(
+        &mut self,
+        path: &Path,
+        name: &str,
+        raw: &RawTarget,
+        unused: bool,
+    ) -> Option<NotifyTarget> {
         let Telling { severities, resolved, enabled, .. } = raw.telling();
         self.switched_off = !enabled;
         let severities = self.severities(&path.key("severities"), severities);
@@ -119,7 +125,8 @@ impl Cx<'_> {
                 self.limits_of(path, &webhook.timeout, &webhook.retry_for),
             ),
             RawTarget::Command(command) => (
-                self.teller(path, command).map(|program| NotifyKind::Command(Box::new(program))),
+                self.teller(path, command, unused)
+                    .map(|program| NotifyKind::Command(Box::new(program))),
                 self.limits_of(path, &command.timeout, &command.retry_for),
             ),
             RawTarget::Bell(bell) => {
@@ -265,10 +272,13 @@ impl Cx<'_> {
         }
     }
 
-    fn teller(&mut self, path: &Path, raw: &RawNotifyCommand) -> Option<Program> {
+    fn teller(&mut self, path: &Path, raw: &RawNotifyCommand, unused: bool) -> Option<Program> {
         let directory = raw.directory.as_deref();
         let program = self.program(path, &raw.argv, directory, &raw.environment)?;
-        self.program_is_there(&path.key("argv"), program.argv.first()?);
+        // Of one that nobody is told by, the name may be a variable that is not set.
+        if !unused {
+            self.program_is_there(&path.key("argv"), program.argv.first()?);
+        }
         Some(program)
     }
 

@@ -47,7 +47,9 @@ pub fn sources(cx: &mut Cx<'_>, raw: &RawConfig, catalog: &mut Catalog) -> Sourc
         let common = common(cx, &path, source, &raw.defaults);
         let disabled = why_disabled(cx, &path, source.polling());
         cx.forget_or_report(&path, disabled.is_some());
-        let kind = cx.source_kind(&path, source);
+        let optional = source.polling().optional;
+        let (kind, without) = cx.or_left_out(optional, |cx| cx.source_kind(&path, source));
+        let disabled = disabled.or(without);
         let Some(Common { interval, jitter, timeout, backoff_max }) = common else { continue };
         let info = SourceInfo {
             id: id.clone(),

@@ -79,10 +79,33 @@ impl Cx<'_> {
                 Some((prefix, value, origin))
             }
             Err(problem) => {
-                self.error(path, problem.message, problem.cure);
+                match problem.unreadable.filter(|_| self.left_out_without_files) {
+                    Some(file) => {
+                        self.unreadable.insert(file);
+                        self.warning(path, problem.message, problem.cure);
+                    }
+                    None => self.error(path, problem.message, problem.cure),
+                }
                 None
             }
         }
+    }
+
+    /// Looks at a part of the configuration that the rest can do without. Why it is left out,
+    /// where a file with a secret of it cannot be read: that is only warned about.
+    pub fn or_left_out<T>(
+        &mut self,
+        may_be: bool,
+        look: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> (Option<T>, Option<String>) {
+        self.left_out_without_files = may_be;
+        let looked = look(self);
+        self.left_out_without_files = false;
+        let files = std::mem::take(&mut self.unreadable);
+        let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        let why = (!files.is_empty())
+            .then(|| format!("not configured: {} cannot be read", files.join(", ")));
+        (looked.filter(|_| why.is_none()), why)
     }
 
     fn readable_by_others(&mut self, path: &Path, reference: &SecretRef) {

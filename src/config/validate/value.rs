@@ -13,11 +13,14 @@ use crate::config::{
 /// A year: nothing that is configured takes longer.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Reads `1m 30s`.
+/// Reads `1m 30s`. A day, as in `7d`, is 24 hours.
 ///
 /// # Errors
 /// Says what is wrong with it.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let days = text.trim().strip_suffix('d').and_then(|days| days.parse::<u16>().ok());
+    let hours = days.map(|days| format!("{}h", u32::from(days) * 24));
+    let text = hours.as_deref().unwrap_or(text);
     let signed: jiff::SignedDuration = text.trim().parse().map_err(|_| {
         if text.trim().chars().all(|c| c.is_ascii_digit()) && !text.trim().is_empty() {
             format!("{text:?} has no unit")

@@ -10,7 +10,10 @@ pub(super) const RULES: &[Rule] = &[
         Critical,
         |call| {
             call.program == "redis-cli"
-                && ["http://", "https://", "REST_URL"].iter().any(|text| call.mentions(text))
+                && call.rest.iter().any(|word| {
+                    let word = word.to_ascii_lowercase();
+                    ["http://", "https://", "rest_url"].iter().any(|text| word.contains(text))
+                })
         },
         "redis-cli does not speak HTTP: the address of the REST interface is refused, which looks like an outage",
         "use the rediss:// address, and REDISCLI_AUTH in `environment`",

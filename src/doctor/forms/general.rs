@@ -1,6 +1,6 @@
 //! What goes for any machine: shells, curl, ssh, programs that ask or never end.
 
-use super::{Grade, Rule, is_variable, rule};
+use super::{Call, Grade, Rule, is_variable, rule};
 
 use Grade::{Critical, Warning};
 
@@ -19,7 +19,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "variable-as-it-stands",
         Critical,
-        |call| !call.line.shell && call.rest.iter().any(|word| names_variable(word)),
+        |call| !by_shell(call) && call.rest.iter().any(|word| names_variable(word)),
         "no shell takes these arguments: `$NAME` is passed as it stands",
         "write ${NAME} for a variable of the configuration, or shell = true",
     ),
@@ -27,7 +27,7 @@ pub(super) const RULES: &[Rule] = &[
         "shell-words",
         Critical,
         |call| {
-            !call.line.shell
+            !by_shell(call)
                 && call.rest.iter().any(|word| {
                     ["|", "&&", "||", ";", ">", ">>", "<", "2>&1"].contains(&word.as_str())
                 })
@@ -121,6 +121,11 @@ pub(super) const RULES: &[Rule] = &[
         "write the file, and install it: crontab FILE",
     ),
 ];
+
+/// Whether a shell takes the words: one here, or the one that ssh hands them to.
+fn by_shell(call: &Call<'_>) -> bool {
+    call.line.shell || call.program == "ssh"
+}
 
 /// `$NAME` or `${NAME}`, all of it.
 fn names_variable(word: &str) -> bool {

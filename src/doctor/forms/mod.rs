@@ -12,7 +12,15 @@ mod general;
 
 mod hosting;
 
+mod lead;
+
+use super::shell;
 use crate::domain::examination::Grade;
+
+pub use lead::text_of_shell;
+
+/// How deep a shell within a shell is looked into.
+const DEEPEST: usize = 4;
 
 /// One command, and what is known of its surroundings.
 #[derive(Clone, Debug, Default)]
@@ -110,30 +118,9 @@ const WITH_VALUE: [&str; 31] = [
 ];
 
 impl<'a> Call<'a> {
-    fn new(line: &'a Line<'a>) -> Option<Self> {
-        let mut words = line.words;
-        loop {
-            let (first, rest) = words.split_first()?;
-            let name = first.rsplit('/').next().unwrap_or(first);
-            let leads = match name {
-                "sudo" | "nice" | "nohup" | "time" | "exec" | "command" | "env" => {
-                    let own = rest.iter().take_while(|word| leads_on(word)).count();
-                    Some(&rest[own..])
-                }
-                "timeout" => {
-                    let own = rest.iter().take_while(|word| word.starts_with('-')).count();
-                    Some(rest.get(own + 1..).unwrap_or_default())
-                }
-                // Both run a program of that name; a path is something else altogether.
-                "npx" | "bunx" if rest.first().is_some_and(|of| !of.contains('/')) => Some(rest),
-                "bun" if rest.first().is_some_and(|word| word == "x") => Some(&rest[1..]),
-                _ => None,
-            };
-            match leads {
-                Some(next) if !next.is_empty() => words = next,
-                _ => return Some(Self { line, program: name, rest }),
-            }
-        }
+    fn new(line: &'a Line<'a>, words: &'a [String]) -> Option<Self> {
+        let (program, rest) = words.split_first()?;
+        Some(Self { line, program, rest })
     }
 
     /// The words that are no options, and no values of options.
@@ -182,29 +169,44 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Words between `sudo` or `env` and the program.
-fn leads_on(word: &str) -> bool {
-    word.starts_with('-') || word.split_once('=').is_some_and(|(name, _)| is_variable(name))
-}
-
 /// Whether a text can be the name of a variable.
 pub(super) fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Everything that is wrong with a command by its form.
+/// Everything that is wrong with a command by its form, and with the commands that it hands to
+/// another shell. Of those on another machine nothing but their form is looked at, either.
 pub fn look(line: &Line<'_>) -> Vec<Wrong> {
-    let Some(call) = Call::new(line) else { return Vec::new() };
-    let mut tables =
-        [hosting::RULES, containers::RULES, data::RULES, general::RULES].into_iter().flatten();
     let mut found: Vec<Wrong> = Vec::new();
-    for rule in &mut tables {
-        if (rule.holds)(&call) {
+    look_into(line, 0, &mut found);
+    found
+}
+
+fn look_into(line: &Line<'_>, depth: usize, found: &mut Vec<Wrong>) {
+    let words = lead::stripped(line.words);
+    let line = &Line { fed: line.fed && !lead::by_xargs(line.words), ..line.clone() };
+    let Some(call) = Call::new(line, &words) else { return };
+    let tables =
+        [hosting::RULES, containers::RULES, data::RULES, general::RULES].into_iter().flatten();
+    for rule in tables {
+        if (rule.holds)(&call) && !found.contains(&rule.wrong) {
             found.push(rule.wrong);
         }
     }
-    found
+    let Some(text) = lead::handed_on(&words).filter(|_| depth < DEEPEST) else { return };
+    for command in shell::commands(&text) {
+        let inner = Line {
+            words: &command.words,
+            fed: command.is_fed(line.fed),
+            piped: command.piped,
+            redirected: command.redirected,
+            background: command.background,
+            shell: true,
+            ..line.clone()
+        };
+        look_into(&inner, depth + 1, found);
+    }
 }
 
 #[cfg(test)]

@@ -125,6 +125,70 @@ fn what_is_wrong_may_depend_on_input_and_output() {
     assert_eq!(exported, ["export"]);
 }
 
+fn of(words: &[&str]) -> Vec<&'static str> {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    look(&Line { words: &words, ..Line::default() }).into_iter().map(|wrong| wrong.rule).collect()
+}
+
+#[test]
+fn what_only_leads_to_a_command_does_not_hide_it() {
+    const BACK: &[&str] = &["vercel-rollback"];
+    let table: [(&str, &[&str]); 25] = [
+        ("npx -y vercel@latest rollback", BACK),
+        ("npx --yes vercel rollback", BACK),
+        ("npx vercel@39 rollback", BACK),
+        ("npx -p vercel@39 vercel rollback", BACK),
+        ("pnpm dlx vercel rollback", BACK),
+        ("pnpm exec vercel rollback", BACK),
+        ("pnpm --dir web dlx vercel@latest rollback", BACK),
+        ("yarn dlx vercel rollback", BACK),
+        ("bun x vercel rollback", BACK),
+        ("bunx --bun vercel rollback", BACK),
+        ("npm exec -- vercel rollback", BACK),
+        ("/usr/bin/env CI=1 vercel rollback", BACK),
+        ("env -u CI vercel rollback", BACK),
+        ("sudo -n -u deploy vercel rollback", BACK),
+        ("nice -n 10 timeout -k 5 60 /opt/bin/vercel rollback", BACK),
+        ("xargs -I{} vercel rollback", BACK),
+        // What it reads is named behind it.
+        ("xargs -n 1 vercel rollback", &[]),
+        ("xargs redis-cli FLUSHALL", &["redis-flush"]),
+        ("/usr/bin/env redis-cli -u HTTPS://eu1.upstash.io ping", &["redis-cli-rest"]),
+        ("npx @scope/tool@2 rollback", &[]),
+        ("pnpm run vercel rollback", &[]),
+        ("npx vercel@39 rollback dpl_123", &[]),
+        ("command -v vercel", &[]),
+        ("bunx -y scripts/warm-cache.ts", &["bunx-path"]),
+        ("npx -y", &[]),
+    ];
+    for (line, expected) in table {
+        assert_eq!(found(line, |_| {}), expected, "{line}");
+    }
+}
+
+#[test]
+fn what_is_handed_to_another_shell_is_looked_at_too() {
+    const SAFE: [&str; 4] = ["ssh", "-o", "BatchMode=yes", "web"];
+    let remote = |words: &[&str]| of(&[&SAFE[..], words].concat());
+    assert_eq!(remote(&["cd /srv && docker compose restart web"]), ["compose-restart"]);
+    assert_eq!(remote(&["cd", "/srv", "&&", "vercel", "rollback"]), ["vercel-rollback"]);
+    assert_eq!(remote(&["bash -lc 'vercel rollback'"]), ["vercel-rollback"]);
+    assert_eq!(
+        remote(&["echo true | vercel env add NAME production --yes"]),
+        ["vercel-env-redeploy"]
+    );
+    assert!(remote(&["echo $HOME && vercel rollback dpl_1"]).is_empty());
+    assert_eq!(of(&["ssh", "-p", "22", "web", "vercel rollback"]), ["ssh-asks", "vercel-rollback"]);
+    assert_eq!(of(&["sudo", "-n", "bash", "-lc", "vercel rollback"]), ["vercel-rollback"]);
+    assert_eq!(of(&["sh", "-ec", "vercel rollback"]), ["vercel-rollback"]);
+    assert_eq!(of(&["bash", "-eo", "pipefail", "-c", "vercel rollback"]), ["vercel-rollback"]);
+    assert_eq!(of(&["bash", "-c", "vercel rollback < /dev/null"]), ["vercel-rollback"]);
+    let unfed = of(&["bash", "-c", "vercel env add N production --yes < /dev/null"]);
+    assert!(unfed.contains(&"vercel-env-unfed"), "{unfed:?}");
+    assert!(of(&["bash", "deploy.sh", "-c", "vercel rollback"]).is_empty());
+    assert!(of(&["ssh", "-o", "BatchMode=yes", "web"]).is_empty());
+}
+
 #[test]
 fn every_rule_is_shown_to_find_something() {
     let alone = ALONE.iter().flat_map(|(_, _, found)| found.iter().copied());

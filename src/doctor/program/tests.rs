@@ -75,14 +75,14 @@ fn a_script_needs_its_interpreter_and_whoever_answers() {
     place.write("windows.sh", "#!/bin/sh\r\ntrue\r\n", 0o755);
     place.write("bare.sh", "true\n", 0o755);
     place.write("open.sh", "#!/usr/bin/env sh\ntrue\n", 0o777);
-    place.says(&["./ask.sh"], "WARN ask.sh:2: asks a question");
+    place.says(&["./ask.sh"], "CRIT ask.sh:2: asks a question");
     place.says(&["./none.sh"], "CRIT the interpreter of");
     place.says(&["./windows.sh"], "CRIT");
     place.says(&["./windows.sh"], "line ends of Windows");
     place.says(&["./bare.sh"], "WARN");
     place.says(&["./bare.sh"], "its first line is no #!");
     place.says(&["./open.sh"], "may be changed by anybody");
-    place.says(&["bash", "ask.sh"], "WARN ask.sh:2: asks a question");
+    place.says(&["bash", "ask.sh"], "CRIT ask.sh:2: asks a question");
     place.says(&["bash", "gone.sh"], "CRIT the script");
     let fed = place.look(&["./ask.sh"], |of| of.fed = true);
     assert!(fed.iter().all(|line| line.starts_with("OK")), "{fed:?}");
@@ -101,8 +101,26 @@ fn what_a_shell_would_run_is_looked_at_too() {
 }
 
 #[test]
+fn a_text_behind_any_form_of_c_is_no_script() {
+    let place = Place::new();
+    for options in [&["-lc"][..], &["-ec"], &["-l", "-c"], &["-eo", "pipefail", "-c"]] {
+        let argv = [&["bash"][..], options, &["cd /tmp; vercel rollback"]].concat();
+        let found = place.look(&argv, |_| {});
+        assert!(found.iter().all(|line| !line.contains("the script")), "{found:?}");
+        let rollbacks = found.iter().filter(|line| line.contains("vercel rollback without"));
+        assert_eq!(rollbacks.count(), 1, "{found:?}");
+        assert!(found.iter().any(|line| line.contains("vercel is not installed")), "{found:?}");
+    }
+    let asked = place.look(&["sh", "-c", "read -p sure? x < /dev/null"], |of| of.fed = true);
+    assert!(asked.iter().any(|line| line.contains("asks a question")), "{asked:?}");
+    let later = place.look(&["sh", "⟨ask.file⟩"], |_| {});
+    assert!(later.iter().any(|line| line.starts_with("UNKNOWN")), "{later:?}");
+}
+
+#[test]
 fn the_script_of_an_interpreter_is_found_among_its_arguments() {
     let table = [
+        ("bash", "-lc a.sh", None),
         ("bash", "-e a.sh b", Some(1)),
         ("python3", "-m http.server", None),
         ("python3", "a.py", Some(0)),
@@ -110,6 +128,9 @@ fn the_script_of_an_interpreter_is_found_among_its_arguments() {
         ("bun", "run build", None),
         ("bun", "test", None),
         ("node", "--test a.js", Some(1)),
+        ("node", "-e 1", None),
+        ("perl", "-ne print", None),
+        ("python3", "-Ic 1", None),
         ("psql", "-f a.sql", None),
         ("bash", "", None),
         ("bun", "run", None),

@@ -33,7 +33,9 @@ pub(super) fn failure(error: &Error, config: &PostgresSource) -> Failure {
     }
     if cause.contains("password missing") {
         let message = format!("{place} wants a password for {}", config.user);
-        return Failure::new(FailureKind::NotAuthorised, message).hint("no password is configured");
+        return Failure::new(FailureKind::NotAuthorised, message).hint(
+            "no password is configured: write it into the address, or password = { env = \"…\" }",
+        );
     }
     if let Some(io) = dial::cause::<std::io::Error>(error) {
         return dial::from_io(io, &place);
@@ -86,7 +88,11 @@ fn from_server(code: &str, said: &str, config: &PostgresSource) -> Failure {
     match kind {
         FailureKind::NotAuthorised => match &config.password {
             Some(password) => failure.hint(format!("check {}", password.origin())),
-            None => failure.hint("no password is configured"),
+            // The server does not say whether it is the role or the password that it misses.
+            None => failure.hint(format!(
+                "look whether the role {} is there and may log in; no password is configured: write it into the address, or password = {{ env = \"…\" }}",
+                config.user
+            )),
         },
         FailureKind::Full => failure
             .hint("other sessions use every slot; the console keeps one session once it has it"),

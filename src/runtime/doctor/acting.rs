@@ -1,15 +1,14 @@
 //! Actions, and the journal without which nothing is started.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
-use super::{Around, aside, deeds, readings, watching};
+use super::{Around, aside, deeds, given::Given, readings, watching};
 use crate::{
     actions::{self, journal},
     config::profile::ActionConfig,
     doctor::machine,
     domain::{
         action::{ActionOutcome, PastRun},
-        ask::Answers,
         catalog::ActionSpec,
         examination::{Finding, Grade, Thing},
         guard::Guard,
@@ -17,6 +16,10 @@ use crate::{
     },
     runtime::engine::groups_of,
 };
+
+/// What is said of an action that nobody has tried.
+pub const NEVER_TRIED: &str =
+    "never drilled, and never run from here: nobody knows whether it works";
 
 /// An action that was not run for so long is not known to work any more.
 const LONG_AGO: Duration = Duration::from_secs(90 * 86_400);
@@ -29,22 +32,23 @@ pub(super) async fn action(around: &Around, thing: &Thing) -> Vec<Finding> {
         return Vec::new();
     };
     if let Some(why) = catalog.why_unavailable(&spec.id) {
-        let cure = readings::cure_of_disabled(why);
-        return vec![Finding::new(thing, Grade::Skipped, why.to_owned()).cure(cure)];
+        return vec![readings::left_out(thing, why, why.to_owned())];
     }
     let Some(config) = around.profile.actions.get(&spec.id) else {
         return vec![Finding::new(thing, Grade::Unknown, "it is not configured in full")];
     };
+    let given = Given::of(&config.form.asks);
     let (by_kind, previewed, certificate, proof) = tokio::join!(
-        deeds::look(around, thing, spec, config),
-        preview(around, thing, config),
+        deeds::look(around, thing, spec, config, &given),
+        preview(around, thing, config, &given),
         watching::certificate(around, thing),
         proof(around, thing, spec),
     );
     let mut found = by_kind;
     // Both look whether the program is there, and say it in the same words.
     for finding in previewed {
-        if !found.iter().any(|known| known.what.contains(&finding.what)) {
+        let told = in_its_step(&finding.what);
+        if !found.iter().any(|known| known.what.contains(&*told)) {
             found.push(finding);
         }
     }
@@ -55,18 +59,39 @@ pub(super) async fn action(around: &Around, thing: &Thing) -> Vec<Finding> {
     found
 }
 
-/// Measures what it would do, as the dialog does.
-async fn preview(around: &Around, thing: &Thing, config: &ActionConfig) -> Vec<Finding> {
+/// `step 1 of 4: fetch: it is not there` as the look at the step itself says it:
+/// `step 1: it is not there`.
+fn in_its_step(what: &str) -> Cow<'_, str> {
+    let parts = || {
+        let (number, rest) = what.strip_prefix("step ")?.split_once(" of ")?;
+        let (_count, rest) = rest.split_once(": ")?;
+        let (_name, rest) = rest.split_once(": ")?;
+        number.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("step {number}: {rest}"))
+    };
+    parts().map_or(Cow::Borrowed(what), Cow::Owned)
+}
+
+/// Measures what it would do, as the dialog does; where nobody has to be asked for that.
+async fn preview(
+    around: &Around,
+    thing: &Thing,
+    config: &ActionConfig,
+    given: &Given,
+) -> Vec<Finding> {
     let groups = groups_of(&around.profile.catalog, config);
-    let mut answers = Answers::none();
-    for ask in &config.form.asks {
-        let Some(default) = &ask.default else {
-            let what = format!("it asks for {}: what it would send is known only then", ask.name);
-            return vec![Finding::new(thing, Grade::Ok, what)];
-        };
-        answers.insert(ask.name.clone(), ask.answer(default.clone()));
+    if let Some(later) = given.later() {
+        let what = format!("what it would send is only known {later}");
+        let asked: Vec<String> =
+            given.missing.iter().map(|name| format!("--ask {name}=…")).collect();
+        let cure = format!(
+            "look at it with a value: watchfloor run {} {} --dry-run",
+            thing.id,
+            asked.join(" ")
+        );
+        return vec![Finding::new(thing, Grade::Unknown, what).cure(cure)];
     }
-    match actions::measure(config, &answers, &groups, around.now).await {
+    let with = if given.told.is_empty() { String::new() } else { format!("with {}, ", given.told) };
+    match actions::measure(config, &given.answers, &groups, around.now).await {
         Ok(preview) => {
             let refusals = preview.refusals.iter().map(|why| {
                 Finding::new(thing, Grade::Critical, why.clone())
@@ -81,9 +106,9 @@ async fn preview(around: &Around, thing: &Thing, config: &ActionConfig) -> Vec<F
                     .map(|group| group.keys)
                     .sum();
                 let what = if preview.groups.is_empty() {
-                    "what it would send can be worked out".to_owned()
+                    format!("{with}what it would send can be worked out")
                 } else {
-                    format!("its preview works: {keys} keys would be affected now")
+                    format!("{with}its preview works: {keys} keys would be affected now")
                 };
                 found.push(Finding::new(thing, Grade::Ok, what));
             }
@@ -183,8 +208,7 @@ fn last_tried(around: &Around, thing: &Thing, spec: &ActionSpec) -> Finding {
         (false, _) => "practise it where it does no harm: write drill = true in the configuration of that environment".to_owned(),
     };
     let Some(last) = history.iter().find(tried) else {
-        let what = "never drilled, and never run from here: nobody knows whether it works";
-        return Finding::new(thing, Grade::Warning, what).cure(cure);
+        return Finding::new(thing, Grade::Warning, NEVER_TRIED).cure(cure);
     };
     let age = Duration::try_from(around.now.wall.duration_since(last.wall)).unwrap_or_default();
     let word = if last.trace.drill { "drilled" } else { "run" };

@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::{Around, EXCHANGE, aside, readings};
+use super::{
+    Around, EXCHANGE, aside,
+    given::{self, Given},
+    readings,
+};
 use crate::{
     actions,
     config::profile::{
@@ -20,6 +24,7 @@ use crate::{
     domain::{
         catalog::ActionSpec,
         examination::{Finding, Grade, Thing},
+        template::Blank,
     },
 };
 
@@ -44,11 +49,21 @@ pub(super) async fn look(
     thing: &Thing,
     spec: &ActionSpec,
     config: &ActionConfig,
+    given: &Given,
 ) -> Vec<Finding> {
     let purpose = format!("{} {} {}", spec.title, spec.id, spec.effects.join(" "));
     let safe_get = around.profile.doctor.safe_get.contains(&config.id);
     let deed = Deed { around, thing, purpose: &purpose, safe_get, gaps: &config.form.gaps };
-    let ActionKind::Sequence(sequence) = &config.kind else { return deed.act(&config.kind).await };
+    let ActionKind::Sequence(sequence) = &config.kind else {
+        // With its defaults and first choices, where these are all that it asks for.
+        if !given.answers.is_empty() && given.missing.is_empty() {
+            return match actions::filled(config, &given.answers) {
+                Ok(filled) => Deed { gaps: &[], ..deed }.act(&filled.kind).await,
+                Err(why) => vec![Finding::new(thing, Grade::Critical, why)],
+            };
+        }
+        return deed.act(&config.kind).await;
+    };
     let looks = sequence.steps.iter().map(|step| {
         let deed = Deed { safe_get: false, gaps: &step.gaps, ..deed };
         async move { deed.step(step).await }
@@ -68,7 +83,20 @@ impl Deed<'_> {
         match kind {
             ActionKind::Http(http) => self.endpoint(http).await,
             ActionKind::Redis(action) => {
-                redis::action(self.thing, &action.redis, &action.delete, EXCHANGE).await
+                let is_open = |at: usize| self.gaps.iter().any(|gap| gap.at == Spot::Pattern(at));
+                let known: Vec<String> = action
+                    .delete
+                    .iter()
+                    .enumerate()
+                    .filter(|(at, _)| !is_open(*at))
+                    .map(|(_, pattern)| pattern.clone())
+                    .collect();
+                let mut found = redis::action(self.thing, &action.redis, &known, EXCHANGE).await;
+                found.extend(self.unknown(
+                    |at| matches!(at, Spot::Pattern(_)),
+                    "whether the keys may be deleted",
+                ));
+                found
             }
             ActionKind::Command(command) => self.program(command).await,
             ActionKind::Sql(sql) => self.statements(sql).await,
@@ -91,10 +119,52 @@ impl Deed<'_> {
         }
     }
 
+    /// When the texts at these places are known; none where they are now.
+    fn later(&self, of: impl Fn(&Spot) -> bool) -> Option<String> {
+        let gaps = self.gaps.iter().filter(|gap| of(&gap.at));
+        given::later(gaps.flat_map(|gap| gap.text.blanks()))
+    }
+
+    /// Whether somebody has to be asked for the texts at these places; the others come from
+    /// earlier steps, and nobody could give them now.
+    fn is_asked(&self, of: impl Fn(&Spot) -> bool) -> bool {
+        let mut gaps = self.gaps.iter().filter(|gap| of(&gap.at));
+        gaps.any(|gap| gap.text.blanks().any(|blank| matches!(blank, Blank::Ask(_))))
+    }
+
+    /// Something of which only a part could be looked at.
+    fn known_later(&self, is_unknown: bool, what: String) -> Finding {
+        let grade = if is_unknown { Grade::Unknown } else { Grade::Ok };
+        Finding::new(self.thing, grade, what).cure("only a run tells")
+    }
+
+    /// What cannot be judged without the texts at these places.
+    fn unknown(&self, of: impl Fn(&Spot) -> bool, what: &str) -> Option<Finding> {
+        let what = format!("{what} is only known {}", self.later(of)?);
+        Some(Finding::new(self.thing, Grade::Unknown, what).cure("only a run tells"))
+    }
+
+    /// Of an address that is not whole, only the way to its server is judged: what answers there
+    /// answers another question.
     async fn endpoint(&self, http: &HttpAction) -> Vec<Finding> {
-        let open = |gap: &Gap| matches!(gap.at, Spot::Url | Spot::Header(_));
-        let whole = !self.gaps.iter().any(open);
-        endpoint::look(self.thing, http, self.safe_get && whole, whole, EXCHANGE).await
+        let headers = self.later(|at| matches!(at, Spot::Header(_)));
+        let address = self.later(|at| *at == Spot::Url);
+        let whole = headers.is_none();
+        let safe_get = self.safe_get && whole && address.is_none();
+        let found = match endpoint::look(self.thing, http, safe_get, whole, EXCHANGE).await {
+            Ok(found) => found,
+            Err(unreachable) => return vec![*unreachable],
+        };
+        let Some(later) = address else { return found };
+        let asked = self.is_asked(|at| *at == Spot::Url);
+        let guessed = |finding: Finding| {
+            let what = format!(
+                "the server answers; whether the address is right is only known {later} (with a made-up value: {})",
+                finding.what
+            );
+            self.known_later(asked || finding.verdict != Grade::Ok, what)
+        };
+        found.into_iter().map(guessed).collect()
     }
 
     async fn program(&self, command: &CommandAction) -> Vec<Finding> {
@@ -105,6 +175,13 @@ impl Deed<'_> {
             _ => None,
         });
         command.environment.extend(later);
+        for gap in self.gaps {
+            if let Spot::Argument(at) = gap.at
+                && let Some(argument) = command.argv.get_mut(at)
+            {
+                *argument = gap.text.show(|blank| format!("{}{blank}⟩", program::OPEN));
+            }
+        }
         let (surroundings, purpose) = (self.around.surroundings.clone(), self.purpose.to_owned());
         aside(self.thing, move || {
             let runnable = Runnable {
@@ -134,6 +211,14 @@ impl Deed<'_> {
         });
         let found = looked.findings.iter().map(|what| {
             let doubt = ["not verified", "not encrypted", "could not be looked at"];
+            if !known && what.contains("only the grammar") {
+                // A value is missing, and the server cannot plan the statement without it.
+                let is_parameter = |at: &Spot| matches!(at, Spot::Parameter(_));
+                let later = self.later(is_parameter).unwrap_or_default();
+                let what = what.split_once(", is known when it runs").map_or(&**what, |of| of.0);
+                let what = format!("{what}, is only known {later}");
+                return self.known_later(self.is_asked(is_parameter), what);
+            }
             let doubtful = doubt.iter().any(|text| what.contains(text));
             let grade = if doubtful { Grade::Warning } else { Grade::Ok };
             let finding = Finding::new(self.thing, grade, what.clone());

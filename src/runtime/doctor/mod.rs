@@ -8,6 +8,8 @@ mod acting;
 
 mod deeds;
 
+mod given;
+
 mod readings;
 
 mod watching;
@@ -29,6 +31,8 @@ use tokio::{
     task::JoinSet,
     time::{Instant, timeout, timeout_at},
 };
+
+pub use acting::NEVER_TRIED;
 
 use super::check;
 use crate::{
@@ -116,8 +120,8 @@ struct Around {
     looks: BTreeMap<SourceId, Look>,
     /// Sources that are not looked at, because an action posts to their address.
     unsafe_gets: BTreeMap<SourceId, String>,
-    /// Whose certificate is looked at by whom: each once.
-    certificates: BTreeMap<Thing, Target>,
+    /// Which servers' certificates are looked at by whom: each once.
+    certificates: BTreeMap<Thing, Vec<Target>>,
     history: Result<Vec<PastRun>, String>,
     now: Moment,
 }

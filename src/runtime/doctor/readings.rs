@@ -89,8 +89,18 @@ pub(super) fn missing(name: &str, why: &str) -> String {
     }
 }
 
+/// That something is left out. A variable that is not set may be meant; a file that somebody
+/// named and that cannot be read is not.
+pub(super) fn left_out(thing: &Thing, why: &str, what: String) -> Finding {
+    let grade = if why.contains("cannot be read") { Grade::Warning } else { Grade::Skipped };
+    Finding::new(thing, grade, what).cure(cure_of_disabled(why))
+}
+
 /// What to do about a source that is not asked.
 pub(super) fn cure_of_disabled(why: &str) -> String {
+    if why.contains("cannot be read") {
+        return "check the path and its permissions".to_owned();
+    }
     match why.split_once("set ") {
         Some((_, names)) => format!("set {names} to have it"),
         None => "configure it to have it".to_owned(),
@@ -176,6 +186,9 @@ pub(super) fn failed(thing: &Thing, failure: &Failure) -> Finding {
             }
             FailureKind::MissingEndpoint => {
                 "correct the address, or deploy the version of the service that has it"
+            }
+            FailureKind::WrongMethod => {
+                "it does not take GET: name the address that is read with it"
             }
             FailureKind::Refused | FailureKind::Unreachable | FailureKind::Timeout => {
                 "look whether it runs, and whether a firewall lets this machine through"

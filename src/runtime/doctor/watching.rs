@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
+
 use super::{Around, EXCHANGE, aside, readings};
 use crate::{
     config::profile::{
-        ActionKind, LogOrigin, NotifyKind, Profile, Program, RedisAddress, SourceConfig,
-        SourceKind, SslMode, TlsOptions,
+        ActionConfig, ActionKind, LogOrigin, Look, NotifyKind, Profile, Program, RedisAddress,
+        SourceConfig, SourceKind, SslMode, Step, StepKind, TlsOptions,
     },
     doctor::{
         certificates::{self, Target},
@@ -59,34 +61,54 @@ fn web_address(kind: &SourceKind) -> Option<&url::Url> {
 }
 
 /// Whose certificates are looked at: each server once, for the first thing that uses it.
-pub(super) fn certificates(profile: &Profile, things: &[Thing]) -> BTreeMap<Thing, Target> {
+pub(super) fn certificates(profile: &Profile, things: &[Thing]) -> BTreeMap<Thing, Vec<Target>> {
     let mut seen = BTreeSet::new();
-    let mut found = BTreeMap::new();
+    let mut found: BTreeMap<Thing, Vec<Target>> = BTreeMap::new();
     for thing in things {
-        let target = match thing.subject {
-            Subject::Source => profile.sources.get(thing.id.as_str()).and_then(of_source),
+        let targets: Vec<Target> = match thing.subject {
+            Subject::Source => {
+                profile.sources.get(thing.id.as_str()).and_then(of_source).into_iter().collect()
+            }
             Subject::Action => {
-                profile.actions.get(thing.id.as_str()).and_then(|action| match &action.kind {
-                    ActionKind::Http(http) => of_url(&http.url, &http.tls),
-                    _ => None,
-                })
+                profile.actions.get(thing.id.as_str()).map(of_action).unwrap_or_default()
             }
             Subject::Notify => {
                 let target = profile.notify.targets.iter().find(|target| target.name == thing.id);
-                target.and_then(|target| match &target.kind {
+                let target = target.and_then(|target| match &target.kind {
                     NotifyKind::Webhook(webhook) => of_url(&webhook.address.url, &webhook.tls),
                     _ => None,
-                })
+                });
+                target.into_iter().collect()
             }
-            _ => None,
+            _ => Vec::new(),
         };
-        if let Some(target) = target
-            && seen.insert((target.host.clone(), target.port))
-        {
-            found.insert(thing.clone(), target);
+        for target in targets {
+            if seen.insert((target.host.clone(), target.port)) {
+                found.entry(thing.clone()).or_default().push(target);
+            }
         }
     }
     found
+}
+
+/// Those that an action sends to, its steps included.
+fn of_action(action: &ActionConfig) -> Vec<Target> {
+    let of_kind = |kind: &ActionKind| match kind {
+        ActionKind::Http(http) => of_url(&http.url, &http.tls),
+        _ => None,
+    };
+    let ActionKind::Sequence(sequence) = &action.kind else {
+        return of_kind(&action.kind).into_iter().collect();
+    };
+    let of_step = |step: &Step| match &step.kind {
+        StepKind::Act(kind) => of_kind(kind),
+        StepKind::Wait(wait) => match &wait.look {
+            Look::Http(http) => of_url(&http.url, &http.tls),
+            Look::Command { .. } | Look::Sql { .. } => None,
+        },
+        StepKind::EnvFile(_) => None,
+    };
+    sequence.steps.iter().filter_map(of_step).collect()
 }
 
 fn of_url(url: &url::Url, tls: &TlsOptions) -> Option<Target> {
@@ -130,12 +152,15 @@ fn of_source(config: &SourceConfig) -> Option<Target> {
     }
 }
 
-/// The days that are left of the certificate that this thing looks at. Where there is no
+/// The days that are left of the certificates that this thing looks at. Where there is no
 /// handshake, the look at the thing itself says so.
-pub(super) async fn certificate(around: &Around, thing: &Thing) -> Option<Finding> {
-    let target = around.certificates.get(thing)?;
-    let seen = certificates::look(target, EXCHANGE).await.ok()?;
-    Some(certificates::judge(thing, target, seen.expiry, around.now.wall))
+pub(super) async fn certificate(around: &Around, thing: &Thing) -> Vec<Finding> {
+    let targets = around.certificates.get(thing).map(Vec::as_slice).unwrap_or_default();
+    let looks = targets.iter().map(|target| async move {
+        let seen = certificates::look(target, EXCHANGE).await.ok()?;
+        Some(certificates::judge(thing, target, seen.expiry, around.now.wall))
+    });
+    join_all(looks).await.into_iter().flatten().collect()
 }
 
 /// One source: the look itself, its program, its rights, its certificate, its clock.
@@ -147,9 +172,7 @@ pub(super) async fn source(around: &Around, thing: &Thing) -> Vec<Finding> {
         let off = off_without(around, &info.id);
         let what =
             if off.is_empty() { why.clone() } else { format!("{why}; off because of that: {off}") };
-        return vec![
-            Finding::new(thing, Grade::Skipped, what).cure(readings::cure_of_disabled(why)),
-        ];
+        return vec![readings::left_out(thing, why, what)];
     }
     if let Some(action) = around.unsafe_gets.get(&info.id) {
         let what = format!(
@@ -158,7 +181,11 @@ pub(super) async fn source(around: &Around, thing: &Thing) -> Vec<Finding> {
         let cure = format!(
             "make sure that a GET only reads there, then write safe_get = true in action.{action}"
         );
-        return vec![Finding::new(thing, Grade::Warning, what).cure(cure)];
+        // A handshake is no GET, and nobody else looks at this server's certificate.
+        let seen = certificate(around, thing).await;
+        return std::iter::once(Finding::new(thing, Grade::Warning, what).cure(cure))
+            .chain(seen)
+            .collect();
     }
     let Some(config) = around.profile.sources.get(&info.id) else { return Vec::new() };
     let (mut found, rights, certificate, program) = tokio::join!(
@@ -167,7 +194,12 @@ pub(super) async fn source(around: &Around, thing: &Thing) -> Vec<Finding> {
         certificate(around, thing),
         program_of(around, thing, config, &info.title),
     );
-    found.extend(program);
+    // The look at the source may have met the same, and says it in the same words.
+    let new = program
+        .into_iter()
+        .filter(|finding| !found.iter().any(|known: &Finding| known.what.contains(&finding.what)));
+    let new: Vec<Finding> = new.collect();
+    found.extend(new);
     found.extend(rights);
     found.extend(certificate);
     found

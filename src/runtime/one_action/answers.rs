@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::Ended;
 use crate::domain::{
     ask::{Answer, Answers, Ask, Veiled},
@@ -50,6 +52,7 @@ pub enum Given {
 pub(super) fn of(
     spec: &ActionSpec,
     given: &BTreeMap<String, Given>,
+    now: Timestamp,
 ) -> Result<(ActionSpec, Answers), Ended> {
     if let Some(unknown) = given.keys().find(|name| spec.asks.iter().all(|ask| ask.name != **name))
     {
@@ -62,13 +65,13 @@ pub(super) fn of(
     }
     let mut answers = Answers::none();
     for ask in &spec.asks {
-        answers.insert(ask.name.clone(), answer(ask, given.get(&ask.name))?);
+        answers.insert(ask.name.clone(), answer(ask, given.get(&ask.name), now)?);
     }
-    let spec = spec.answered(&answers).map_err(Ended::Refused)?;
+    let spec = spec.answered(&answers, now).map_err(Ended::Refused)?;
     Ok((spec, answers))
 }
 
-fn answer(ask: &Ask, given: Option<&Given>) -> Result<Answer, Ended> {
+fn answer(ask: &Ask, given: Option<&Given>, now: Timestamp) -> Result<Answer, Ended> {
     let name = &ask.name;
     match given {
         Some(Given::Argument(_)) if ask.secret => Err(Ended::Misused(format!(
@@ -80,7 +83,7 @@ fn answer(ask: &Ask, given: Option<&Given>) -> Result<Answer, Ended> {
         Some(Given::Elsewhere(text)) => Ok(ask.answer(text.expose().to_owned())),
         None => match &ask.default {
             Some(default) => Ok(ask.answer(default.clone())),
-            None => Err(Ended::Refused(format!("{}: --ask {name}=VALUE", ask.missing()))),
+            None => Err(Ended::Refused(format!("{}: --ask {name}=VALUE", ask.missing(now)))),
         },
     }
 }

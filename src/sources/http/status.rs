@@ -37,7 +37,8 @@ impl Refusal<'_> {
         let kind = match self.status {
             401 => FailureKind::NotAuthorised,
             403 => FailureKind::Forbidden,
-            404 | 405 | 410 | 501 => FailureKind::MissingEndpoint,
+            404 | 410 => FailureKind::MissingEndpoint,
+            405 | 501 => FailureKind::WrongMethod,
             429 => FailureKind::Throttled,
             500..=599 => FailureKind::Server,
             _ => FailureKind::BadAnswer,
@@ -94,6 +95,9 @@ impl Refusal<'_> {
             FailureKind::MissingEndpoint => {
                 Some("the path may not exist in this deployment; this is not an outage".to_owned())
             }
+            FailureKind::WrongMethod => {
+                Some("it does not take GET: name the address that is read with it".to_owned())
+            }
             _ => None,
         }
     }
@@ -119,8 +123,8 @@ mod tests {
             (401, FailureKind::NotAuthorised),
             (403, FailureKind::Forbidden),
             (404, FailureKind::MissingEndpoint),
-            (405, FailureKind::MissingEndpoint),
-            (501, FailureKind::MissingEndpoint),
+            (405, FailureKind::WrongMethod),
+            (501, FailureKind::WrongMethod),
             (429, FailureKind::Throttled),
             (500, FailureKind::Server),
             (503, FailureKind::Server),

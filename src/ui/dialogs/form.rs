@@ -16,7 +16,7 @@ use super::{
 use crate::{
     app::{
         actions::form::{Choices, Field, Form},
-        state::State,
+        state::{State, World},
     },
     domain::text::safe,
 };
@@ -36,7 +36,7 @@ pub fn sheet(state: &State, form: &Form, width: usize, theme: Theme) -> Sheet {
     let title = spec.map_or(form.action.as_str(), |spec| spec.title.as_str());
     let mut page = Page::new(form, width, theme);
     for (position, field) in form.fields.iter().enumerate() {
-        page.field(field, position == form.focus);
+        page.field(field, &state.world, position == form.focus);
     }
     if let Some(field) = form.focused() {
         page.list(field, &field.choices(&state.world));
@@ -77,13 +77,13 @@ impl Page {
         self.label + 4
     }
 
-    fn field(&mut self, field: &Field, focused: bool) {
+    fn field(&mut self, field: &Field, world: &World, focused: bool) {
         let theme = self.theme;
         let pointer = if focused { theme.glyphs().pointer } else { " " };
         let style = if focused { theme.strong() } else { theme.text() };
         let label = paint::column(&field.ask.title, self.label, theme);
         let room = self.width.saturating_sub(self.lead());
-        let said = beside(field, focused);
+        let said = beside(field, world, focused);
         let typed = shown(field, theme);
         let beside = typed.width().max(TYPED) + 2 + said.0.width() <= room;
         // The cursor needs a column behind the last character.
@@ -134,10 +134,19 @@ impl Page {
         let at = |wanted: &str| choices.values.iter().position(|value| value == wanted);
         let marked = field.chosen.as_deref().and_then(at).or_else(|| at(field.text.expose()));
         let first = (marked.unwrap_or(0) + 1).saturating_sub(IN_SIGHT);
+        let in_sight = choices.values.iter().skip(first).take(IN_SIGHT);
+        let widest = in_sight.map(|value| value.width()).max().unwrap_or_default();
         for (position, value) in choices.values.iter().enumerate().skip(first).take(IN_SIGHT) {
             let chosen = marked == Some(position);
             let pointer = if chosen { theme.glyphs().pointer } else { " " };
-            let value = format::fit(value, self.width.saturating_sub(6), theme.glyphs().ellipsis);
+            let label = choices.labels.get(position).map(|label| safe(label)).unwrap_or_default();
+            let value = if label.is_empty() {
+                value.clone()
+            } else {
+                let gap = " ".repeat(widest.saturating_sub(value.width()));
+                format!("{value}{gap}  {label}")
+            };
+            let value = format::fit(&value, self.width.saturating_sub(6), theme.glyphs().ellipsis);
             let style = if chosen { theme.selected() } else { theme.text() };
             self.lines.push(Line::styled(format!("  {pointer} {value} "), style));
         }
@@ -154,12 +163,12 @@ fn shown(field: &Field, theme: Theme) -> String {
 }
 
 /// What stands beside a field, and whether it is a complaint.
-fn beside(field: &Field, focused: bool) -> (String, bool) {
-    match field.wrong() {
+fn beside(field: &Field, world: &World, focused: bool) -> (String, bool) {
+    match field.wrong(world) {
         Some(why) if field.is_touched() => (safe(&why).into_owned(), true),
         Some(_) | None if !field.text.expose().is_empty() && !focused => (String::new(), false),
         _ => (
-            field.ask.hint.as_deref().map(|hint| safe(hint).into_owned()).unwrap_or_default(),
+            field.ask.hint(world.now.wall).map(|hint| safe(&hint).into_owned()).unwrap_or_default(),
             false,
         ),
     }

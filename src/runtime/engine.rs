@@ -29,6 +29,7 @@ pub(super) use self::groups::groups_of;
 use self::{asking::keep_polling, journal::Writer};
 use super::{
     attach::Wanted,
+    check::has_counters,
     clock::Clock,
     event_loop::Hands,
     keep::Keeper,
@@ -53,6 +54,9 @@ use crate::{
         observation::KeyScan,
     },
 };
+
+/// A counter says nothing before the second look, which need not wait for a long interval.
+const SECOND_LOOK: Duration = Duration::from_secs(5);
 
 /// Lines of the journal that are looked through for earlier runs.
 pub(super) const HISTORY: usize = 200;
@@ -147,6 +151,14 @@ impl Engine {
                 continue;
             }
             let (orders, orders_in) = mpsc::channel(4);
+            if config.interval > SECOND_LOOK * 2 && has_counters(&self.profile, &config.id) {
+                let again = orders.clone();
+                self.pollers.spawn(async move {
+                    tokio::time::sleep(SECOND_LOOK).await;
+                    // Where it is asked already, it has looked twice.
+                    let _ = again.try_send(Order::Now);
+                });
+            }
             self.orders.insert(config.id.clone(), orders);
             let (clock, said) = (self.clock, self.outlets.said.clone());
             self.pollers.spawn(keep_polling(config.clone(), clock, orders_in, said));

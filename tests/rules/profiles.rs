@@ -81,7 +81,7 @@ fn rules_of(profile: &str) -> Vec<String> {
     let text = std::fs::read_to_string(directory().join(format!("../{profile}.toml"))).unwrap();
     let names = text.split("${").skip(1).filter_map(|rest| rest.split(['}', ':', '+']).next());
     let web = |name: &str| match name {
-        "today" | "REDIS_PORT" | "REDIS_SCHEME" => None,
+        "today" | "REDIS_PORT" | "REDIS_SCHEME" | "EXODRIVE_NEVER_BLOCK" => None,
         "REDIS_HOST" => Some((name.to_owned(), "127.0.0.1".to_owned())),
         name => Some((name.to_owned(), "http://127.0.0.1:1".to_owned())),
     };

@@ -31,12 +31,16 @@ struct Bench {
     engine: Engine,
     actions: mpsc::Receiver<ActionEvent>,
     events: mpsc::Receiver<Event>,
-    _said: mpsc::Receiver<Said>,
+    said: mpsc::Receiver<Said>,
 }
 
 /// An engine with a journal, and what it says; `room` for what actions say.
 fn bench(directory: &Path, room: usize) -> Bench {
-    let profile = loaded(directory, "").profile;
+    with(directory, "", room)
+}
+
+fn with(directory: &Path, more: &str, room: usize) -> Bench {
+    let profile = loaded(directory, more).profile;
     let clock = Clock::start();
     let opened = Actions::open(&directory.join("state"), Arc::new(move || clock.now()));
     let journal = Some(Arc::new(opened.unwrap().0));
@@ -45,7 +49,7 @@ fn bench(directory: &Path, room: usize) -> Bench {
     let (said, said_in) = mpsc::channel(256);
     let outlets = Outlets { actions: actions_to, events: events_to, said };
     let engine = Engine::new(profile, clock, outlets, journal, None);
-    Bench { engine, actions, events, _said: said_in }
+    Bench { engine, actions, events, said: said_in }
 }
 
 fn state() -> State {
@@ -182,4 +186,30 @@ fn an_action_may_meet_the_keys_of_every_redis_that_it_deletes_from() {
         let names: Vec<&str> = groups.iter().map(|group| group.name.as_ref()).collect();
         assert_eq!(names, ["sessions of one"], "{action}");
     }
+}
+
+/// What counts is looked at twice soon, however long its interval is; nothing else is.
+#[tokio::test(start_paused = true)]
+async fn a_counter_does_not_wait_a_whole_interval_for_its_second_look() {
+    let directory = tempfile::tempdir().unwrap();
+    let more = "interval = \"10m\"\n[source.redis]\nkind = \"redis\"\n\
+                url = \"redis://127.0.0.1:1/\"\ninterval = \"10m\"\n\
+                [cache.redis]\nsource = \"redis\"\n";
+    let mut bench = with(directory.path(), more, 8);
+    bench.engine.start_polling();
+    let mut looks: BTreeMap<SourceId, usize> = BTreeMap::new();
+    let minute = tokio::time::sleep(Duration::from_secs(60));
+    tokio::pin!(minute);
+    loop {
+        tokio::select! {
+            Some(said) = bench.said.recv() => {
+                if let Said::Observed(observation) = said {
+                    *looks.entry(observation.source.clone()).or_default() += 1;
+                }
+            }
+            () = &mut minute => break,
+        }
+    }
+    assert_eq!(looks.get(&SourceId::from("redis")), Some(&2), "{looks:?}");
+    assert_eq!(looks.get(&SourceId::from("api")), Some(&1), "{looks:?}");
 }

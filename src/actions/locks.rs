@@ -32,10 +32,23 @@ pub(super) struct Owner {
     pub(super) run: RunId,
     /// Of which action.
     pub(super) action: ActionId,
+    /// On what, as `service/environment`.
+    #[serde(default)]
+    pub(super) target: String,
     /// By whom.
     pub(super) by: String,
     /// Since when.
     pub(super) since: Timestamp,
+}
+
+impl Owner {
+    /// What they do, and on what.
+    fn what(&self) -> String {
+        match self.target.as_str() {
+            "" => self.action.to_string(),
+            target => format!("{} on {target}", self.action),
+        }
+    }
 }
 
 /// Why a lock is not to be had.
@@ -53,7 +66,7 @@ pub(super) enum Conflict {
         /// The lock.
         scope: String,
         /// Whose it was.
-        owner: Owner,
+        owner: Box<Owner>,
         /// The process; none where it may run and cannot be seen from here.
         pid: Option<i32>,
     },
@@ -77,25 +90,28 @@ impl fmt::Display for Conflict {
         match self {
             Self::Held { scope, owner: Some(owner) } => {
                 let since = owner.since.strftime("%H:%M:%SZ");
-                let Owner { by, action, run, .. } = owner;
-                write!(f, "{by} has been running {action} since {since} (run {run}, lock {scope})")
+                let (by, what, run) = (&owner.by, owner.what(), &owner.run);
+                write!(f, "{by} has been running {what} since {since} (run {run}, lock {scope})")
             }
             Self::Held { scope, owner: None } => {
                 write!(f, "somebody else on this machine is just taking the lock {scope}")
             }
-            Self::Unsupervised { scope, owner: Owner { by, action, run, .. }, pid } => match pid {
-                Some(pid) => write!(
-                    f,
-                    "process {pid} of {action} by {by} still runs, UNSUPERVISED (run {run}, lock \
-                     {scope})"
-                ),
-                None => write!(
-                    f,
-                    "the runner of {action} by {by} is gone, and whether its program still runs \
-                     can only be seen by them or by root: a console of theirs tells, and frees \
-                     the lock {scope} (run {run})"
-                ),
-            },
+            Self::Unsupervised { scope, owner, pid } => {
+                let (by, what, run) = (&owner.by, owner.what(), &owner.run);
+                match pid {
+                    Some(pid) => write!(
+                        f,
+                        "process {pid} of {what} by {by} still runs, UNSUPERVISED (run {run}, \
+                         lock {scope})"
+                    ),
+                    None => write!(
+                        f,
+                        "the runner of {what} by {by} is gone, and whether its program still \
+                         runs can only be seen by them or by root: a console of theirs tells, \
+                         and frees the lock {scope} (run {run})"
+                    ),
+                }
+            }
             Self::Unusable(why) => f.write_str(why),
         }
     }
@@ -188,7 +204,7 @@ fn left_behind(
             Program::Hidden => None,
             Program::Gone => return None,
         };
-        Some(Conflict::Unsupervised { scope, owner, pid })
+        Some(Conflict::Unsupervised { scope, owner: Box::new(owner), pid })
     };
     names.into_iter().filter_map(conflict).collect()
 }
@@ -292,6 +308,7 @@ mod tests {
         Owner {
             run: run.into(),
             action: "deploy".into(),
+            target: "shop/production".to_owned(),
             by: "alice@bastion".to_owned(),
             since: Timestamp::UNIX_EPOCH,
         }

@@ -286,6 +286,9 @@ pub struct StartRun {
     pub asked: Answers,
     /// Why and from whom a lock is taken over, where it is.
     pub take_over: Option<TakeOver>,
+    /// How many keys the preview that was agreed to would affect, where it counted any.
+    #[serde(default)]
+    pub affected: Option<u64>,
     /// It is run for practice.
     #[serde(default)]
     pub drill: bool,

@@ -11,7 +11,7 @@ use crate::{
         JournalError,
         journal::{self, entry::Line},
     },
-    domain::text,
+    domain::{action::Claim, text},
 };
 
 /// The chain is broken.
@@ -70,7 +70,7 @@ fn show(path: &std::path::Path, options: &Show) -> color_eyre::Result<ExitCode> 
     };
     let lines = match journal::lines(path, options.last, &wanted) {
         Ok(lines) => lines,
-        Err(error) => return unreadable(&error),
+        Err(error) => return unreadable(&journal::verify(path).err().unwrap_or(error)),
     };
     if let Err(error @ JournalError::Broken { .. }) = journal::verify(path) {
         out::error(&format!("BROKEN: {error}; what follows may not be the truth"));
@@ -115,6 +115,11 @@ fn in_words(line: &Line) -> String {
     words.extend(entry.run.as_ref().map(ToString::to_string));
     words.extend(entry.process.as_ref().map(|process| format!("process {}", process.pid)));
     words.extend(entry.outcome.map(|outcome| outcome.word().to_owned()));
+    words.extend(entry.result.as_ref().and_then(|result| match result.claim {
+        Claim::Cancelled => Some("CANCELLED".to_owned()),
+        Claim::NotSent => Some("NEVER STARTED".to_owned()),
+        Claim::Done | Claim::Refused | Claim::Unclear => None,
+    }));
     words.extend(entry.result.as_ref().map(|result| result.summary.clone()));
     words.extend(
         entry

@@ -211,7 +211,9 @@ fn plan(preview: &Preview, against: &[String]) -> String {
     for group in &preview.groups {
         let what = if group.protected { "kept" } else { "affected" };
         let keys = if group.keys == 1 { "key" } else { "keys" };
-        lines.push(format!("{} {keys} {what}: {}", group.keys, group.pattern));
+        let sure = if group.exact { "" } else { ", estimated" };
+        let bytes = group.bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
+        lines.push(format!("{} {keys}{sure} {what}{bytes}: {}", group.keys, group.pattern));
     }
     lines.extend(preview.findings.iter().cloned());
     lines.extend(against.iter().map(|why| format!("it could not be started now: {why}")));

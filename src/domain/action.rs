@@ -67,6 +67,20 @@ pub struct Preview {
     pub digest: String,
 }
 
+impl Preview {
+    /// How many keys it would affect, where it counted any.
+    pub fn affected(&self) -> Option<u64> {
+        let affected = self.groups.iter().filter(|group| !group.protected);
+        (!self.groups.is_empty()).then(|| affected.map(|group| group.keys).sum())
+    }
+}
+
+/// Whether so many keys are not what was agreed to, which was `agreed`: half as many again, and
+/// a hundred besides, may come while somebody reads.
+pub fn has_grown(agreed: u64, now: u64) -> bool {
+    now > agreed.saturating_add(agreed / 2).saturating_add(100)
+}
+
 /// How a refusal begins that only says that somebody holds a lock: the only kind that a
 /// take-over overrules.
 pub const LOCKED: &str = "locked: ";

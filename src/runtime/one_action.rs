@@ -210,6 +210,10 @@ impl Session<'_> {
                 Err(ended) => return ended,
             };
         }
+        if spec.guard.wants_second_person() && self.asked.break_glass {
+            let text = "BREAK GLASS: nobody else agreed; the journal says so, and it is reviewed";
+            self.note(text.to_owned());
+        }
         if spec.guard.wants_target_typed()
             && let Some(ended) = self.count_down().await
         {
@@ -318,6 +322,7 @@ impl Session<'_> {
             needs_second: spec.guard.wants_second_person(),
             break_glass: self.asked.break_glass,
             asked: self.answers.clone(),
+            affected: preview.affected(),
             take_over: self
                 .asked
                 .take_over

@@ -1,6 +1,8 @@
 //! What the alerts call for, in lines below the header: the worst alert that nobody looks
 //! after, whom to call, and what is kept quiet.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::{
@@ -31,7 +33,35 @@ pub(super) fn bands(state: &State) -> Vec<Band> {
     if let Some(prompt) = escalation::prompt(&state.world) {
         bands.push((Tone::Bad(Verdict::Critical), format!("ESCALATE: {prompt}")));
     }
+    bands.extend(banners(state, &rows));
     bands
+}
+
+/// The states that somebody has to end, for as long as they last; not said twice.
+fn banners(state: &State, rows: &[AlertRow]) -> Vec<Band> {
+    let alerts = &state.world.alerts;
+    let told = loudest(rows).map(|row| Arc::clone(&row.rule));
+    let stands = |row: &&AlertRow| {
+        let rule = alerts.rule(&row.rule);
+        row.phase.is_active()
+            && rule.is_some_and(|rule| rule.banner)
+            && told.as_ref() != Some(&row.rule)
+    };
+    let band = |row: &AlertRow| {
+        let since = row.since.map(|at| format::seconds_of_day(at, state.view.utc));
+        let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
+        let summary = alerts.rule(&row.rule).and_then(|rule| rule.summary.clone());
+        let summary = summary.map(|summary| format!(": {summary}")).unwrap_or_default();
+        (Tone::Bad(Verdict::Warning), format!("{}{since}{summary}", row.title))
+    };
+    rows.iter().filter(stands).map(band).collect()
+}
+
+/// The worst alert that nobody looks after.
+fn loudest(rows: &[AlertRow]) -> Option<&AlertRow> {
+    rows.iter()
+        .filter(|row| row.calls())
+        .min_by_key(|row| (std::cmp::Reverse(row.severity), row.priority))
 }
 
 /// What is kept quiet, and what fires and is looked after. Said without noise, but said: an
@@ -68,10 +98,7 @@ pub(super) fn quiet(state: &State) -> Option<Band> {
 
 /// `CRIT Redis is gone since 14:02:10, +2 more firing, 1 pending  is false  x → …`
 fn worst(state: &State, rows: &[AlertRow]) -> Option<Band> {
-    let row = rows
-        .iter()
-        .filter(|row| row.calls())
-        .min_by_key(|row| (std::cmp::Reverse(row.severity), row.priority))?;
+    let row = loudest(rows)?;
     let calling = rows.iter().filter(|row| row.calls()).count();
     let pending = rows.iter().filter(|row| row.phase == Phase::Pending).count();
     let mut head = format!("{} {}", row.verdict.word(), text::clip(&row.title, TITLE));

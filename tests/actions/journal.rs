@@ -185,6 +185,16 @@ fn lines_that_are_cut_off_the_end_are_missed() {
     }
 }
 
+#[test]
+fn a_journal_that_is_gone_as_a_whole_is_missed() {
+    let desk = five();
+    fs::remove_file(desk.journal()).expect("removed");
+    assert!(first_bad(&desk).1.contains("5 lines were here once"), "{:?}", first_bad(&desk));
+    fs::remove_file(desk.journal().with_extension("head")).expect("removed");
+    let nothing = verify(&desk.journal()).expect_err("none was ever here");
+    assert!(matches!(nothing, JournalError::Io { .. }), "{nothing}");
+}
+
 /// What is remembered may be behind after a crash, or unreadable: then it says nothing.
 #[test]
 fn an_end_that_was_not_remembered_complains_of_nothing() {

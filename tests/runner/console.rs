@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use super::{
     PROGRAM, Place,
-    common::pty::Pty,
+    common::{pty::Pty, servers::RedisServer},
     eventually, fs,
     mended::{STOPS, actions},
     runs,
@@ -120,7 +120,7 @@ fn a_lock_is_taken_over_from_another_console() {
     pty.arm();
     pty.send(":rollback\r");
     pty.wait_for_text("IT CANNOT BE STARTED");
-    pty.wait_for_text("has been running deploy");
+    pty.wait_for_text("has been running deploy on shop/test");
     // What is typed in the first moments is dropped.
     pty.wait_until_quiet(Duration::from_millis(400));
     pty.send("T");
@@ -136,4 +136,47 @@ fn a_lock_is_taken_over_from_another_console() {
     let intent = &place.of_kind("intent")[1];
     assert_eq!(intent["take_over"]["reason"], "the deploy hangs");
     assert_eq!(place.done(), 1);
+}
+
+fn redis(port: u16, command: &[&str]) -> String {
+    let output = std::process::Command::new("redis-cli")
+        .args(["-p", &port.to_string()])
+        .args(command)
+        .output()
+        .expect("redis-cli is installed with redis-server");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn pages(port: u16, count: &str) {
+    let script = "for i = 1, ARGV[1] do redis.call('SET', 'page:' .. i, 1) end";
+    redis(port, &["eval", script, "0", count]);
+}
+
+/// What was agreed to was a number of keys; many more of them are asked about again.
+#[test]
+fn keys_that_have_come_since_the_preview_are_not_deleted_unseen() {
+    let server = RedisServer::start(&[]);
+    pages(server.port, "50");
+    let place = Place::new(&format!(
+        "[source.redis]\nkind = \"redis\"\nurl = \"redis://127.0.0.1:{}/0\"\n\
+         [action.clear]\nkind = \"redis\"\nguard = \"G1\"\ncooldown = \"0s\"\n\
+         source = \"redis\"\ndelete = [\"page:*\"]\nproof = [\"result.deleted > 0\"]\n",
+        server.port
+    ));
+    let mut pty = console(&place);
+    pty.arm();
+    pty.send(":clear\r");
+    pty.wait_for_text("50 keys");
+    pages(server.port, "500");
+    pty.say_yes();
+    pty.wait_for_text("NEVER STARTED");
+    pty.wait_for_text("50 were agreed to");
+    assert_eq!(redis(server.port, &["dbsize"]), "500");
+    // Seen and agreed to, they go.
+    pty.send("\x1b");
+    pty.wait_until_quiet(Duration::from_millis(300));
+    pty.send(":clear\r");
+    pty.wait_for_text("500 keys");
+    pty.say_yes();
+    eventually("they are gone", || redis(server.port, &["dbsize"]) == "0");
 }

@@ -187,3 +187,28 @@ fn the_plain_mode_has_a_line_for_every_change_of_a_state() {
     assert!(line.contains(" firing alert ") && line.contains("acked by alice@bastion"), "{line}");
     assert!(line.contains("critical P0"), "{line}");
 }
+
+/// A state that somebody has to end keeps its line, whatever fires beside it and whoever looks
+/// after it; and is not said twice.
+#[test]
+fn a_state_that_is_to_be_ended_keeps_a_line_of_its_own() {
+    for (mut desk, place) in [(alerting::firing(), 1), (alerting::acknowledged(), 0)] {
+        let before = bands::of(&desk.state);
+        let active: Vec<_> =
+            desk.state.world.alerts.rules.iter().map(|rule| rule.id.clone()).collect();
+        let active: Vec<_> =
+            active.into_iter().filter(|id| desk.state.world.alerts.is_firing(id)).collect();
+        let worst = active.iter().position(|id| id.contains("redis")).unwrap_or(0);
+        for (at, id) in active.iter().enumerate() {
+            for rule in &mut desk.state.world.alerts.rules {
+                rule.banner = rule.id == *id;
+                rule.summary = Some("it stays until somebody ends it".to_owned());
+            }
+            let now = bands::of(&desk.state);
+            let told = now.iter().filter(|(_, text)| text.contains("until somebody ends")).count();
+            let is_worst = place == 1 && at == worst;
+            assert_eq!(now.len(), before.len() + usize::from(!is_worst), "{id}: {now:?}");
+            assert!(told >= usize::from(!is_worst), "{id}: {now:?}");
+        }
+    }
+}

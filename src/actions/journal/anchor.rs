@@ -13,6 +13,7 @@ use std::{
 };
 
 use super::{
+    BadLine, JournalError,
     chain::{HASH, Head},
     place,
 };
@@ -47,6 +48,15 @@ impl Anchor {
 /// it was not, or where it cannot be understood.
 pub(super) fn of(journal: &Path) -> Option<Head> {
     understood(&std::fs::read(file(journal)).ok()?)
+}
+
+/// A journal that is not there, and was once.
+pub(super) fn gone(journal: &Path, error: &io::Error) -> Option<JournalError> {
+    let once = of(journal).filter(|once| once.seq > 0)?;
+    let why = format!("is missing with the whole file: {} lines were here once", once.seq);
+    let bad = BadLine { line: 1, why };
+    let missing = error.kind() == io::ErrorKind::NotFound;
+    missing.then(|| JournalError::Broken { path: journal.to_owned(), bad })
 }
 
 fn file(journal: &Path) -> PathBuf {

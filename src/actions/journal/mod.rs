@@ -69,7 +69,10 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// [`JournalError::Broken`] names the first bad line; otherwise the file cannot be read.
 pub fn verify(path: &Path) -> Result<Verified, JournalError> {
     let unreadable = |error| JournalError::io("cannot be read", path, error);
-    let file = File::open(path).map_err(unreadable)?;
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) => return Err(anchor::gone(path, &error).unwrap_or_else(|| unreadable(error))),
+    };
     // The lock ends with the file; without it, a line that is just being written would
     // look cut off.
     wait_for_lock(path, || file.try_lock_shared())?;

@@ -28,6 +28,7 @@ pub(super) async fn hold(task: &Task, stage: &Stage<'_>) -> Result<Held, String>
     let owner = Owner {
         run: task.run.clone(),
         action: task.config.id.clone(),
+        target: task.target.clone(),
         by: task.journal.who().name(),
         since: (task.clock)().wall,
     };
@@ -87,7 +88,7 @@ async fn ask(
 ) -> Result<bool, String> {
     let (holder, orphan) = match conflict {
         Conflict::Held { owner: Some(holder), .. } => (holder, false),
-        Conflict::Unsupervised { owner: holder, pid: Some(_), .. } => (holder, true),
+        Conflict::Unsupervised { owner: holder, pid: Some(_), .. } => (holder.as_ref(), true),
         // Whoever cannot be seen cannot be asked either.
         Conflict::Unsupervised { pid: None, .. } => return Err(conflict.to_string()),
         Conflict::Held { owner: None, .. } | Conflict::Unusable(_) => return Ok(false),

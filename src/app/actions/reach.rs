@@ -88,7 +88,8 @@ fn said(world: &World, load: &LoadSpec) -> Vec<String> {
     if let Some(spec) = world.catalog.caches.iter().find(|spec| spec.id == load.cache) {
         let row = cache::row(world, spec);
         let title = &row.title;
-        let window = short_duration(row.covered.min(row.window));
+        let window = row.covered.min(row.window).as_secs().max(1);
+        let window = short_duration(std::time::Duration::from_secs(window));
         lines.push(match (row.quality.usable(), row.rate, row.lookups) {
             (false, ..) => format!("how much {title} takes off the database is not known: {}", row.reason),
             (true, HitRate::Known(rate), Some(lookups)) => {

@@ -225,10 +225,11 @@ pub fn verdict(rule: &Rule, alert: &Alert) -> Verdict {
 fn build(world: &World, rule: &Rule, alert: &Alert) -> AlertRow {
     let state = &world.alerts;
     let timing = state.timing(rule);
-    let clause = rule.when.clauses.first();
-    let unit = clause.map_or(Unit::Unknown, |clause| unit_of(&clause.subject));
     let current = alert.finding.as_ref().filter(|finding| finding.value.is_some());
     let known = current.or(alert.last_known.as_ref());
+    // The figure is that of the clause which decided.
+    let clause = rule.when.clauses.get(known.map_or(0, |finding| finding.clause));
+    let unit = clause.map_or(Unit::Unknown, |clause| unit_of(&clause.subject));
     let value = known.and_then(|finding| finding.value.as_ref());
     let limit = known.and_then(|finding| finding.threshold.as_ref()).and_then(Value::as_number);
     let decided = state.handling.priorities.get(&rule.id);

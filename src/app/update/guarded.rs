@@ -370,6 +370,7 @@ pub(super) fn order(
         needs_second: spec.guard.wants_second_person(),
         break_glass: dialog.break_glass,
         take_over: dialog.take_over.clone(),
+        affected: preview.affected(),
         asked: dialog.asked.clone(),
         drill: false,
     }

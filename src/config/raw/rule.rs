@@ -41,6 +41,10 @@ pub struct RawRule {
     /// Actions that may help. A rule never starts one.
     #[serde(default)]
     pub suggests: Vec<String>,
+    /// While it fires, a line of its own below the header says so, whoever looks after it: for
+    /// a state that somebody has to end, such as a deployment that stands rolled back.
+    #[serde(default)]
+    pub banner: bool,
     /// Where it says what to do.
     pub runbook: Option<String>,
     /// What it means, in a sentence.

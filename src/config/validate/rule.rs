@@ -89,6 +89,7 @@ impl Cx<'_> {
             marker: marker.flatten(),
             inhibited_by: raw.inhibited_by.iter().map(|name| Arc::from(name.as_str())).collect(),
             suggests: raw.suggests.iter().map(|name| ActionId::from(name.as_str())).collect(),
+            banner: raw.banner,
             runbook: raw.runbook.clone(),
             summary: raw.summary.clone(),
         })

@@ -34,7 +34,11 @@ pub struct Data<'a> {
 
 /// Evaluates a condition.
 pub fn evaluate(when: &When, data: &Data<'_>, now: Moment) -> Finding {
-    let mut findings = when.clauses.iter().map(|clause| one(clause, data, now));
+    let mut findings = when
+        .clauses
+        .iter()
+        .enumerate()
+        .map(|(at, clause)| Finding { clause: at, ..one(clause, data, now) });
     let Some(first) = findings.next() else {
         return Finding::unknown(Quality::Unconfigured, "the rule has no condition");
     };

@@ -26,6 +26,9 @@ pub struct Finding {
     pub why: Option<String>,
     /// When the newest value that it rests on was seen.
     pub seen: Option<Moment>,
+    /// Which clause of the condition it is of: the one that decided, from 0.
+    #[serde(default)]
+    pub clause: usize,
 }
 
 impl Finding {
@@ -40,6 +43,7 @@ impl Finding {
             covered: None,
             why: None,
             seen: None,
+            clause: 0,
         }
     }
 
@@ -54,6 +58,7 @@ impl Finding {
             covered: None,
             why: Some(why.into()),
             seen: None,
+            clause: 0,
         }
     }
 

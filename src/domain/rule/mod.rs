@@ -203,6 +203,9 @@ pub struct Rule {
     pub inhibited_by: Vec<Arc<str>>,
     /// Actions that may help. Never started by a rule.
     pub suggests: Vec<ActionId>,
+    /// Whether it has a line of its own while it fires, whoever looks after it.
+    #[serde(default)]
+    pub banner: bool,
     /// Where it says what to do.
     pub runbook: Option<String>,
     /// What it means, in a sentence.
@@ -226,6 +229,7 @@ impl Rule {
             marker: None,
             inhibited_by: Vec::new(),
             suggests: Vec::new(),
+            banner: false,
             runbook: None,
             summary: None,
         }

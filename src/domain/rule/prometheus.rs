@@ -29,7 +29,11 @@ pub enum Version {
 /// Evaluates a condition as Prometheus does: never "cannot be said".
 pub fn evaluate(when: &When, series: &SeriesStore, now: Moment, version: Version) -> Finding {
     let sight = Sight { series, now, version };
-    let mut findings = when.clauses.iter().map(|clause| sight.clause(clause));
+    let mut findings = when
+        .clauses
+        .iter()
+        .enumerate()
+        .map(|(at, clause)| Finding { clause: at, ..sight.clause(clause) });
     let Some(first) = findings.next() else {
         return Finding::unknown(Quality::Unconfigured, "the rule has no condition");
     };
@@ -69,6 +73,7 @@ impl Sight<'_> {
             covered: None,
             why: None,
             seen: None,
+            clause: 0,
         }
     }
 

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{super::attach::Wanted, Engine};
+use super::{super::attach::Wanted, Engine, groups_of};
 use crate::{
     app::msg::{Event, StartRun},
     domain::{
-        action::{APPROVAL_LASTS, ActionEvent, ActionStage, Claim, RunResult},
+        action::{APPROVAL_LASTS, ActionEvent, ActionStage, Claim, RunResult, has_grown},
         ids::{ActionId, RunId},
     },
 };
@@ -23,9 +23,27 @@ impl Engine {
             return;
         };
         let events = self.outlets.actions.clone();
+        let groups = groups_of(&self.profile.catalog, &config);
+        let (agreed, clock) = (start.affected, self.clock);
         let order = self.order(start);
         self.waiting.remove(&order.run);
-        tokio::spawn(async move { actions.launch(&config, order, events).await });
+        tokio::spawn(async move {
+            let Some(agreed) = agreed else { return actions.launch(&config, order, events).await };
+            // What is there may have changed since it was counted.
+            let again = actions.preview(&config, &order.asked, order.run.clone(), &groups).await;
+            let now = again.outcome.ok().and_then(|preview| preview.affected());
+            match now.filter(|now| has_grown(agreed, *now)) {
+                None => actions.launch(&config, order, events).await,
+                Some(now) => {
+                    let why = format!(
+                        "not sent: it would affect {now} keys now, and {agreed} were agreed to"
+                    );
+                    let (run, action) = (order.run, config.id);
+                    let event = ActionEvent { run, action, at: clock.now(), stage: unsent(why) };
+                    let _ = events.send(event).await;
+                }
+            }
+        });
     }
 
     fn order(&self, start: StartRun) -> crate::actions::Order {
@@ -88,12 +106,7 @@ impl Engine {
     }
 
     fn not_started(&self, start: &StartRun) {
-        let stage = ActionStage::Finished(RunResult {
-            claim: Claim::NotSent,
-            summary: "it is not configured any more, or there is no journal".to_owned(),
-            readings: BTreeMap::new(),
-            took: Duration::ZERO,
-        });
+        let stage = unsent("it is not configured any more, or there is no journal".to_owned());
         let event = ActionEvent {
             run: start.run.clone(),
             action: start.action.clone(),
@@ -104,4 +117,14 @@ impl Engine {
         let events = self.outlets.actions.clone();
         tokio::spawn(async move { events.send(event).await });
     }
+}
+
+/// It never began, and why.
+fn unsent(summary: String) -> ActionStage {
+    ActionStage::Finished(RunResult {
+        claim: Claim::NotSent,
+        summary,
+        readings: BTreeMap::new(),
+        took: Duration::ZERO,
+    })
 }

@@ -71,6 +71,7 @@ fn start(run: &str) -> StartRun {
         needs_second: false,
         break_glass: false,
         take_over: None,
+        affected: None,
         asked: Answers::none(),
         drill: false,
     }

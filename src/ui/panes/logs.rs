@@ -121,7 +121,7 @@ pub(super) fn dropped(context: &Context<'_>, rows: &[LogRow], width: u16) -> Vec
     let words = logs::dropped_words(left_out + too_long);
     let why = match (left_out, too_long) {
         (0, 0) => return Vec::new(),
-        (_, 0) => "they came too fast to be shown; the figures count them".to_owned(),
+        (_, 0) => "they came too fast to be shown; what the figures count is said above".to_owned(),
         (0, _) => "they were too long".to_owned(),
         (fast, long) => format!("{} came too fast, {} were too long", grouped(fast), grouped(long)),
     };

@@ -172,3 +172,24 @@ fn a_reading_that_its_source_never_had_is_too_old_in_the_end() {
     console.rounds(25, 100.0);
     assert_eq!(console.phase("cron"), Phase::Firing, "{}", console.row("cron").reason);
 }
+
+/// The figure of a condition in several parts is that of the part which decided, in its unit.
+#[test]
+fn the_figure_of_the_part_that_decided_has_its_own_unit() {
+    let mut console = Console::new();
+    let mut changed = catalog();
+    changed.rules =
+        vec![rule("cold", "api.hit_rate < 30% and api.total_ms > 1s", 0, Severity::Warning)];
+    console.reload(changed);
+    for (rate, ms, said) in [
+        (0.1, 46.0, "46 ms, not > 1000 ms"),
+        (0.9, 46.0, "0.9, not < 0.3"),
+        (0.1, 1_500.0, "0.1 < 0.3"),
+    ] {
+        let readings = [("hit_rate", rate), ("total_ms", ms)]
+            .map(|(name, value)| (Arc::from(name), Value::Number(value)));
+        console.observe("api", Ok(Facts { readings: readings.into(), ..Facts::default() }));
+        console.pass(INTERVAL);
+        assert_eq!(console.row("cold").measured.as_deref(), Some(said));
+    }
+}

@@ -26,7 +26,9 @@ pub use self::notify::{
 };
 pub use self::probe::{HostPort, StatuspageSource, TcpSource, TlsSource};
 pub use self::program::{CommandReading, CommandSource, OutputPart, Program};
-pub use self::prometheus::{MetricPart, PrometheusSource, PrometheusTake, Selector};
+pub use self::prometheus::{
+    MetricPart, PointTake, PromQuery, PrometheusSource, PrometheusTake, QueryRange, Selector,
+};
 pub use self::sequence::{EnvFile, Look, SequenceAction, Step, StepKind, Wait};
 pub use self::source::{
     Extract, HttpSource, PostgresSource, PressureConfig, ReadingConfig, RedisAddress, RedisSource,

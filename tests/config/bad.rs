@@ -74,9 +74,12 @@ const GROUPS: &[(&str, &[&str])] = &[
         "prometheus",
         &[
             "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/\"\n",
+            "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/\"\nqueries = {}\n",
             "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/api/v1/query\"\nqueries = { up = \"up\", b = \" \" }\n",
             "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/metrics\"\n[source.x.metrics]\na = \"sum(up)\"\nb = \"x{a=~'b'}\"\nc = { sum = \"x\", histogram = \"y\" }\nd = { histogram = \"y_bucket\", quantile = 0.5 }\ne = { histogram = \"y\", quantile = 95 }\nf = { histogram = \"y\" }\n",
             "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/metrics\"\nmetrics = { p95 = { histogram = \"y\", quantile = 0.95 } }\n[check.x]\nsource = \"x\"\ncritical = [\"p95_low > 1\", \"p95 > 1\"]\n",
+            "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/\"\n[source.x.queries]\na = { query = \" \", range = \"15m\", step = \"0s\", take = \"max\" }\nb = { query = \"up\", range = \"15s\", step = \"15s\", take = \"min\" }\nc = { query = \"up\", range = \"1h\", step = \"10m\", take = \"avg\" }\nd = { query = \"up\", range = \"11000s\", step = \"1s\", take = \"last\" }\ne = { query = \"up\", range = \"1s\", step = \"1500us\", take = \"count\" }\nf = { query = \"up\", range = \"15\", step = \"a while\", take = \"max\" }\nup = { query = \"up\", range = \"15m\", step = \"15s\", take = \"max\" }\n",
+            "[source.x]\nkind = \"prometheus\"\nurl = \"https://h/\"\n[source.x.queries]\na = { query = \"up\", range = \"15m\", step = \"15s\", take = \"sum\" }\nb = { query = \"up\", range = \"15m\", step = \"15s\" }\nc = { query = \"up\", rnge = \"15m\", step = \"15s\", take = \"max\" }\nd = 5\n",
         ],
     ),
     (

@@ -1,5 +1,7 @@
 use std::{
+    fmt::Write as _,
     fs,
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
@@ -7,7 +9,8 @@ use std::{
 use tempfile::TempDir;
 use watchfloor::{
     config::profile::{
-        MetricPart, PrometheusSource, PrometheusTake, Selector, SourceKind, TlsOptions,
+        MetricPart, PointTake, PromQuery, PrometheusSource, PrometheusTake, QueryRange, Selector,
+        SourceKind, TlsOptions,
     },
     domain::{failure::FailureKind, observation::Facts},
     sources::Source,
@@ -36,15 +39,43 @@ impl Server {
 
     /// With more lines in its configuration.
     fn with(more: &str) -> Self {
+        Self::launch(
+            |port| {
+                format!(
+                    "global: {{ scrape_interval: 500ms, scrape_timeout: 400ms }}\n\
+                     scrape_configs: [{{ job_name: self, static_configs: [{{ targets: ['127.0.0.1:{port}'] }}] }}]\n{more}"
+                )
+            },
+            |_| {},
+        )
+    }
+
+    /// One that scrapes nothing and has these samples, in the text of OpenMetrics.
+    fn holding(samples: &str) -> Self {
+        let promtool = program("promtool", "prometheus", &[]);
+        Self::launch(
+            |_| "scrape_configs: []\n".to_owned(),
+            |dir| {
+                let file = dir.join("samples");
+                fs::write(&file, samples).expect("written");
+                let made = Command::new(&promtool)
+                    .args(["tsdb", "create-blocks-from", "openmetrics"])
+                    .args([&file, &dir.join("data")])
+                    .output()
+                    .expect("promtool runs");
+                assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+            },
+        )
+    }
+
+    /// With that configuration for its port, and what is put into its directory before.
+    fn launch(config: impl Fn(u16) -> String, fill: impl Fn(&Path)) -> Self {
         let prometheus = program("prometheus", "prometheus", &[]);
         for _ in 0..5 {
             let dir = TempDir::new().expect("a directory");
             let port = free_port();
-            let config = format!(
-                "global: {{ scrape_interval: 500ms, scrape_timeout: 400ms }}\n\
-                 scrape_configs: [{{ job_name: self, static_configs: [{{ targets: ['127.0.0.1:{port}'] }}] }}]\n{more}"
-            );
-            fs::write(dir.path().join("prometheus.yml"), config).expect("written");
+            fs::write(dir.path().join("prometheus.yml"), config(port)).expect("written");
+            fill(dir.path());
             let mut command = Command::new(&prometheus);
             command
                 .arg(format!("--web.listen-address=127.0.0.1:{port}"))
@@ -77,8 +108,24 @@ fn of(url: &str, take: PrometheusTake, timeout: Duration) -> Source {
 
 fn queries(pairs: &[(&str, &str)]) -> PrometheusTake {
     PrometheusTake::Queries(
-        pairs.iter().map(|(name, query)| ((*name).into(), (*query).to_owned())).collect(),
+        pairs
+            .iter()
+            .map(|(name, query)| {
+                ((*name).into(), PromQuery { text: (*query).to_owned(), over: None })
+            })
+            .collect(),
     )
+}
+
+/// Queries over so many minutes, a point every 15 seconds.
+fn ranges(asked: &[(&str, &str, u64, PointTake)]) -> PrometheusTake {
+    let step = Duration::from_secs(15);
+    let queries = asked.iter().map(|(name, query, minutes, take)| {
+        let range = Duration::from_secs(60 * minutes);
+        let over = Some(QueryRange { range, step, take: *take });
+        ((*name).into(), PromQuery { text: (*query).to_owned(), over })
+    });
+    PrometheusTake::Queries(queries.collect())
 }
 
 fn metric(name: &str, labels: &[(&str, &str)], quantile: Option<f64>, sum: bool) -> MetricPart {
@@ -169,6 +216,98 @@ async fn a_real_server_answers_queries_and_lists_its_metrics() {
     assert!(poll(&mut wrong).await.is_err());
     let mut wrong = of(&format!("{url}/metrics"), queries(&[("a", "up")]), TIMEOUT);
     bad(poll(&mut wrong).await, FailureKind::MissingEndpoint, "404");
+}
+
+/// Samples of the last hour, one every 15 seconds: a quiet gauge with one spike and one dip, one
+/// that ended 20 minutes ago, two of a name, one that is no number, one that is partly none.
+fn an_hour_of_samples() -> String {
+    let now = jiff::Timestamp::now().as_second().div_euclid(15) * 15;
+    let times = || (0..240).rev().map(move |back| (back, now - 15 * back));
+    let mut text = String::from("# TYPE load gauge\n");
+    for (back, time) in times() {
+        // Two minutes and three minutes ago.
+        let value = match back {
+            8 => 9.0,
+            12 => -1.0,
+            _ => 2.0,
+        };
+        writeln!(text, "load {value} {time}").expect("written");
+    }
+    text.push_str("# TYPE ended gauge\n");
+    for (_, time) in times().filter(|(back, _)| *back >= 80) {
+        writeln!(text, "ended 7 {time}").expect("written");
+    }
+    text.push_str("# TYPE pair gauge\n");
+    for side in ["a", "b"] {
+        for (_, time) in times() {
+            writeln!(text, "pair{{side=\"{side}\"}} 1 {time}").expect("written");
+        }
+    }
+    text.push_str("# TYPE none gauge\n");
+    for (_, time) in times() {
+        writeln!(text, "none NaN {time}").expect("written");
+    }
+    text.push_str("# TYPE partly gauge\n");
+    for (back, time) in times() {
+        let value = if back == 8 { "+Inf" } else { "3" };
+        writeln!(text, "partly {value} {time}").expect("written");
+    }
+    text.push_str("# EOF\n");
+    text
+}
+
+#[tokio::test]
+async fn a_real_server_answers_queries_over_a_range() {
+    use PointTake::{Avg, Count, Last, Max, Min};
+    let server = Server::holding(&an_hour_of_samples());
+    let url = format!("http://127.0.0.1:{}", server.port);
+    let mut ready = of(&url, queries(&[("load", "load")]), TIMEOUT);
+    // The value of now knows nothing of the spike.
+    assert_eq!(number(&until(&mut ready, "load").await, "load"), 2.0);
+
+    let take = ranges(&[
+        ("max", "load", 5, Max),
+        ("min", "load", 5, Min),
+        ("avg", "load", 5, Avg),
+        ("last", "load", 5, Last),
+        ("count", "load", 5, Count),
+        ("short", "load", 1, Max),
+        ("scalar", "scalar(vector(4))", 5, Avg),
+        ("summed", "sum(pair)", 5, Max),
+        ("partly", "partly", 5, Max),
+        ("ended", "ended", 45, Max),
+        ("gone", "no_such_metric", 5, Count),
+        ("pair", "pair", 5, Max),
+        ("none", "none", 5, Max),
+        ("matrix", "load[1m]", 5, Max),
+        ("wrong", "sum((", 5, Max),
+    ]);
+    let facts = good(poll(&mut of(&url, take, TIMEOUT)).await);
+    assert_eq!(number(&facts, "max"), 9.0);
+    assert_eq!(number(&facts, "min"), -1.0);
+    assert_eq!(number(&facts, "avg"), (19.0 * 2.0 + 9.0 - 1.0) / 21.0);
+    assert_eq!(number(&facts, "last"), 2.0);
+    assert_eq!(number(&facts, "count"), 21.0);
+    assert_eq!(number(&facts, "short"), 2.0);
+    assert_eq!(number(&facts, "scalar"), 4.0);
+    assert_eq!(number(&facts, "summed"), 2.0);
+    assert_eq!(number(&facts, "partly"), 3.0);
+    assert_eq!(facts.remarks, ["partly: 1 of 21 points are no numbers and left out"]);
+    assert!(missing(&facts, "ended").contains("older than 5 minutes"), "{:?}", facts.missing);
+    assert!(missing(&facts, "gone").starts_with("no series"), "{:?}", facts.missing);
+    assert!(missing(&facts, "pair").starts_with("2 series, not one: aggregate"));
+    assert_eq!(missing(&facts, "none"), "none of its 21 points is a number to judge by");
+    for name in ["matrix", "wrong"] {
+        let why = missing(&facts, name);
+        assert!(why.starts_with("the query is refused: "), "{why}");
+    }
+
+    // The most that is allowed by the configuration is answered.
+    let (range, step) = (Duration::from_millis(10_999 * 290), Duration::from_millis(290));
+    let over = Some(QueryRange { range, step, take: Count });
+    let query = PromQuery { text: "vector(1)".to_owned(), over };
+    let take = PrometheusTake::Queries(vec![("most".into(), query)]);
+    assert_eq!(number(&good(poll(&mut of(&url, take, TIMEOUT)).await), "most"), 11_000.0);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     source::source,
-    value::{Headers, SizeText},
+    value::{DurationText, Headers, SizeText},
 };
 
 source! {
@@ -27,14 +27,55 @@ source! {
         /// Do not verify the certificate at all.
         #[serde(default)]
         pub insecure: bool,
-        /// For a server: instant queries in PromQL by the name of the reading. The answer
-        /// must be one value.
+        /// For a server: queries in PromQL by the name of the reading, of now or over a range.
+        /// The answer must be one value, or one series of values.
         #[serde(default)]
-        pub queries: BTreeMap<String, String>,
+        pub queries: BTreeMap<String, RawQuery>,
         /// For an endpoint: samples by the name of the reading.
         #[serde(default)]
         pub metrics: BTreeMap<String, RawMetric>,
     }
+}
+
+/// A query to a server.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(extend("x-expects" = "a query such as \"sum(rate(http_requests_total[5m]))\", or { query = \"PROMQL\", range = \"15m\", step = \"15s\", take = \"max\" }"))]
+pub enum RawQuery {
+    /// Its value now.
+    Now(String),
+    /// One number out of its values over a range of time.
+    Over(RawRangeQuery),
+}
+
+/// A query over a range of time.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawRangeQuery {
+    /// The query in PromQL. It must give one series.
+    pub query: String,
+    /// How far back from now.
+    pub range: DurationText,
+    /// How far apart its points are, up to five minutes.
+    pub step: DurationText,
+    /// What is taken of the points that are numbers: max, min, avg, last or count.
+    pub take: RawPointTake,
+}
+
+/// What is taken of the points of a range.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RawPointTake {
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+    /// Their mean.
+    Avg,
+    /// The newest.
+    Last,
+    /// How many there are.
+    Count,
 }
 
 /// A sample of an endpoint.

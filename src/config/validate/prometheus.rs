@@ -1,15 +1,29 @@
 //! Prometheus servers and endpoints.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use super::{Cx, Path};
+use super::{Cx, Path, value::written};
 use crate::{
     config::{
-        profile::{MetricPart, PrometheusSource, PrometheusTake, Selector},
-        raw::prometheus::{RawMetric, RawMetricTable, RawPrometheus},
+        profile::{
+            MetricPart, PointTake, PromQuery, PrometheusSource, PrometheusTake, QueryRange,
+            Selector,
+        },
+        raw::prometheus::{
+            RawMetric, RawMetricTable, RawPointTake, RawPrometheus, RawQuery, RawRangeQuery,
+        },
     },
     domain::ids::ReadingName,
 };
+
+/// How many points of a series a server gives: for more it refuses the query ("exceeded maximum
+/// resolution of 11,000 points per timeseries").
+const MOST_POINTS: u128 = 11_000;
+
+/// How far back a server looks for a sample at each point, unless it is told otherwise. With
+/// points further apart, samples between them would count for nothing, and the newest point
+/// would mostly be too old to say anything of now.
+const LOOKBACK: Duration = Duration::from_secs(5 * 60);
 
 impl Cx<'_> {
     /// A Prometheus server or endpoint.
@@ -23,6 +37,12 @@ impl Cx<'_> {
         let take = match (raw.queries.is_empty(), raw.metrics.is_empty()) {
             (false, true) => self.queries(&path.key("queries"), &raw.queries),
             (true, false) => self.metrics(&path.key("metrics"), &raw.metrics),
+            // Each entry has a fault that was reported.
+            (true, true)
+                if self.has_entries(path, "queries") || self.has_entries(path, "metrics") =>
+            {
+                None
+            }
             _ => {
                 self.error(
                     path,
@@ -50,24 +70,79 @@ impl Cx<'_> {
         })
     }
 
-    fn queries(&mut self, path: &Path, raw: &BTreeMap<String, String>) -> Option<PrometheusTake> {
+    /// Whether that table was written with anything in it, sound or not.
+    fn has_entries(&self, path: &Path, key: &str) -> bool {
+        !self.prepared.written.ordered_keys(&path.key(key)).is_empty()
+    }
+
+    fn queries(&mut self, path: &Path, raw: &BTreeMap<String, RawQuery>) -> Option<PrometheusTake> {
         let mut out = Vec::new();
         for (name, query) in raw {
             let path = path.key(name);
             if self.is_measured(&path, name, &super::known::PROMETHEUS) {
                 continue;
             }
-            if query.trim().is_empty() {
-                self.error(
-                    &path,
-                    "there is no query",
-                    "such as \"sum(rate(http_requests_total[5m]))\"",
-                );
-                continue;
-            }
-            out.push((ReadingName::from(name.as_str()), query.clone()));
+            let query = match query {
+                RawQuery::Now(text) => {
+                    self.promql(&path, text).map(|text| PromQuery { text, over: None })
+                }
+                RawQuery::Over(raw) => {
+                    let text = self.promql(&path.key("query"), &raw.query);
+                    let over = self.query_range(&path, raw);
+                    text.zip(over).map(|(text, over)| PromQuery { text, over: Some(over) })
+                }
+            };
+            out.extend(query.map(|query| (ReadingName::from(name.as_str()), query)));
         }
         (out.len() == raw.len()).then_some(PrometheusTake::Queries(out))
+    }
+
+    fn promql(&mut self, path: &Path, text: &str) -> Option<String> {
+        if text.trim().is_empty() {
+            let cure = "such as \"sum(rate(http_requests_total[5m]))\"";
+            self.error(path, "there is no query", cure);
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    fn query_range(&mut self, path: &Path, raw: &RawRangeQuery) -> Option<QueryRange> {
+        let range = self.duration(&path.key("range"), &raw.range);
+        let step = self.duration(&path.key("step"), &raw.step);
+        let (range, step) = range.zip(step)?;
+        let take = match raw.take {
+            RawPointTake::Max => PointTake::Max,
+            RawPointTake::Min => PointTake::Min,
+            RawPointTake::Avg => PointTake::Avg,
+            RawPointTake::Last => PointTake::Last,
+            RawPointTake::Count => PointTake::Count,
+        };
+        if !step.subsec_nanos().is_multiple_of(1_000_000) {
+            let message = format!("the step {:?} is no whole number of milliseconds", raw.step.0);
+            self.error(&path.key("step"), message, "a server knows no finer time");
+            return None;
+        }
+        if step > LOOKBACK {
+            let message = format!("the step {} is longer than 5m", written(step));
+            let cure = "at most \"5m\": a server looks no further back at each point, what lies between would not be seen";
+            self.error(&path.key("step"), message, cure);
+            return None;
+        }
+        if range <= step {
+            let message = format!("the range {} is not longer than its step", written(range));
+            let cure =
+                format!("more than {}, or \"PROMQL\" alone for the value now", written(step));
+            self.error(&path.key("range"), message, cure);
+            return None;
+        }
+        // Both ends have a point.
+        let points = range.as_millis() / step.as_millis() + 1;
+        if points > MOST_POINTS {
+            let message = format!("{points} points are more than a server gives, {MOST_POINTS}");
+            self.error(&path.key("step"), message, "a longer step, or a shorter range");
+            return None;
+        }
+        Some(QueryRange { range, step, take })
     }
 
     fn metrics(

@@ -1,8 +1,10 @@
-//! Prometheus: instant queries to a server, or the text of an endpoint.
+//! Prometheus: queries to a server, of now or over a range, or the text of an endpoint.
 
 mod histogram;
 
 mod query;
+
+mod range;
 
 mod text;
 
@@ -25,7 +27,7 @@ use super::http::{
     header_value, status,
 };
 use crate::{
-    config::profile::{PrometheusSource, PrometheusTake},
+    config::profile::{PromQuery, PrometheusSource, PrometheusTake},
     domain::{
         failure::{Failure, FailureKind},
         ids::ReadingName,
@@ -63,13 +65,14 @@ impl Prometheus {
         match &self.config.take {
             PrometheusTake::Queries(queries) => {
                 for (name, query) in queries {
-                    let url = query_address(&self.config.url, query);
+                    let url = query_address(&self.config.url, query, now.wall);
                     let answer = self.ask(&url, progress).await?;
                     // A query that is wrong is 400 or 422, with the reason as JSON.
                     let accepted = matches!(answer.status(), 200..=299 | 400 | 422);
                     let body = self.body(answer, accepted, now, progress).await?;
-                    let reply = query::reply(&body, now.wall)?;
-                    facts.remarks.extend(reply.warning.map(|text| format!("{name}: {text}")));
+                    let reply = query::reply(&body, query.over.map(|over| over.take), now.wall)?;
+                    let remarks = reply.warning.into_iter().chain(reply.left_out);
+                    facts.remarks.extend(remarks.map(|text| format!("{name}: {text}")));
                     match reply.value {
                         Ok(value) => drop(facts.readings.insert(Arc::clone(name), value)),
                         Err(why) => facts.missing.push((Arc::clone(name), why)),
@@ -142,11 +145,17 @@ impl Prometheus {
     }
 }
 
-/// The address of an instant query.
-fn query_address(server: &Url, query: &str) -> Url {
+/// The address of a query, asked now.
+fn query_address(server: &Url, query: &PromQuery, now: Timestamp) -> Url {
     let mut url = server.clone();
-    url.set_path(&format!("{}/api/v1/query", server.path().trim_end_matches('/')));
-    url.query_pairs_mut().append_pair("query", query);
+    let place = if query.over.is_some() { "query_range" } else { "query" };
+    url.set_path(&format!("{}/api/v1/{place}", server.path().trim_end_matches('/')));
+    let mut pairs = url.query_pairs_mut();
+    pairs.append_pair("query", &query.text);
+    if let Some(over) = &query.over {
+        pairs.extend_pairs(range::parameters(over, now));
+    }
+    drop(pairs);
     url
 }
 
@@ -156,7 +165,8 @@ pub(super) fn request(config: &PrometheusSource) -> String {
     match &config.take {
         PrometheusTake::Metrics(_) => format!("GET {address}"),
         PrometheusTake::Queries(queries) => {
-            let queries: Vec<&str> = queries.iter().map(|(_, query)| query.as_str()).collect();
+            let queries: Vec<String> =
+                queries.iter().map(|(_, query)| range::words(query)).collect();
             format!("query {address}: {}", clip(&queries.join("; "), 300))
         }
     }

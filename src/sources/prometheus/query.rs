@@ -1,11 +1,12 @@
-//! The answers of a Prometheus server to instant queries (its HTTP API, version 1).
+//! The answers of a Prometheus server to queries (its HTTP API, version 1).
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::{bad_answer, number, recent};
+use super::{bad_answer, number, range, recent};
 use crate::{
+    config::profile::PointTake,
     domain::{
         failure::{Failure, FailureKind},
         value::Value,
@@ -34,6 +35,8 @@ pub(super) struct Answered {
     pub(super) value: Result<Value, String>,
     /// What the server warns of.
     pub(super) warning: Option<String>,
+    /// Which points of a range count for nothing.
+    pub(super) left_out: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -43,19 +46,34 @@ struct Data {
     result: Json,
 }
 
-/// Reads an answer. One with a warning may be of a part of the data alone: its value is none.
+/// Reads an answer to an instant query or, where something is taken of its points, to one over a
+/// range. One with a warning may be of a part of the data alone: its value is none.
 ///
 /// # Errors
 /// The answer is not one of Prometheus, or says that it could not answer.
-pub(super) fn reply(body: &[u8], now: Timestamp) -> Result<Answered, Failure> {
+pub(super) fn reply(
+    body: &[u8],
+    take: Option<PointTake>,
+    now: Timestamp,
+) -> Result<Answered, Failure> {
     let mut reply: Reply = serde_json::from_slice(body).map_err(|error| {
         let begins = clip(String::from_utf8_lossy(&body[..body.len().min(400)]).trim(), 80);
         bad_answer(format!("the answer is not one of Prometheus ({error}); it begins: {begins}"))
     })?;
     let warnings = std::mem::take(&mut reply.warnings);
     let is_answer = reply.status == "success";
-    let value = value(reply, now)?;
-    let Some(first) = warnings.first() else { return Ok(Answered { value, warning: None }) };
+    let data = data(reply)?;
+    let (value, left_out) = match (data, take) {
+        (Err(why), _) => (Err(why), None),
+        (Ok(data), None) => (instant(&data, now), None),
+        (Ok(data), Some(take)) => match range::take(&data.result_type, &data.result, take, now) {
+            Ok(taken) => (Ok(Value::Number(taken.value)), taken.remark()),
+            Err(why) => (Err(why), None),
+        },
+    };
+    let Some(first) = warnings.first() else {
+        return Ok(Answered { value, warning: None, left_out });
+    };
     let more = match warnings.len() - 1 {
         0 => String::new(),
         more => format!(" (and {more} more)"),
@@ -64,10 +82,11 @@ pub(super) fn reply(body: &[u8], now: Timestamp) -> Result<Answered, Failure> {
     // What is missing may be all that matches.
     let value =
         if is_answer { Err(format!("the answer may not be whole: {warning}")) } else { value };
-    Ok(Answered { value, warning: Some(warning) })
+    Ok(Answered { value, warning: Some(warning), left_out })
 }
 
-fn value(reply: Reply, now: Timestamp) -> Result<Result<Value, String>, Failure> {
+/// What is answered, or why only this query is not.
+fn data(reply: Reply) -> Result<Result<Data, String>, Failure> {
     if reply.status != "success" {
         let why = clip(reply.error.as_deref().unwrap_or("it does not say why"), 200);
         return match reply.error_type.as_deref() {
@@ -77,8 +96,11 @@ fn value(reply: Reply, now: Timestamp) -> Result<Result<Value, String>, Failure>
             _ => Err(Failure::new(FailureKind::Server, why)),
         };
     }
-    let data = reply.data.ok_or_else(|| bad_answer("the answer has no data"))?;
-    Ok(match (data.result_type.as_str(), &data.result) {
+    reply.data.map(Ok).ok_or_else(|| bad_answer("the answer has no data"))
+}
+
+fn instant(data: &Data, now: Timestamp) -> Result<Value, String> {
+    match (data.result_type.as_str(), &data.result) {
         ("scalar", pair) => sample(pair, now),
         ("vector", Json::Array(series)) => match series.as_slice() {
             [] => Err("no series: nothing matches the query".to_owned()),
@@ -86,7 +108,7 @@ fn value(reply: Reply, now: Timestamp) -> Result<Result<Value, String>, Failure>
             many => Err(format!("{} series, not one: add them up, or select more", many.len())),
         },
         (other, _) => Err(format!("the query gives a {}, not one value", clip(other, 20))),
-    })
+    }
 }
 
 /// The value of a pair of time and text.
@@ -134,23 +156,43 @@ mod tests {
             ),
         ];
         for (body, expected) in table {
-            let got = reply(body.as_bytes(), now).expect("an answer");
+            let got = reply(body.as_bytes(), None, now).expect("an answer");
             assert_eq!(got.value, expected.map_err(str::to_owned), "{body}");
             assert_eq!(got.warning, None);
             let warned = body.replacen('{', "{\"warnings\":[\"store 7 is away\",\"x\"],", 1);
-            let got = reply(warned.as_bytes(), now).expect("an answer");
+            let got = reply(warned.as_bytes(), None, now).expect("an answer");
             assert!(got.value.is_err(), "a part of the data is no value: {warned}");
             let warning = got.warning.expect("a warning");
             assert_eq!(warning, "the server warns: store 7 is away (and 1 more)");
         }
         let later = Timestamp::from_second(302).expect("a time");
-        let old = reply(one("1").as_bytes(), later).expect("an answer").value;
+        let old = reply(one("1").as_bytes(), None, later).expect("an answer").value;
         let why = old.expect_err("it is stale");
         assert!(why.starts_with("the value is of 1970-01-01 00:00:01 UTC"), "{why}");
-        assert!(reply(b"<html>", now).is_err());
-        assert!(reply(b"{\"status\":\"success\"}", now).is_err());
-        let down =
-            reply(b"{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"x\"}", now);
+        assert!(reply(b"<html>", None, now).is_err());
+        assert!(reply(b"{\"status\":\"success\"}", None, now).is_err());
+        let down = reply(
+            b"{\"status\":\"error\",\"errorType\":\"unavailable\",\"error\":\"x\"}",
+            None,
+            now,
+        );
         assert_eq!(down.expect_err("down").kind, FailureKind::Server);
+    }
+
+    #[test]
+    fn an_answer_over_a_range_is_judged_like_one_of_now() {
+        let now = Timestamp::from_second(200).expect("a time");
+        let body = "{\"status\":\"success\",\"data\":{\"resultType\":\"matrix\",\"result\":[{\"metric\":{},\"values\":[[170,\"1\"],[185,\"NaN\"],[200,\"3\"]]}]}}";
+        let ask = |body: &str| reply(body.as_bytes(), Some(PointTake::Max), now);
+        let got = ask(body).expect("an answer");
+        assert_eq!(got.value, Ok(Value::Number(3.0)));
+        assert_eq!(got.left_out.as_deref(), Some("1 of 3 points are no numbers and left out"));
+        let warned = body.replacen('{', "{\"warnings\":[\"store 7 is away\"],", 1);
+        let why = ask(&warned).expect("an answer").value.expect_err("a part is no value");
+        assert!(why.contains("may not be whole: the server warns: store 7 is away"), "{why}");
+        let refused = "{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"too many\"}";
+        let value = ask(refused).expect("an answer").value;
+        assert_eq!(value, Err("the query is refused: too many".to_owned()));
+        assert!(ask("{\"status\":\"success\"}").is_err());
     }
 }

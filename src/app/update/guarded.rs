@@ -251,11 +251,8 @@ pub(super) fn tick(state: &mut State, effects: &mut Vec<Effect>) {
     let asks = !matches!(dialog.stage, Stage::Previewing | Stage::Blocked | Stage::Running);
     let spec = state.world.catalog.action(&dialog.action).filter(|_| asks);
     if let Some(why) = spec.and_then(|spec| reach::objection(&state.world, spec)) {
-        if let Some(dialog) = dialog_mut(state) {
-            dialog.block(why, now);
-        }
-        effects.push(Effect::Draw);
-        return;
+        dialog_mut(state).into_iter().for_each(|dialog| dialog.block(why.clone(), now));
+        return effects.push(Effect::Draw);
     }
     match dialog.stage {
         Stage::Countdown { until } if now >= until => {

@@ -320,6 +320,33 @@ fn init_says_what_is_still_missing() {
     assert_eq!(pty.wait_for_exit().exit_code(), 0);
 }
 
+#[test]
+fn init_doubts_a_directory_that_is_not_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("new.toml");
+    let server = RawServer::http(answer("200 OK", &[], "{}"));
+    let mut pty = start(
+        &["--profile", "redcube", "init", file.to_str().unwrap()],
+        &[("HOME", directory.path().to_str().unwrap())],
+    );
+    pty.wait_for_text("REDCUBE_URL (such as http://127.0.0.1:8080):");
+    pty.send(format!("http://127.0.0.1:{}\r", server.port));
+    pty.wait_for_text("REDCUBE_USER_URL");
+    pty.send("\r");
+    pty.wait_for_text("REDCUBE_PROJECT");
+    pty.send("\r");
+    pty.wait_for_text("REDCUBE_DIR (such as /srv/redcube):");
+    pty.send("/nowhere/at/all\r");
+    pty.wait_for_text("/nowhere/at/all is not a directory now");
+    pty.wait_for_text("Keep it all the same? [n]");
+    pty.send("y\r");
+    pty.wait_for_text("REDCUBE_POSTGRES_CONTAINER");
+    pty.send("\u{4}");
+    pty.wait_for_text("wrote");
+    let written = fs::read_to_string(&file).unwrap();
+    assert!(written.contains("\nREDCUBE_DIR = \"/nowhere/at/all\"\n"), "{written}");
+}
+
 /// A log that grows: its lines appear, can be searched, stand still while they are read, and
 /// go on.
 #[test]

@@ -214,6 +214,13 @@ impl Dialog {
         (!preview.refusals.iter().any(against)).then_some(preview)
     }
 
+    /// The locks that stand in the way, in words.
+    pub fn locks(&self) -> impl Iterator<Item = &str> {
+        let preview = self.preview.as_ref().and_then(|outcome| outcome.as_ref().ok());
+        let refusals = preview.into_iter().flat_map(|preview| &preview.refusals);
+        refusals.filter_map(|why| why.strip_prefix(LOCKED))
+    }
+
     /// Whose locks stand in the way, where nothing else does: they can be taken over.
     pub fn holders(&self) -> Option<&[RunId]> {
         let preview = self.preview.as_ref()?.as_ref().ok()?;

@@ -71,8 +71,15 @@ impl Form {
             let value = toml::Value::String(answer.clone());
             self.request.set.push(format!("vars.{}={value}", blank.key));
             let after = config::load(&self.request);
-            let wrong = new_errors(before.as_ref().err(), after.as_ref().err());
-            if wrong.is_empty() && self.look(&answer) {
+            let (before, after) = (Told::of(before), Told::of(after));
+            let wrong = after.new_errors(&before);
+            let doubts = after.doubts_about(&answer, &before);
+            // A directory that is not there may be on the machine that it is for.
+            for (message, cure) in &doubts {
+                out::error(&format!("  {message}"));
+                cure.iter().for_each(|cure| out::error(&format!("  -> {cure}")));
+            }
+            if wrong.is_empty() && self.look(&answer) && doubts.is_empty() {
                 self.compare();
                 self.text = config::fill(&self.text, blank, &answer);
                 return Ok(true);
@@ -181,19 +188,39 @@ fn prompt(blank: &Blank) -> String {
     }
 }
 
-/// What is wrong after an answer and was not before, with its cure.
-fn new_errors(
-    before: Option<&Diagnostics>,
-    after: Option<&Diagnostics>,
-) -> Vec<(String, Option<String>)> {
-    let Some(after) = after else { return Vec::new() };
-    let known = before.map(Diagnostics::told).unwrap_or_default();
-    let known: BTreeSet<String> = known.into_iter().map(|(message, _)| message).collect();
-    // That something else is missing still is not the answer's fault, whoever needs it now.
-    let unset = after.unset();
-    let is_unset = |message: &str| unset.iter().any(|name| config::is_not_set(message, name));
-    let told = after.told().into_iter();
-    told.filter(|(message, _)| !known.contains(message) && !is_unset(message)).collect()
+/// What is said of a configuration, each with its cure.
+struct Told {
+    errors: Vec<(String, Option<String>)>,
+    warnings: Vec<(String, Option<String>)>,
+    /// The variables that must be set and are not.
+    unset: Vec<String>,
+}
+
+impl Told {
+    fn of(loaded: Result<Loaded, Diagnostics>) -> Self {
+        let all = loaded.map_or_else(|wrong| wrong, |loaded| loaded.warnings);
+        let unset = all.unset();
+        let (errors, warnings) = all.split();
+        Self { errors: errors.told(), warnings: warnings.told(), unset }
+    }
+
+    /// What is wrong and was not before.
+    fn new_errors(&self, before: &Self) -> Vec<(String, Option<String>)> {
+        // That something else is missing still is not the answer's fault, whoever needs it now.
+        let is_unset =
+            |message: &str| self.unset.iter().any(|name| config::is_not_set(message, name));
+        let known = |message: &str| before.errors.iter().any(|(old, _)| old == message);
+        let new = self.errors.iter();
+        new.filter(|(message, _)| !known(message) && !is_unset(message)).cloned().collect()
+    }
+
+    /// What is doubtful, was not before, and speaks of the answer. Each once: the same
+    /// directory is needed at several places.
+    fn doubts_about(&self, answer: &str, before: &Self) -> Vec<(String, Option<String>)> {
+        let known = |message: &str| before.warnings.iter().any(|(old, _)| old == message);
+        let new = self.warnings.iter();
+        new.filter(|(message, _)| message.contains(answer) && !known(message)).cloned().collect()
+    }
 }
 
 /// A line, without what surrounds it; none at the end of the input.

@@ -47,6 +47,11 @@ pub fn lines(
             lines.push(choices(&offered, width, theme));
         }
         Stage::TakeOver(typed) => {
+            for who in dialog.locks().take(2) {
+                let mut who = paint::wrapped("", who, width, theme.text(), theme.warning());
+                who.truncate(2);
+                lines.extend(who);
+            }
             let asks = "Taking over asks that run to stop; what it has done stays done. Why? \
                         This goes into the journal.";
             let next = ("Enter", "go on; nothing is stopped yet", "go on");

@@ -196,7 +196,7 @@ fn two_people_cannot_act_on_the_same_thing_unless_one_takes_over() {
     assert_eq!(place.tell(&["run", "deploy", "--detach"]).0, 3);
     let (code, _, why) = place.tell(&["run", "rollback"]);
     assert_eq!(code, 2, "{why}");
-    assert!(why.contains("has been running deploy since"), "{why}");
+    assert!(why.contains("has been running deploy on shop/test since"), "{why}");
     assert_eq!(place.done(), 0);
     assert_eq!(place.tell(&["run", "warm"]).0, 3, "another part of the tree");
     assert_eq!(place.done(), 1);

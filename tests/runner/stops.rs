@@ -86,7 +86,8 @@ fn a_plan_is_shown_with_all_that_stands_in_its_way() {
     let (code, said, why) = place.tell(&["--read-only", "run", "slow", "--dry-run"]);
     assert_eq!(code, 2, "{said}{why}");
     assert!(said.contains("it would send:") && said.ends_with("nothing was sent\n"), "{said}");
-    for expected in ["read-only: by the", "has been running it for", "has been running slow since"]
+    for expected in
+        ["read-only: by the", "has been running it for", "has been running slow on shop/test since"]
     {
         let found = said.lines().find(|line| {
             line.starts_with("it could not be started now: ") && line.contains(expected)

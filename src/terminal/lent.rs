@@ -103,8 +103,15 @@ mod tests {
         all.windows(wanted.len()).any(|window| window == wanted)
     }
 
+    /// Whom the terminal is taken from is known to the whole process: one test at a time.
+    fn alone() -> std::sync::MutexGuard<'static, ()> {
+        static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     #[test]
     fn what_the_other_left_behind_is_undone_and_the_screen_drawn_anew() {
+        let _alone = alone();
         let (mut terminal, tty) = testing::pair();
         let mut screen = Screen::enter(tty, Options::default()).unwrap();
         let draw = |screen: &mut Screen| {
@@ -139,6 +146,7 @@ mod tests {
 
     #[test]
     fn who_leaves_for_good_takes_it_from_the_other_too() {
+        let _alone = alone();
         let (mut terminal, tty) = testing::pair();
         let lent = Lender::of(tty).unwrap().lend().unwrap();
         assert!(terminal.is_raw());
